@@ -1,0 +1,24 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace swathe {
+
+/// The name among `known` that `name` was most likely meant to be: fewest edits (insert, delete, replace, swap), at most
+/// a third of its length. Nothing when none is that close.
+[[nodiscard]] std::optional<std::string_view> nearest_name(std::string_view name, std::span<const std::string_view> known);
+
+/// Without spaces and tabs at either end.
+[[nodiscard]] std::string_view trim(std::string_view text) noexcept;
+
+[[nodiscard]] std::vector<std::string_view> split(std::string_view text, char separator);
+
+/// `text` in double quotes, control characters and bytes that are no UTF-8 written as \xHH, cut after `limit` bytes:
+/// safe to put into a log line whoever wrote it.
+[[nodiscard]] std::string quoted(std::string_view text, std::size_t limit = 80);
+
+} // namespace swathe

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "supervise/view.h"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace swathe {
+
+/// Why a request was refused, as the client must tell it apart (LSB exit codes).
+enum class Refusal : std::uint8_t { failed, no_such_service, bad_request };
+
+struct ControlError {
+    Refusal kind = Refusal::failed;
+    std::string message;
+};
+template <class T> using Answer = tl::expected<T, ControlError>;
+
+/// What the control socket serves; implemented by the daemon. All calls come from the event loop.
+class ControlBackend {
+public:
+    using Done = std::function<void(Answer<void>)>; ///< called once, now or later
+
+    virtual ~ControlBackend() = default;
+    [[nodiscard]] virtual Answer<StatusView> status(const std::string& service) = 0; ///< "" = all
+    [[nodiscard]] virtual std::vector<RuleView> rules() = 0;
+    [[nodiscard]] virtual Answer<ExplainView> explain(const ExplainQuery& query) = 0;
+    virtual void start(const std::string& service, Done done) = 0;   ///< done when it runs (notify: is ready)
+    virtual void stop(const std::string& service, Done done) = 0;    ///< done when no child is left
+    virtual void restart(const std::string& service, Done done) = 0; ///< done when the new one runs
+    /// Reads the configuration anew. The lines say what was wrong, or what was done.
+    [[nodiscard]] virtual Answer<std::vector<std::string>> reload() = 0;
+};
+
+} // namespace swathe

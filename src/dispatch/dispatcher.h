@@ -1,0 +1,79 @@
+#pragma once
+
+#include "base/unique_fd.h"
+#include "classify/tables.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace swathe {
+
+/// Per listener socket, summed over all CPUs.
+struct SlotCounters {
+    std::uint64_t lookups = 0;       ///< packets whose winning rule names this slot
+    std::uint64_t steered = 0;
+    std::uint64_t no_socket = 0;     ///< the slot was empty
+    std::uint64_t assign_errors = 0; ///< the socket was there but the kernel refused it
+    int last_errno = 0;              ///< of the last assign error; positive
+};
+
+/// A program of the namespace, in run order.
+struct AttachedProgram {
+    std::uint32_t id = 0;
+    std::string name;
+    bool ours = false;
+};
+
+/// What the BPF program said when asked by BPF_PROG_TEST_RUN.
+struct KernelDecision {
+    Verdict verdict = Verdict::pass;
+    std::optional<RuleId> rule; ///< nothing: no rule matched, or the implicit home rule
+    std::uint32_t slot = 0;     ///< for steer
+};
+
+/// The sk_lookup program of one network namespace with its SOCKMAP, counters and tables.
+/// Not thread-safe. Needs CAP_BPF and CAP_NET_ADMIN.
+class Dispatcher {
+public:
+    struct Options {
+        int netns_fd = -1;       ///< borrowed for the call
+        std::string pin_path;    ///< where the link is pinned; "" = nowhere: steering ends with the process
+    };
+
+    /// Creates SOCKMAP and counters. Attaches nothing yet.
+    [[nodiscard]] static Result<Dispatcher> create(const Options& options);
+    Dispatcher(Dispatcher&&) noexcept;
+    Dispatcher& operator=(Dispatcher&&) noexcept;
+    ~Dispatcher(); ///< leaves a pinned link as it is
+
+    /// Slots are handed out lowest first and handed out again only when no running program can name them any more.
+    /// Errors: all kSlotCapacity in use (says so, and which limit).
+    [[nodiscard]] Result<std::uint32_t> allocate_slot();
+    void release_slot(std::uint32_t slot); ///< empties it; call after the publish() that no longer names it
+
+    [[nodiscard]] Status set_socket(std::uint32_t slot, int fd); ///< borrowed; replaces atomically
+    [[nodiscard]] SlotCounters counters(std::uint32_t slot) const;
+
+    /// Builds a new generation from `tables` and switches to it in one step. The first call attaches the program (or takes over the link
+    /// that a predecessor left pinned) and pins the link, 0600 in a 0700 directory. On error the old generation stays.
+    [[nodiscard]] Status publish(const Tables& tables);
+    [[nodiscard]] std::uint64_t generation() const noexcept; ///< counts publish() calls, from 1
+
+    /// Asks the current generation, without touching counters. `flow.ifindex` must be 0: the kernel cannot simulate it.
+    [[nodiscard]] Result<KernelDecision> test_run(const Flow& flow) const;
+
+    [[nodiscard]] Result<std::vector<AttachedProgram>> programs() const; ///< in the namespace, in run order
+
+    [[nodiscard]] Status detach(); ///< ends steering and removes the pin
+
+private:
+    struct State;
+    explicit Dispatcher(std::unique_ptr<State> state) noexcept;
+    std::unique_ptr<State> state_;
+};
+
+/// Loads a program with `tables` that is attached nowhere, and asks it. For `explain --kernel` without a daemon.
+[[nodiscard]] Result<std::vector<KernelDecision>> ask_kernel(const Tables& tables, const std::vector<Flow>& flows);
+
+} // namespace swathe

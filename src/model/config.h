@@ -1,0 +1,45 @@
+#pragma once
+
+#include "model/service.h"
+
+namespace swathe {
+
+enum class Verdict : std::uint8_t {
+    steer, ///< the listener's socket takes it
+    drop,  ///< refused: TCP RST, ICMP port unreachable
+    pass,  ///< the kernel's own lookup decides
+};
+
+[[nodiscard]] const char* to_string(Verdict verdict) noexcept; ///< "steer", "drop", "pass"
+
+/// A global [[drop]] or [[pass]] rule.
+struct GlobalRule {
+    Verdict verdict = Verdict::drop;     ///< never steer
+    std::vector<Protocol> protocols;     ///< never empty; both if the rule names none
+    std::vector<Endpoint> endpoints;     ///< never empty
+    std::vector<Endpoint> except;
+    Guard guard;
+    SourcePos pos;
+};
+
+/// swathe.toml: what concerns the daemon and not one service. Command line options win over it.
+struct DaemonSettings {
+    std::string log_level = "info"; ///< error, warning, notice, info, debug
+    std::string control_group = "swathe"; ///< who may look
+};
+
+/// All that the administrator said. Where the files lay is no longer known, but for positions.
+struct Config {
+    DaemonSettings daemon;
+    std::vector<GlobalRule> rules;
+    std::vector<Service> services; ///< sorted by name
+};
+
+/// Names a listener of a configuration: services[service].listeners[listener].
+struct ListenerRef {
+    std::uint32_t service = 0;
+    std::uint32_t listener = 0;
+    friend auto operator<=>(const ListenerRef&, const ListenerRef&) noexcept = default;
+};
+
+} // namespace swathe

@@ -1,0 +1,65 @@
+#pragma once
+
+#include "base/port_range.h"
+#include "base/prefix.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace swathe {
+
+/// A value and the place where it was written.
+template <class T> struct Placed {
+    T value{};
+    SourcePos pos;
+};
+
+/// Addresses x ports: every address of `addresses` on every port of `ports`.
+/// TOML's `addresses` and `ports` are one endpoint; each endpoint of a unit file's ListenStream= is one.
+struct Endpoint {
+    std::vector<Placed<AddressRange>> addresses; ///< never empty
+    std::vector<PortRange> ports;                ///< sorted, disjoint, neighbours of the same line merged; never empty
+    SourcePos pos;
+};
+
+/// What a rule asks for besides destination and port. Empty lists ask for nothing.
+struct Guard {
+    std::vector<Placed<Prefix>> from;            ///< the source lies in one of these
+    std::vector<Placed<std::string>> interfaces; ///< it came in through one of these
+    [[nodiscard]] bool empty() const noexcept { return from.empty() && interfaces.empty(); }
+};
+
+/// What becomes of a packet whose listener has no usable socket.
+enum class WhenDown : std::uint8_t {
+    queue, ///< the supervisor keeps the socket, so the backlog holds who comes; refused if even that is impossible
+    drop,  ///< refused: TCP RST, ICMP port unreachable
+    pass,  ///< the kernel's own lookup decides
+};
+
+enum class FamilySockets : std::uint8_t {
+    dual,  ///< one dual-stack IPv6 socket when the listener has addresses of both families
+    split, ///< an IPv4 and an IPv6 socket (IPV6_V6ONLY), in this order
+};
+
+/// One bound socket, or two with `split`: what one [[listen]] block or the Listen lines of a socket unit describe.
+struct Listener {
+    std::string name; ///< its name in LISTEN_FDNAMES
+    Protocol protocol = Protocol::tcp;
+    std::vector<Endpoint> endpoints; ///< never empty
+    std::vector<Endpoint> except;    ///< holes: not claimed
+    Guard guard;
+
+    int backlog = 2147483647; ///< listen(2); the kernel cuts it to net.core.somaxconn, so this is systemd's "as long as may be"
+    std::optional<SocketAddress> home; ///< where to bind; nothing = chosen by socket/home
+    FamilySockets family_sockets = FamilySockets::dual;
+    WhenDown when_down = WhenDown::queue;
+    bool steal = false;        ///< takes over addresses that other processes listen on
+    bool local_routes = false; ///< the supervisor adds the local routes that the addresses need
+    SourcePos pos;
+
+    [[nodiscard]] bool has_family(Family family) const noexcept;
+};
+
+} // namespace swathe

@@ -1,0 +1,22 @@
+#include "model/config.h"
+
+#include <algorithm>
+
+namespace swathe {
+
+bool Listener::has_family(Family family) const noexcept {
+    return std::any_of(endpoints.begin(), endpoints.end(), [&](const Endpoint& e) {
+        return std::any_of(e.addresses.begin(), e.addresses.end(), [&](const auto& a) { return a.value.family() == family; });
+    });
+}
+
+const char* to_string(Verdict verdict) noexcept {
+    switch (verdict) {
+    case Verdict::steer: return "steer";
+    case Verdict::drop: return "drop";
+    case Verdict::pass: return "pass";
+    }
+    return "";
+}
+
+} // namespace swathe

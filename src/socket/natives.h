@@ -1,0 +1,41 @@
+#pragma once
+
+#include "model/config.h"
+#include "socket/net_namespace.h"
+
+#include <sys/types.h>
+#include <unordered_set>
+#include <vector>
+
+namespace swathe {
+
+/// A TCP socket in LISTEN, or an unconnected UDP socket, of any process in the namespace.
+struct NativeSocket {
+    Protocol protocol = Protocol::tcp;
+    SocketAddress address;  ///< wildcard = all zero
+    bool v6_only = false;   ///< an IPv6 wildcard that does not take IPv4
+    std::uint32_t ifindex = 0; ///< SO_BINDTODEVICE; 0 = none
+    std::uint64_t inode = 0;
+    pid_t pid = 0;          ///< 0 = not found (another pid namespace, or gone)
+    std::string process;    ///< /proc/PID/comm
+
+    [[nodiscard]] std::string to_string() const; ///< "sshd (pid 812) on tcp 0.0.0.0:22"
+};
+
+/// All of them, by NETLINK_SOCK_DIAG, with their processes by /proc.
+[[nodiscard]] Result<std::vector<NativeSocket>> native_sockets(const NetNamespace& ns);
+
+/// The addresses configured on the interfaces of the namespace.
+[[nodiscard]] Result<std::vector<Address>> interface_addresses(const NetNamespace& ns);
+
+/// The lock-out guard (DESIGN 4), pure: an error for each listener that would take over an address and port on which a
+/// process listens (exact bind; or wildcard bind, on an address of an interface), unless it says `steal` or has a hole
+/// there; a note for a wildcard bind on other addresses. Sockets whose inode is in `ours` do not count.
+[[nodiscard]] Diagnostics find_lockouts(const Config& config, const std::vector<NativeSocket>& natives,
+                                        const std::vector<Address>& configured, const std::unordered_set<std::uint64_t>& ours);
+
+/// A warning for each UDP listener whose ports overlap net.ipv4.ip_local_port_range on an address of this host: it would
+/// take replies to the host's own clients.
+[[nodiscard]] Diagnostics find_ephemeral_overlaps(const Config& config, const NetNamespace& ns);
+
+} // namespace swathe

@@ -1,0 +1,30 @@
+#pragma once
+
+#include "base/unique_fd.h"
+#include "model/config.h"
+#include "socket/net_namespace.h"
+
+#include <functional>
+#include <vector>
+
+namespace swathe {
+
+/// One bound socket of a listener.
+struct BoundSocket {
+    UniqueFd fd;
+    SocketAddress home;           ///< what it is really bound to
+    bool takes_ipv4 = false;      ///< packets of this family may be steered to it
+    bool takes_ipv6 = false;
+    std::uint64_t cookie = 0;     ///< SO_COOKIE
+};
+
+/// May a socket of this listener be bound to this address without being reached there by what it does not claim?
+/// Asked for the listener's first address and port, and for `home`.
+using HomeCheck = std::function<bool(const SocketAddress&)>;
+
+/// Opens, sets up and binds the socket(s) of `listener` inside `ns`, and listens on streams: one socket, or an IPv4 and an
+/// IPv6 one with `split`. CLOEXEC and NONBLOCK. The home address is chosen as DESIGN 4 says. Errors name the
+/// failing call, and for EADDRINUSE who holds the address.
+[[nodiscard]] Result<std::vector<BoundSocket>> open_listener(const Listener& listener, const NetNamespace& ns, const HomeCheck& usable_home);
+
+} // namespace swathe

@@ -1,0 +1,88 @@
+#pragma once
+
+#include "base/error.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace swathe {
+
+/// What `swathectl` may know. Plain values, made by supervise/, read by control/.
+
+struct ListenerView {
+    std::string name;
+    std::string protocol;               ///< "tcp", "udp"
+    std::vector<std::string> addresses; ///< as the administrator grouped them: "192.0.2.0/24", ...
+    std::string ports;                  ///< "80,443,8000-8999"
+    struct Socket {
+        std::string home;               ///< "192.0.2.1:80"; "" while the listener is closed
+        std::uint32_t slot = 0;
+        std::uint64_t lookups = 0, steered = 0, no_socket = 0, assign_errors = 0;
+        int last_errno = 0;
+        std::uint32_t queued = 0;       ///< connections or bytes that wait in the kernel now
+    };
+    std::vector<Socket> sockets;
+};
+
+struct ServiceView {
+    std::string name;
+    std::string description;
+    std::string state;       ///< to_string(State)
+    std::string result;      ///< to_string(ServiceResult) of the last run
+    std::string activation;  ///< "on-demand", "eager"
+    std::string type;
+    std::optional<std::int64_t> main_pid;
+    std::string status_text; ///< the last STATUS=
+    std::uint32_t starts = 0;   ///< children started since the daemon started
+    std::uint32_t restarts = 0; ///< of these, automatic restarts
+    std::int64_t state_since_usec = 0; ///< CLOCK_REALTIME, microseconds
+    std::vector<ListenerView> listeners;
+    std::vector<std::string> files;
+};
+
+struct RuleView {
+    std::string protocol, prefix, ports, from, interface; ///< from, interface: "" = any
+    std::string verdict;               ///< "steer", "drop", "pass"
+    std::string service, listener;     ///< for steer
+    std::string file;
+    std::uint32_t line = 0, column = 0;
+};
+
+struct ProgramView {
+    std::uint32_t id = 0;
+    std::string name;
+    bool ours = false;
+};
+
+struct DaemonView {
+    std::string version;
+    std::int64_t pid = 0;
+    std::string netns;                ///< "" = the daemon's own
+    std::uint64_t generation = 0;
+    std::uint64_t rules = 0;
+    std::vector<ProgramView> programs; ///< in run order
+    std::vector<std::string> warnings; ///< prefixes not routed local, with the command that mends it, and the like
+};
+
+struct StatusView {
+    DaemonView daemon;
+    std::vector<ServiceView> services;
+};
+
+/// One question of `explain`, as text from a client: unchecked.
+struct ExplainQuery {
+    std::string protocol, address, port, from, interface; ///< from: "ADDR" or "ADDR:PORT"; "" = none
+    bool kernel = false; ///< ask the program instead of the tables
+};
+
+/// One answer (DESIGN 7).
+struct ExplainView {
+    std::string verdict, service, listener;
+    std::optional<RuleView> rule;   ///< nothing: no rule matched
+    std::vector<RuleView> others;   ///< matched and lost, in order
+    std::string source;             ///< "tables", "kernel"
+};
+
+} // namespace swathe
