@@ -13,4 +13,10 @@ inline constexpr Duration kInfinity = Duration::max();
 
 [[nodiscard]] inline Monotonic now() noexcept { return std::chrono::steady_clock::now(); }
 
+/// `by` after `from`, or Monotonic::max() where that lies beyond it: `kInfinity` and spans of more than 292 years do.
+[[nodiscard]] constexpr Monotonic later(Monotonic from, Duration by) noexcept {
+    const auto room = std::chrono::duration_cast<Duration>(Monotonic::max() - from);
+    return by >= room ? Monotonic::max() : from + by;
+}
+
 } // namespace swathe

@@ -4,7 +4,7 @@ namespace swathe {
 
 bool RateLimit::allow(Monotonic now) noexcept {
     if (interval_ <= Duration::zero() || burst_ == 0) return true;
-    if (count_ == 0 || now - begin_ > interval_) {
+    if (count_ == 0 || now > window_end()) {
         begin_ = now;
         count_ = 1;
         return true;

@@ -14,8 +14,9 @@ public:
     RateLimit(Duration interval, std::uint32_t burst) noexcept : interval_(interval), burst_(burst) {}
 
     [[nodiscard]] bool allow(Monotonic now) noexcept; ///< counts one event; false = over the limit
-    [[nodiscard]] Monotonic window_end() const noexcept { return begin_ + interval_; } ///< when the next event is allowed again at the latest
+    [[nodiscard]] Monotonic window_end() const noexcept { return later(begin_, interval_); } ///< after this the next event is allowed again
     void reset() noexcept { count_ = 0; }
+    friend bool operator==(const RateLimit&, const RateLimit&) noexcept = default;
 
 private:
     Duration interval_{};

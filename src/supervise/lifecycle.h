@@ -2,6 +2,7 @@
 
 #include "base/rate_limit.h"
 #include "model/service.h"
+#include "process/exit.h"
 
 #include <optional>
 #include <string>
@@ -9,14 +10,6 @@
 #include <vector>
 
 namespace swathe {
-
-/// How a child ended, or failed to begin.
-struct Exit {
-    enum class Kind : std::uint8_t { code, signal, core };
-    Kind kind = Kind::code;
-    int value = 0; ///< exit status or signal number
-    friend bool operator==(const Exit&, const Exit&) noexcept = default;
-};
 
 /// systemd's Result= property, as far as the lifecycle can produce it.
 enum class ServiceResult : std::uint8_t { success, resources, protocol, timeout, exit_code, signal, core_dump, start_limit_hit };
@@ -41,13 +34,17 @@ struct StartAsked {};                    ///< by hand, or eager at load
 struct StopAsked {};                     ///< by hand, by SIGTERM to the daemon, or removed from the configuration
 struct RestartAsked {};
 struct Spawned { int pid = 0; };         ///< the answer to SpawnChild
-struct SpawnFailed { std::string why; }; ///< the other answer to SpawnChild
+struct SpawnFailed {                     ///< the other answer to SpawnChild
+    std::string why;
+    int exit_status = 0;                 ///< SpawnStep's number, as if the child had exited with it; 0 = there was never a child
+};
+struct OpenFailed { std::string why; };  ///< OpenListeners could not be done; the answer to the SpawnChild behind it, which is not tried
 struct Ready {};                         ///< READY=1
 struct Exited { Exit exit; };
 struct TimerFired {};
-using Event = std::variant<Traffic, StartAsked, StopAsked, RestartAsked, Spawned, SpawnFailed, Ready, Exited, TimerFired>;
+using Event = std::variant<Traffic, StartAsked, StopAsked, RestartAsked, Spawned, SpawnFailed, OpenFailed, Ready, Exited, TimerFired>;
 
-// What is to be done about it, in this order.
+// What is to be done about it, in this order. SpawnChild is always the last, so that its answer may be given at once.
 struct ArmListeners {};     ///< watch for traffic
 struct DisarmListeners {};
 struct CloseListeners {};
@@ -74,12 +71,17 @@ struct LifecyclePolicy {
 /// The whole of what is remembered between events. A value: copy it, compare it, put it away.
 struct Lifecycle {
     State state = State::idle;
-    ServiceResult result = ServiceResult::success; ///< of the last run
+    ServiceResult result = ServiceResult::success; ///< of the last run; the first failure of a run stays
     std::optional<Exit> last_exit;
-    RateLimit start_limit;
-    std::uint32_t restarts = 0;   ///< automatic restarts since the last start by hand or traffic; what the back-off counts
+    RateLimit start_limit;         ///< counts every start: by traffic, by hand and automatic
+    std::uint32_t restarts = 0;    ///< automatic restarts since the last start by hand or traffic; what the back-off counts
+    bool spawning = false;         ///< SpawnChild was asked for, its answer has not come; only in starting and stopping
+    bool stop_asked = false;       ///< the stop under way was asked for, so Restart= has no say
     bool start_after_stop = false; ///< a restart is under way
-    // more, as the transitions need it
+    std::optional<Monotonic> timer; ///< the one timer, if it is set
+    friend bool operator==(const Lifecycle&, const Lifecycle&) noexcept = default;
+
+    [[nodiscard]] bool has_child() const noexcept; ///< one was spawned and has not exited
 };
 
 struct Step {
@@ -87,13 +89,23 @@ struct Step {
     std::vector<Action> actions;
 };
 
+/// A service as it is loaded: idle, listeners open and to be armed. An eager one is given StartAsked next.
+[[nodiscard]] Step begin(const Service& service);
+
 /// The transition function: pure and total. Events that mean nothing in a state change nothing.
+/// * A start that the limit refuses pauses the service until the window has passed, or fails it (LimitAction). StartAsked in `paused`
+///   or `failed` overrules the limit and opens a new window: it is systemctl's reset-failed and start in one.
+/// * A start that fails is a failed run: Restart= decides. A clean exit before READY=1 is the result `protocol`.
+/// * TERM is followed by CONT, since a stopped process would not see it. `killing` has no timer: nothing comes after KILL.
 [[nodiscard]] Step step(const LifecyclePolicy& policy, const Lifecycle& now_state, const Event& event, Monotonic now);
 
-/// Delay before automatic restart number `n` (from 1): r = sec * (max/sec)^((n-1)/steps), systemd.service(5) RestartSteps=.
+/// Delay before automatic restart number `n` (from 1): r = sec * (max/sec)^((n-1)/steps), at most max; systemd.service(5) RestartSteps=.
 [[nodiscard]] Duration restart_delay(const LifecyclePolicy& policy, std::uint32_t n);
 
+/// COMPAT 2.9: clean are status 0 and death by HUP, INT, TERM or PIPE.
+[[nodiscard]] ServiceResult result_of(const Exit& exit) noexcept;
+
 /// COMPAT 2.9: does Restart= ask for another run? `watchdog` and OOM causes come with a later version.
-[[nodiscard]] bool wants_restart(RestartPolicy policy, ServiceResult result, const std::optional<Exit>& exit);
+[[nodiscard]] bool wants_restart(RestartPolicy policy, ServiceResult result) noexcept;
 
 } // namespace swathe

@@ -22,3 +22,13 @@ TEST_CASE("rate limit: an interval or a burst of zero never refuses") {
     for (RateLimit limit : {RateLimit(0s, 5), RateLimit(10s, 0), RateLimit()})
         for (int i = 0; i < 100; ++i) CHECK(limit.allow(Monotonic{} + 1h));
 }
+
+TEST_CASE("rate limit: a window of any length, even an infinite one, does not overflow") {
+    for (const Duration interval : {kInfinity, kInfinity - 1us, Duration(24h * 365 * 1000)}) {
+        RateLimit limit(interval, 1);
+        const Monotonic start = Monotonic{} + 1h;
+        CHECK(limit.allow(start));
+        CHECK_FALSE(limit.allow(start + 24h * 365 * 100));
+        CHECK(limit.window_end() == Monotonic::max());
+    }
+}
