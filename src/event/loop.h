@@ -24,9 +24,9 @@ class Loop {
 public:
     [[nodiscard]] static Result<Loop> create();
 
-    [[nodiscard]] Status run();      ///< until quit()
+    [[nodiscard]] Status run();      ///< until quit(); after that the loop is finished for good
     void quit() noexcept;
-    [[nodiscard]] Status run_once(Duration timeout); ///< one iteration at most; for tests
+    [[nodiscard]] Status run_once(Duration timeout); ///< at most one handler is called; for tests
     [[nodiscard]] sd_event* native() const noexcept { return event_.get(); } ///< for libraries that attach themselves (sd-bus)
 
 private:
@@ -34,7 +34,10 @@ private:
     std::unique_ptr<sd_event, Unref> event_;
 };
 
-/// One I/O registration; destroying it unregisters. A handler must not throw. It may destroy its own source.
+// Of all sources: destroying one unregisters it. A handler must not throw; it may destroy its own source, since sd-event frees a
+// source, and with it the handler, only when its call is over. All have the same priority: none can starve another.
+
+/// One I/O registration.
 class IoSource {
 public:
     using Handler = std::function<void(std::uint32_t revents)>;
@@ -44,29 +47,27 @@ public:
     [[nodiscard]] Status set_enabled(bool on);
 
 private:
-    std::shared_ptr<Handler> handler_;
-    SourcePtr source_; // declared last: destroyed first
+    SourcePtr source_; // owns its handler
 };
 
 /// One timer. Fires once each time it is armed.
 class TimerSource {
 public:
     [[nodiscard]] static Result<TimerSource> create(Loop& loop, std::function<void()> handler);
-    [[nodiscard]] Status arm(Monotonic at); ///< replaces an earlier time
+    [[nodiscard]] Status arm(Monotonic at); ///< replaces an earlier time; a time that is past fires at once. Up to 1 ms late.
     void disarm() noexcept;
 
 private:
-    std::shared_ptr<std::function<void()>> handler_;
     SourcePtr source_;
 };
 
-/// One signal, taken out of asynchronous delivery: it is blocked in the calling thread (children get an empty mask).
+/// One signal, taken out of asynchronous delivery: it is blocked in the calling thread, and stays so when the source is gone, lest one
+/// that is pending ends the process (children get an empty mask). Two sources for one signal are an error.
 class SignalSource {
 public:
     [[nodiscard]] static Result<SignalSource> watch(Loop& loop, int signal, std::function<void()> handler);
 
 private:
-    std::shared_ptr<std::function<void()>> handler_;
     SourcePtr source_;
 };
 
@@ -74,10 +75,9 @@ private:
 class DeferSource {
 public:
     [[nodiscard]] static Result<DeferSource> create(Loop& loop, std::function<void()> handler);
-    [[nodiscard]] Status trigger();
+    [[nodiscard]] Status trigger(); ///< again before it ran: runs once
 
 private:
-    std::shared_ptr<std::function<void()>> handler_;
     SourcePtr source_;
 };
 
