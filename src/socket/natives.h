@@ -1,6 +1,7 @@
 #pragma once
 
 #include "model/config.h"
+#include "socket/interfaces.h"
 #include "socket/net_namespace.h"
 
 #include <sys/types.h>
@@ -13,20 +14,22 @@ namespace swathe {
 struct NativeSocket {
     Protocol protocol = Protocol::tcp;
     SocketAddress address;  ///< wildcard = all zero
-    bool v6_only = false;   ///< an IPv6 wildcard that does not take IPv4
+    bool v6_only = false;   ///< an IPv6 socket that does not take IPv4
+    bool ephemeral = false; ///< UDP on a port of ip_local_port_range: may as well be a client's as a server's
     std::uint32_t ifindex = 0; ///< SO_BINDTODEVICE; 0 = none
     std::uint64_t inode = 0;
-    pid_t pid = 0;          ///< 0 = not found (another pid namespace, or gone)
-    std::string process;    ///< /proc/PID/comm
+    pid_t pid = 0;          ///< 0 = not found (the kernel's, in another pid namespace, or gone)
+    std::string process;    ///< /proc/PID/comm, printable
 
+    [[nodiscard]] bool is_wildcard() const noexcept;
+    [[nodiscard]] bool takes(const Address& destination) const noexcept; ///< it would get what is sent there
+    [[nodiscard]] std::string name() const;      ///< "tcp 0.0.0.0:22"
+    [[nodiscard]] std::string holder() const;    ///< "sshd (pid 812)", "an unknown process"
     [[nodiscard]] std::string to_string() const; ///< "sshd (pid 812) on tcp 0.0.0.0:22"
 };
 
-/// All of them, by NETLINK_SOCK_DIAG, with their processes by /proc.
+/// All of them, by NETLINK_SOCK_DIAG, with their processes by /proc. What another user's processes hold has a name only for root.
 [[nodiscard]] Result<std::vector<NativeSocket>> native_sockets(const NetNamespace& ns);
-
-/// The addresses configured on the interfaces of the namespace.
-[[nodiscard]] Result<std::vector<Address>> interface_addresses(const NetNamespace& ns);
 
 /// The lock-out guard (DESIGN 4), pure: an error for each listener that would take over an address and port on which a
 /// process listens (exact bind; or wildcard bind, on an address of an interface), unless it says `steal` or has a hole

@@ -23,9 +23,17 @@ public:
 
     /// Runs `work` with the calling thread inside this namespace, and returns to the old one. Sockets opened inside stay
     /// inside. If returning fails the process must not go on: it aborts.
+    /// `work` that is inside already runs at once, without privilege (else CAP_SYS_ADMIN); calls may be nested.
     [[nodiscard]] Status inside(const std::function<Status()>& work) const;
 
+    /// The same namespace, whatever its name.
+    friend bool operator==(const NetNamespace& a, const NetNamespace& b) noexcept {
+        return a.device_ == b.device_ && a.inode_ == b.inode_;
+    }
+
 private:
+    [[nodiscard]] static Result<NetNamespace> adopt(UniqueFd fd, std::string name);
+
     UniqueFd fd_;
     std::uint64_t device_ = 0;
     std::uint64_t inode_ = 0;

@@ -1,0 +1,140 @@
+#include "socket/natives.h"
+
+#include "socket/netlink.h"
+#include "socket/process_names.h"
+#include "socket/sysctl.h"
+
+#include <arpa/inet.h>
+#include <cstring>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/tcp.h>
+
+#include <fmt/format.h>
+#include <libmnl/libmnl.h>
+
+namespace swathe {
+namespace {
+
+struct DiagRequest {
+    nlmsghdr header{};
+    inet_diag_req_v2 body{};
+};
+
+DiagRequest request_for(Protocol protocol, int family) {
+    DiagRequest request;
+    request.header.nlmsg_len = sizeof request;
+    request.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+    request.body.sdiag_family = static_cast<std::uint8_t>(family);
+    request.body.sdiag_protocol = protocol == Protocol::tcp ? IPPROTO_TCP : IPPROTO_UDP;
+    request.body.idiag_states = 1U << (protocol == Protocol::tcp ? TCP_LISTEN : TCP_CLOSE); // unconnected UDP is "closed"
+    return request;
+}
+
+SocketAddress address_of(const inet_diag_msg& message) {
+    sockaddr_storage raw{};
+    if (message.idiag_family == AF_INET) {
+        auto& in4 = reinterpret_cast<sockaddr_in&>(raw);
+        in4.sin_family = AF_INET;
+        in4.sin_port = message.id.idiag_sport;
+        in4.sin_addr.s_addr = message.id.idiag_src[0];
+    } else {
+        auto& in6 = reinterpret_cast<sockaddr_in6&>(raw);
+        in6.sin6_family = AF_INET6;
+        in6.sin6_port = message.id.idiag_sport;
+        std::memcpy(in6.sin6_addr.s6_addr, message.id.idiag_src, sizeof in6.sin6_addr);
+    }
+    return SocketAddress::from_sockaddr(raw).value();
+}
+
+bool v6_only(const nlmsghdr& header) {
+    bool only = false;
+    for_each_attribute(header, sizeof(inet_diag_msg), [&](const nlattr& attribute) {
+        if (mnl_attr_get_type(&attribute) == INET_DIAG_SKV6ONLY && mnl_attr_get_payload_len(&attribute) >= 1)
+            only = mnl_attr_get_u8(&attribute) != 0;
+    });
+    return only;
+}
+
+void append_socket(Protocol protocol, const nlmsghdr& header, std::vector<NativeSocket>& out) {
+    if (header.nlmsg_len < NLMSG_LENGTH(sizeof(inet_diag_msg))) return;
+    const auto& message = *static_cast<const inet_diag_msg*>(mnl_nlmsg_get_payload(&header));
+    if (message.idiag_family != AF_INET && message.idiag_family != AF_INET6) return;
+    NativeSocket socket;
+    socket.protocol = protocol;
+    socket.address = address_of(message);
+    socket.v6_only = message.idiag_family == AF_INET6 && v6_only(header);
+    socket.ifindex = message.id.idiag_if;
+    socket.inode = message.idiag_inode;
+    if (socket.address.port != 0) out.push_back(socket);
+}
+
+Result<std::vector<NativeSocket>> dump_sockets() {
+    auto netlink = Netlink::open(NETLINK_SOCK_DIAG);
+    if (!netlink) return Failure(std::move(netlink).error());
+    std::vector<NativeSocket> all;
+    for (const Protocol protocol : {Protocol::tcp, Protocol::udp}) {
+        for (const int family : {AF_INET, AF_INET6}) {
+            DiagRequest request = request_for(protocol, family);
+            auto part = dump_all<NativeSocket>(*netlink, request.header, [&](const nlmsghdr& header, auto& out) {
+                append_socket(protocol, header, out);
+            });
+            if (!part) return Failure(std::move(part).error().within(fmt::format("list of {} sockets", to_string(protocol))));
+            all.insert(all.end(), part->begin(), part->end());
+        }
+    }
+    return all;
+}
+
+void mark_ephemeral(std::vector<NativeSocket>& sockets) {
+    const auto ports = read_ephemeral_ports();
+    if (!ports) return; // /proc/sys is hidden: then no socket is taken for a client's
+    for (NativeSocket& socket : sockets) socket.ephemeral = socket.protocol == Protocol::udp && ports->contains(socket.address.port);
+}
+
+void name_processes(std::vector<NativeSocket>& sockets) {
+    std::unordered_set<std::uint64_t> inodes;
+    for (const NativeSocket& socket : sockets)
+        if (socket.inode != 0) inodes.insert(socket.inode);
+    const auto holders = find_socket_holders(std::move(inodes));
+    for (NativeSocket& socket : sockets) {
+        const auto holder = holders.find(socket.inode);
+        if (holder == holders.end()) continue;
+        socket.pid = holder->second.pid;
+        socket.process = holder->second.name;
+    }
+}
+
+} // namespace
+
+std::string NativeSocket::holder() const {
+    return pid == 0 ? "an unknown process" : fmt::format("{} (pid {})", process, pid);
+}
+
+std::string NativeSocket::name() const { return fmt::format("{} {}", swathe::to_string(protocol), address.to_string()); }
+
+std::string NativeSocket::to_string() const { return fmt::format("{} on {}", holder(), name()); }
+
+bool NativeSocket::is_wildcard() const noexcept { return address.address.bits == U128{}; }
+
+bool NativeSocket::takes(const Address& destination) const noexcept {
+    if (!is_wildcard()) return address.address == destination;
+    return address.address.family == destination.family || (address.address.family == Family::ipv6 && !v6_only);
+}
+
+Result<std::vector<NativeSocket>> native_sockets(const NetNamespace& ns) {
+    std::vector<NativeSocket> sockets;
+    auto done = ns.inside([&]() -> Status {
+        auto all = dump_sockets();
+        if (!all) return Failure(std::move(all).error());
+        sockets = std::move(*all);
+        mark_ephemeral(sockets);
+        return {};
+    });
+    if (!done) return Failure(std::move(done).error());
+    name_processes(sockets);
+    return sockets;
+}
+
+} // namespace swathe

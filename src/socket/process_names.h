@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <sys/types.h>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace swathe {
+
+/// A process that holds a socket: the one with the lowest pid, so the parent of a pool rather than a worker.
+struct SocketHolder {
+    pid_t pid = 0;
+    std::string name; ///< /proc/PID/comm; whatever is not printable ASCII shows as '?', for every process names itself
+};
+
+/// How many descriptors of all processes are looked at, so that the search ends: about a second's worth.
+inline constexpr std::size_t kMostDescriptors = 1'000'000;
+
+/// Who holds the sockets with these inodes, by one walk over /proc/PID/fd. Processes that vanish or may not be looked into are
+/// passed over; inodes of nobody (kernel sockets, other pid namespaces) are missing in the answer.
+[[nodiscard]] std::unordered_map<std::uint64_t, SocketHolder> find_socket_holders(std::unordered_set<std::uint64_t> inodes);
+
+} // namespace swathe
