@@ -1,0 +1,131 @@
+"""Fixtures. Every test has its own namespaces, bpffs, runtime directory and configuration, and leaves none of them."""
+
+import os
+import pathlib
+import shutil
+import tempfile
+
+import pytest
+
+import subreaper
+from daemon import BIN, Config, Daemon
+from netns import Link, NetNs, run
+
+PYTHON = ["/usr/bin/python3", "-SE"] # without site-packages: half the start-up time
+V4, V6 = "192.0.2.0/24", "2001:db8:1::/64" # what the world's server side delivers locally
+
+
+@pytest.fixture(scope="session", autouse=True)
+def machine():
+    """What cannot be done without is an error, never a skip."""
+    assert os.geteuid() == 0, "the system tests need root"
+    for name in ("swathed", "swathectl"):
+        assert (BIN / name).exists(), f"{BIN / name} is not built: cmake --preset release && cmake --build --preset release"
+    subreaper.become()
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """A directory that services of any user can read: the checkout may lie in root's home."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="swt-"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def program(shared):
+    """program("tell.py", ARG...) is the command line of one of programs/."""
+    shutil.copytree(pathlib.Path(__file__).parent / "programs", shared / "programs")
+    return lambda name, *args: [*PYTHON, str(shared / "programs" / name), *map(str, args)]
+
+
+@pytest.fixture
+def base():
+    """Short, since a Unix socket's path must be."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="swt-"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def scratch(base):
+    """Where services of any user may write."""
+    directory = base / "scratch"
+    directory.mkdir()
+    directory.chmod(0o777)
+    return directory
+
+
+@pytest.fixture
+def bpffs(base):
+    directory = base / "bpf"
+    directory.mkdir()
+    run("mount", "-t", "bpf", "bpf", directory)
+    yield directory
+    run("umount", directory)
+
+
+@pytest.fixture
+def namespace():
+    """namespace("label") makes one."""
+    made = []
+
+    def make(label):
+        made.append(NetNs(label))
+        return made[-1]
+
+    yield make
+    for ns in made:
+        ns.remove()
+
+
+@pytest.fixture
+def server(namespace):
+    """The daemon's side: V4 and V6 are delivered locally, and it is one hop away from `client`."""
+    ns = namespace("server")
+    ns.route_locally(V4, V6)
+    return ns
+
+
+@pytest.fixture
+def client(namespace, server):
+    """Across a veth pair: on loopback a wrong source address would look right."""
+    ns = namespace("client")
+    Link(server, ns)
+    return ns
+
+
+@pytest.fixture
+def config(base):
+    return Config(base / "etc")
+
+
+@pytest.fixture
+def make_daemon(request, config, server, base, bpffs):
+    """make_daemon(inside=..., options=...): a Daemon that is not started yet."""
+    request.node.daemons = made = []
+
+    def make(**kwargs):
+        made.append(Daemon(kwargs.pop("config", config), kwargs.pop("ns", server), kwargs.pop("base", base),
+                           kwargs.pop("bpffs", bpffs), **kwargs))
+        return made[-1]
+
+    yield make
+    for one in reversed(made):
+        one.end()
+    subreaper.kill_strangers()
+
+
+@pytest.fixture
+def daemon(make_daemon):
+    return make_daemon()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if report.when == "call" and report.failed:
+        for number, one in enumerate(getattr(item, "daemons", [])):
+            report.sections.append((f"swathed {number}", one.log()))

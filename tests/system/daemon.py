@@ -1,0 +1,203 @@
+"""swathed and swathectl as an administrator has them, with everything private to one test."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import threading
+import time
+
+import subreaper
+from netns import run
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("SWATHE_BIN", ROOT / "build/release/bin"))
+ROUTE_PROTOCOL = 115 # kRouteProtocol, src/socket/local_routes.h
+DEADLINE = 15.0      # seconds; generous, since a machine with two busy cores is the rule in CI
+
+
+def eventually(question, timeout=DEADLINE, what="condition"):
+    """Polls until `question()` is true and returns its value; fails with the last value seen."""
+    end = time.monotonic() + timeout
+    while True:
+        value = question()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"{what}: not within {timeout} s, last seen {value!r}")
+        time.sleep(0.01)
+
+
+def to_toml(value):
+    """As much of TOML as service files need; JSON's strings, numbers, booleans and lists are TOML's."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {to_toml(v)}" for key, v in value.items()) + " }"
+    return json.dumps(value)
+
+
+def table(header, keys):
+    return f"{header}\n" + "".join(f"{key} = {to_toml(value)}\n" for key, value in keys.items()) + "\n"
+
+
+class Config:
+    """A configuration directory. Services are written under temporary names and renamed: never half a file."""
+
+    def __init__(self, directory):
+        self.directory = pathlib.Path(directory)
+        (self.directory / "services.d").mkdir(parents=True)
+
+    def write(self, name, text):
+        path = self.directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(path.name + ".part")
+        part.write_text(text)
+        part.rename(path)
+        return path
+
+    def service(self, name, listen, exec_start, **keys):
+        """One TOML service. `listen`: the keys of one [[listen]] block, or a list of them."""
+        blocks = [listen] if isinstance(listen, dict) else listen
+        text = "".join(table("[[listen]]", block) for block in blocks)
+        text += table("[service]", {"exec_start": [str(word) for word in exec_start], **keys})
+        return self.write(f"services.d/{name}.toml", text)
+
+    def rules(self, **kinds):
+        """Global rules: rules(drop=[{...}], **{"pass": [{...}]}) into swathe.toml."""
+        text = "".join(table(f"[[{kind}]]", rule) for kind, rules in kinds.items() for rule in rules)
+        return self.write("swathe.toml", text)
+
+    def remove(self, name):
+        (self.directory / f"services.d/{name}.toml").unlink()
+
+
+class Daemon:
+    """One swathed. `inside`: the daemon, and so its services, live in the namespace, too; else it is given --netns."""
+
+    def __init__(self, config, ns, base, bpffs, inside=False, options=()):
+        self.config, self.ns, self.base, self.bpffs, self.inside = config, ns, pathlib.Path(base), bpffs, inside
+        self.runtime = self.base / "run"
+        self.options = list(options)
+        self.process = None
+        self.lines = []
+        self._news = threading.Condition()
+
+    # life
+
+    def argv(self):
+        argv = [str(BIN / "swathed"), "--config", str(self.config.directory), "--runtime-dir", str(self.runtime),
+                "--bpffs", str(self.bpffs), *self.options]
+        return self.ns.command(*argv) if self.inside else [*argv, "--netns", self.ns.name]
+
+    def launch(self):
+        env = {k: v for k, v in os.environ.items() if k not in ("NOTIFY_SOCKET", "JOURNAL_STREAM")}
+        self.lines = []
+        self.process = subprocess.Popen(self.argv(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.PIPE, env=env)
+        threading.Thread(target=self._read, args=(self.process.stderr, self.lines), daemon=True).start()
+
+    def start(self):
+        self.launch()
+        self.wait_for(lambda line: line.startswith("ready"), "the line 'ready'")
+        return self
+
+    def stop(self, timeout=DEADLINE):
+        """TERM; the daemon must go with status 0 and leave nothing behind."""
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(timeout)
+        assert status == 0, f"swathed exited with {status} on TERM\n{self.log()}"
+        assert self.leftovers() == [], f"left behind\n{self.log()}"
+
+    def end(self):
+        """For the fixture: whatever state a failed test left it in."""
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(DEADLINE)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def leftovers(self):
+        """What a stopped daemon must not leave: processes, an attached program, pins, routes, its control socket."""
+        left = [f"process {pid}: {command(pid)}" for pid in subreaper.strangers()]
+        left += [f"link {link['id']}" for link in netns_links(self.ns.inode)]
+        left += [f"pin {path}" for path in pathlib.Path(self.bpffs).rglob("*") if not path.is_dir()]
+        left += [f"route {route}" for route in self.ns.local_routes(ROUTE_PROTOCOL)]
+        left += ["control socket"] if (self.runtime / "control").exists() else []
+        return left
+
+    # what it says
+
+    def _read(self, stream, lines):
+        for raw in stream:
+            with self._news:
+                lines.append(raw.decode(errors="replace").rstrip("\n"))
+                self._news.notify_all()
+        with self._news:
+            self._news.notify_all()
+
+    def log(self):
+        return "\n".join(self.lines)
+
+    def wait_for(self, wanted, what, timeout=DEADLINE, since=0):
+        """The first line from number `since` on that `wanted` accepts."""
+        end = time.monotonic() + timeout
+        with self._news:
+            while True:
+                for line in self.lines[since:]:
+                    if wanted(line):
+                        return line
+                if not self.running():
+                    raise AssertionError(f"swathed exited with {self.process.returncode} before {what}\n{self.log()}")
+                if not self._news.wait(min(0.2, max(0.0, end - time.monotonic()))) and time.monotonic() > end:
+                    raise AssertionError(f"swathed did not say {what} within {timeout} s\n{self.log()}")
+
+    # what an administrator does
+
+    def ctl(self, *args, status=0, **options):
+        done = subprocess.run([str(BIN / "swathectl"), "--runtime-dir", str(self.runtime), *map(str, args)],
+                              capture_output=True, text=True, timeout=60, **options)
+        assert status is None or done.returncode == status, \
+            f"swathectl {' '.join(map(str, args))}: exit {done.returncode}, not {status}\n{done.stdout}{done.stderr}\n{self.log()}"
+        return done
+
+    def ctl_json(self, *args, status=0):
+        return json.loads(self.ctl(*args, "--json", status=status).stdout)
+
+    def reload(self, status=0):
+        return self.ctl("reload", status=status)
+
+    def hang_up(self):
+        self.process.send_signal(signal.SIGHUP)
+
+    def generation(self):
+        return self.ctl_json("status")["daemon"]["generation"]
+
+    def service(self, name):
+        return next(s for s in self.ctl_json("status", name)["services"] if s["name"] == name)
+
+    def listener(self, service, name):
+        return next(one for one in self.service(service)["listeners"] if one["name"] == name)
+
+    def wait_state(self, name, *states):
+        return eventually(lambda: (s := self.service(name))["state"] in states and s, what=f"{name} is {' or '.join(states)}")
+
+    def explain(self, *words):
+        return self.ctl_json("explain", *words)
+
+
+def netns_links(inode):
+    """The BPF links that are attached to the namespace with this inode, in order of their ids."""
+    links = json.loads(run("bpftool", "-j", "link", "list") or "[]")
+    return [link for link in links if link.get("type") == "netns" and link.get("netns_ino") == inode]
+
+
+def command(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return "?"

@@ -1,0 +1,85 @@
+"""Answers each datagram with one line of JSON from the address and port that it was sent to.
+
+--log FILE appends one line per start; --count FILE, on TERM, the number of datagrams answered."""
+
+import argparse
+import json
+import os
+import select
+import socket
+import struct
+
+from inherited import Drain, plain, sockets
+
+IP_FREEBIND, IP_ORIGDSTADDR, IPV6_ORIGDSTADDR = 15, 20, 74
+IPV6_RECVPKTINFO, IPV6_PKTINFO = 49, 50
+
+options = argparse.ArgumentParser()
+options.add_argument("--log")
+options.add_argument("--count")
+options.add_argument("--tag", default="")
+args = options.parse_args()
+if args.log:
+    with open(args.log, "a") as log:
+        log.write(f"{os.getpid()}\n")
+
+
+def destination(ancillary):
+    """(address, port) of the datagram, and the same as an address to bind."""
+    for level, kind, data in ancillary:
+        if (level, kind) == (socket.IPPROTO_IP, IP_ORIGDSTADDR):
+            return socket.inet_ntoa(data[4:8]), struct.unpack("!H", data[2:4])[0]
+        if (level, kind) == (socket.IPPROTO_IPV6, IPV6_ORIGDSTADDR):
+            host = socket.inet_ntop(socket.AF_INET6, data[8:24])
+            return plain((host, struct.unpack("!H", data[2:4])[0]))
+    return None
+
+
+def source_control(listener, host):
+    """The control message that makes sendmsg() on `listener` leave from `host`."""
+    if ":" in host:
+        return [(socket.IPPROTO_IPV6, IPV6_PKTINFO, socket.inet_pton(socket.AF_INET6, host) + struct.pack("@I", 0))]
+    if listener.family == socket.AF_INET6:
+        return [(socket.IPPROTO_IPV6, IPV6_PKTINFO, b"\0" * 10 + b"\xff\xff" + socket.inet_aton(host) + struct.pack("@I", 0))]
+    return [(socket.IPPROTO_IP, socket.IP_PKTINFO, struct.pack("@I", 0) + socket.inet_aton(host) + b"\0" * 4)]
+
+
+def reply_from_port(host, port, text, peer):
+    """PKTINFO sets the address only: another port than the listener's needs a socket bound to it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as out:
+        out.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        out.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
+        if family == socket.AF_INET6:
+            out.setsockopt(socket.IPPROTO_IPV6, 78, 1) # IPV6_FREEBIND
+        out.bind((host, port))
+        out.sendto(text, tuple(plain(peer)))
+
+
+def answer(listener, name):
+    payload, ancillary, _, peer = listener.recvmsg(65536, 1024)
+    asked = destination(ancillary)
+    text = json.dumps({
+        "pid": os.getpid(), "tag": args.tag, "listener": name, "bytes": len(payload), "asked": asked, "peername": plain(peer),
+    }).encode()
+    if asked is None: # the listener was not set up as it must be: the test will see null
+        listener.sendto(text, peer)
+    elif asked[1] == listener.getsockname()[1]:
+        listener.sendmsg([text], source_control(listener, asked[0]), 0, peer)
+    else:
+        reply_from_port(*asked, text, peer)
+
+
+drain = Drain()
+listeners = {sock: name for name, sock in sockets()}
+answered = 0
+while True:
+    readable, _, _ = select.select([drain, *listeners], [], [])
+    if drain in readable:
+        break
+    for listener in readable:
+        answer(listener, listeners[listener])
+        answered += 1
+if args.count:
+    with open(args.count, "a") as count:
+        count.write(f"{answered}\n")
