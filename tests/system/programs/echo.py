@@ -11,8 +11,8 @@ import struct
 
 from inherited import Drain, plain, sockets
 
-IP_FREEBIND, IP_ORIGDSTADDR, IPV6_ORIGDSTADDR = 15, 20, 74
-IPV6_RECVPKTINFO, IPV6_PKTINFO = 49, 50
+IP_PKTINFO, IP_FREEBIND, IP_ORIGDSTADDR = 8, 15, 20 # linux/in.h
+IPV6_PKTINFO, IPV6_ORIGDSTADDR, IPV6_FREEBIND = 50, 74, 78 # linux/in6.h
 
 options = argparse.ArgumentParser()
 options.add_argument("--log")
@@ -41,7 +41,7 @@ def source_control(listener, host):
         return [(socket.IPPROTO_IPV6, IPV6_PKTINFO, socket.inet_pton(socket.AF_INET6, host) + struct.pack("@I", 0))]
     if listener.family == socket.AF_INET6:
         return [(socket.IPPROTO_IPV6, IPV6_PKTINFO, b"\0" * 10 + b"\xff\xff" + socket.inet_aton(host) + struct.pack("@I", 0))]
-    return [(socket.IPPROTO_IP, socket.IP_PKTINFO, struct.pack("@I", 0) + socket.inet_aton(host) + b"\0" * 4)]
+    return [(socket.IPPROTO_IP, IP_PKTINFO, struct.pack("@I", 0) + socket.inet_aton(host) + b"\0" * 4)]
 
 
 def reply_from_port(host, port, text, peer):
@@ -51,7 +51,7 @@ def reply_from_port(host, port, text, peer):
         out.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         out.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
         if family == socket.AF_INET6:
-            out.setsockopt(socket.IPPROTO_IPV6, 78, 1) # IPV6_FREEBIND
+            out.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
         out.bind((host, port))
         out.sendto(text, tuple(plain(peer)))
 
