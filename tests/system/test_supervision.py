@@ -1,0 +1,421 @@
+"""Starting, restarting, stopping; what a child is given; and that nobody who connects meanwhile is refused."""
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import stat
+import threading
+import time
+
+import pytest
+
+from answers import ECHO, HTTP, echo, starts, tell
+from daemon import eventually
+from netns import reset_on_close
+
+
+class Knockers:
+    """Threads that connect again and again, and count what they are told."""
+
+    def __init__(self, ns, address, port, threads, total):
+        self.ns, self.address, self.port, self.left = ns, address, port, total
+        self.answers, self.errors = [], []
+        self.lock = threading.Lock()
+        self.threads = [threading.Thread(target=self._knock) for _ in range(threads)]
+
+    def _take(self):
+        with self.lock:
+            self.left -= 1
+            return self.left >= 0
+
+    def _knock(self):
+        while self._take():
+            try:
+                answer = tell(self.ns, self.address, self.port, timeout=30)
+                with self.lock:
+                    self.answers.append(answer)
+            except Exception as error: # counted and shown, whatever it is
+                with self.lock:
+                    self.errors.append(repr(error))
+
+    def start(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def join(self):
+        for thread in self.threads:
+            thread.join(120)
+            assert not thread.is_alive(), f"still waiting for an answer; {len(self.answers)} answers, errors {self.errors[:5]}"
+
+
+def test_cold_start_a_hundred_connections_at_once_start_it_once(daemon, config, client, program, scratch):
+    log = scratch / "starts"
+    config.service("web", HTTP, program("tell.py", "--log", log))
+    daemon.start()
+    connections = []
+    for _ in range(100): # none is waited for: all come before the service can answer the first
+        sock = client.open_socket(socket.SOCK_STREAM, "192.0.2.7")
+        sock.setblocking(False)
+        sock.connect_ex(("192.0.2.7", 8080))
+        connections.append(sock)
+    pids = set()
+    for sock in connections:
+        sock.settimeout(15)
+        with sock, sock.makefile("rb") as stream:
+            pids.add(stream.read().split(b",")[0])
+    assert len(pids) == 1
+    assert starts(log) == 1
+    assert daemon.service("web")["starts"] == 1
+    daemon.stop()
+
+
+def test_cold_start_a_hundred_datagrams_at_once_start_it_once(daemon, config, client, program, scratch):
+    log = scratch / "starts"
+    config.service("echo", ECHO, program("echo.py", "--log", log))
+    daemon.start()
+    socks = []
+    for number in range(100):
+        sock = client.udp("192.0.2.7")
+        sock.connect((f"192.0.2.{number}", 5300))
+        sock.send(b"?")
+        socks.append(sock)
+    for sock in socks:
+        assert sock.recv(999)
+        sock.close()
+    assert starts(log) == 1
+    daemon.stop()
+
+
+def test_a_thousand_connections_across_twenty_restarts_none_refused(daemon, config, client, program, scratch):
+    log = scratch / "starts"
+    config.service("web", HTTP, program("tell.py", "--log", log))
+    daemon.start()
+    knockers = Knockers(client, "192.0.2.7", 8080, threads=8, total=1000).start()
+    for number in range(20):
+        seen = 45 * (number + 1) # spread over the whole of it, so that connections come in every restart
+        eventually(lambda: len(knockers.answers) + len(knockers.errors) >= seen, 60, f"{seen} answers")
+        daemon.ctl("restart", "web")
+    knockers.join()
+    assert knockers.errors == []
+    assert len(knockers.answers) == 1000
+    assert starts(log) == 21
+    assert len({answer["pid"] for answer in knockers.answers}) > 10
+    daemon.stop()
+
+
+def test_connections_wait_in_the_backlog_while_a_service_that_crashes_is_down(daemon, config, client, program, scratch):
+    log = scratch / "starts"
+    config.service("web", HTTP, program("tell.py", "--log", log, "--once"), restart="always", restart_sec="20ms",
+                   start_limit_burst=0)
+    daemon.start()
+    knockers = Knockers(client, "192.0.2.7", 8080, threads=4, total=30).start()
+    knockers.join()
+    assert knockers.errors == []
+    assert len({answer["pid"] for answer in knockers.answers}) == 30 # each was another instance
+    daemon.stop()
+
+
+def test_a_service_that_ends_is_started_again_by_the_next_connection(daemon, config, client, program, scratch):
+    log = scratch / "starts"
+    config.service("web", HTTP, program("tell.py", "--log", log, "--once"))
+    daemon.start()
+    first = tell(client, "192.0.2.7", 8080)["pid"]
+    daemon.wait_state("web", "idle")
+    assert starts(log) == 1
+    assert tell(client, "192.0.2.7", 8080)["pid"] != first
+    daemon.stop()
+
+
+def test_a_child_that_drains_on_term_finishes_its_own_connections(daemon, config, client, program):
+    config.service("web", HTTP, program("talk.py"))
+    daemon.start()
+    with client.connect("192.0.2.7", 8080) as old:
+        old.sendall(b"one\n")
+        old_pid, word = old.recv(99).split()
+        assert word == b"one"
+        restart = threading.Thread(target=lambda: daemon.ctl("restart", "web"))
+        restart.start()
+        daemon.wait_state("web", "stopping")
+        with client.connect("192.0.2.7", 8080) as young: # waits in the backlog
+            young.sendall(b"hello\n")
+            old.sendall(b"two\n")
+            assert old.recv(99).split() == [old_pid, b"two"]
+            old.close() # drained: now the old one ends and the new one starts
+            new_pid, word = young.recv(99).split()
+            assert word == b"hello" and new_pid != old_pid
+            restart.join()
+    daemon.stop()
+
+
+def test_the_child_is_given_what_compat_says(daemon, config, client, program, scratch, server):
+    config.service("web", [HTTP, {"name": "admin", "protocol": "tcp", "addresses": ["192.0.2.9"], "ports": [9000]},
+                           {**ECHO, "name": "udp"}],
+                   program("report.py", "one", "two words"), user="nobody", group="daemon",
+                   environment={"GREETING": "hello world"}, working_directory=str(scratch), umask="0027", limit_nofile=77)
+    daemon.start()
+    report = json.loads(client.ask_tcp("192.0.2.7", 8080))
+    environment = report["environment"]
+    assert report["argv"] == ["one", "two words"]
+    assert environment["LISTEN_FDS"] == "3"
+    assert environment["LISTEN_PID"] == str(report["pid"])
+    assert environment["LISTEN_FDNAMES"] == "http:admin:udp" # the order of the file
+    assert environment["GREETING"] == "hello world"
+    assert environment["PATH"]
+    assert "NOTIFY_SOCKET" not in environment # type = simple
+    assert environment["USER"] == "nobody"
+    assert report["uid"] == [65534] * 3 and report["gid"] == [1] * 3 and report["groups"] in ([], [1])
+    assert report["umask"] == 0o027
+    assert report["cwd"] == str(scratch)
+    assert report["nofile"] == [77, 77]
+    assert report["session"] == report["pid"]
+    assert report["blocking"] # systemd's NonBlocking=no
+    assert report["netns"] == os.stat("/proc/self/ns/net").st_ino != server.inode # the service stays where the daemon is
+    assert report["pid"] == daemon.service("web")["main_pid"]
+    daemon.stop()
+
+
+def test_no_descriptor_leaks_into_a_child(daemon, config, client, program):
+    config.service("other", {"protocol": "tcp", "addresses": ["192.0.2.9"], "ports": [9000]}, program("tell.py"))
+    config.service("web", HTTP, program("report.py"), user="nobody")
+    daemon.start()
+    tell(client, "192.0.2.9", 9000)
+    report = json.loads(client.ask_tcp("192.0.2.7", 8080))
+    assert sorted(map(int, report["descriptors"])) == [0, 1, 2, 3], report["descriptors"]
+    assert report["descriptors"]["0"] == "/dev/null"
+    assert report["descriptors"]["3"].startswith("socket:")
+    daemon.stop()
+
+
+def test_a_child_starts_with_default_signals_whatever_the_daemon_has(daemon, config, client, scratch):
+    out = scratch / "status"
+    config.service("sh", HTTP, ["/bin/sh", "-c", f"cat /proc/self/status > {out}.part; mv {out}.part {out}; sleep 1000"])
+    daemon.start()
+    client.connect("192.0.2.7", 8080).close()
+    eventually(out.exists, what="the shell has written its status")
+    status = dict(line.split(":\t", 1) for line in out.read_text().splitlines() if ":\t" in line)
+    assert int(status["SigBlk"], 16) == 0
+    assert int(status["SigIgn"], 16) == 0
+    daemon.stop()
+
+
+def test_stop_sends_term_and_then_kill(daemon, config, client, program):
+    config.service("web", HTTP, program("stubborn.py"), timeout_stop_sec="500ms")
+    daemon.start()
+    pid = int(client.ask_tcp("192.0.2.7", 8080))
+    began = time.monotonic()
+    daemon.ctl("stop", "web")
+    assert 0.45 <= time.monotonic() - began < 5
+    assert not pathlib.Path(f"/proc/{pid}").exists() # reaped, too
+    view = daemon.service("web")
+    assert view["state"] == "stopped" and view["main_pid"] is None and view["result"] == "timeout"
+    daemon.stop()
+
+
+def test_a_stopped_service_is_not_started_by_traffic_but_by_hand(daemon, config, client, program, scratch):
+    log = scratch / "starts"
+    config.service("web", HTTP, program("tell.py", "--log", log))
+    daemon.start()
+    tell(client, "192.0.2.7", 8080)
+    daemon.ctl("stop", "web")
+    with client.connect("192.0.2.7", 8080) as waiting: # the backlog takes it
+        time.sleep(0.3)
+        assert starts(log) == 1
+        daemon.ctl("start", "web")
+        assert waiting.recv(999)
+    assert starts(log) == 2
+    daemon.stop()
+
+
+def test_what_a_child_has_forked_goes_with_it(daemon, config, client, scratch):
+    pids = scratch / "pids"
+    config.service("sh", HTTP, ["/bin/sh", "-c", f"sleep 1000 & echo $! $$ > {pids}.part; mv {pids}.part {pids}; wait"])
+    daemon.start()
+    client.connect("192.0.2.7", 8080).close()
+    eventually(pids.exists, what="the shell has forked")
+    daemon.ctl("stop", "sh")
+    for pid in pids.read_text().split():
+        eventually(lambda p=pid: not alive(p), 5, f"process {pid} is gone")
+    daemon.stop()
+
+
+def alive(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_no_zombie_is_left(daemon, config, client, program):
+    config.service("web", HTTP, program("tell.py", "--once"), restart="always", restart_sec="10ms", start_limit_burst=0)
+    daemon.start()
+    for _ in range(10):
+        tell(client, "192.0.2.7", 8080, timeout=15)
+    daemon.ctl("stop", "web")
+    pid = daemon.process.pid
+    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    assert children == []
+    daemon.stop()
+
+
+def test_restart_on_failure_backs_off_as_the_steps_say(daemon, config, client, program, scratch):
+    log = scratch / "crashes"
+    config.service("web", HTTP, program("crash.py", log, 4, *program("tell.py")), restart="on-failure", restart_sec="100ms",
+                   restart_steps=2, restart_max_delay_sec="400ms", start_limit_burst=0)
+    daemon.start()
+    assert tell(client, "192.0.2.7", 8080, timeout=15)["pid"] # the one connection waited through four crashes
+    times = [float(line) for line in log.read_text().split()]
+    assert len(times) == 5
+    for gap, least in zip((b - a for a, b in zip(times, times[1:])), (0.1, 0.2, 0.4, 0.4)): # 100ms * 4^(n/2), at most 400ms
+        assert least <= gap < least + 0.5, times
+    view = daemon.service("web")
+    assert view["restarts"] == 4 and view["starts"] == 5
+    daemon.stop()
+
+
+def test_a_start_limit_pauses_and_keeps_who_waits(daemon, config, client, program, scratch):
+    log = scratch / "crashes"
+    config.service("web", HTTP, program("crash.py", log, 3, *program("tell.py")), restart="on-failure", restart_sec="1ms",
+                   start_limit_burst=3, start_limit_interval_sec="2s")
+    daemon.start()
+    with client.connect("192.0.2.7", 8080, timeout=15) as waiting:
+        daemon.wait_state("web", "paused")
+        assert len(log.read_text().split()) == 3
+        assert daemon.service("web")["result"] == "start-limit-hit"
+        assert waiting.recv(999) # served after the window, by the fourth
+    daemon.stop()
+
+
+def test_a_start_limit_that_fails_closes_the_listeners_until_started_by_hand(daemon, config, client, program, scratch):
+    log = scratch / "crashes"
+    config.service("web", HTTP, program("crash.py", log, 2, *program("tell.py")), restart="on-failure", restart_sec="1ms",
+                   start_limit_burst=2, start_limit_interval_sec="60s", start_limit_hit="fail")
+    daemon.start()
+    client.connect("192.0.2.7", 8080).close()
+    daemon.wait_state("web", "failed")
+    assert client.refuses_tcp("192.0.2.7", 8080)
+    daemon.ctl("start", "web")
+    assert tell(client, "192.0.2.7", 8080)["pid"]
+    daemon.stop()
+
+
+@pytest.mark.parametrize("policy, status, again", [
+    ("no", 1, False), ("always", 0, True), ("on-failure", 0, False), ("on-failure", 1, True), ("on-success", 0, True),
+    ("on-success", 1, False), ("on-abnormal", 1, False),
+])
+def test_restart_policies(daemon, config, client, scratch, policy, status, again):
+    log = scratch / "starts"
+    config.service("sh", HTTP, ["/usr/bin/python3", "-SEc", "import os, socket, sys; socket.socket(fileno=3).accept(); "
+                                f"open({str(log)!r}, 'a').write('x'); sys.exit({status})"], restart=policy, restart_sec="10ms")
+    daemon.start()
+    client.connect("192.0.2.7", 8080).close()
+    eventually(lambda: log.exists() and log.read_text() == "x", what="the first run has ended")
+    if again:
+        eventually(lambda: daemon.service("sh")["starts"] == 2, what="a second run")
+    else:
+        daemon.wait_state("sh", "idle")
+        time.sleep(0.2)
+        assert daemon.service("sh")["starts"] == 1
+    daemon.stop()
+
+
+def test_eager_services_run_before_anyone_asks(daemon, config, program, scratch):
+    log = scratch / "starts"
+    config.service("web", HTTP, program("tell.py", "--log", log), activation="eager")
+    daemon.start()
+    eventually(lambda: starts(log) == 1, what="started")
+    assert daemon.service("web")["state"] == "running"
+    daemon.stop()
+
+
+def test_type_notify_is_running_only_when_it_has_said_so(daemon, config, client, program):
+    config.service("web", HTTP, program("ready.py", 0.5), type="notify")
+    daemon.start()
+    began = time.monotonic()
+    client.connect("192.0.2.7", 8080).close()
+    warming = daemon.wait_state("web", "starting")
+    eventually(lambda: daemon.service("web")["status_text"] == "warming up" or time.monotonic() - began > 0.5)
+    assert warming["main_pid"]
+    running = daemon.wait_state("web", "running")
+    assert time.monotonic() - began >= 0.5
+    assert running["status_text"] == "serving"
+    daemon.ctl("restart", "web") # answers when the new one is ready
+    assert daemon.service("web")["state"] == "running"
+    daemon.stop()
+
+
+def test_a_service_that_never_gets_ready_is_stopped_after_its_time(daemon, config, client, program):
+    config.service("web", HTTP, program("ready.py", "never"), type="notify", timeout_start_sec="300ms", start_limit_burst=1,
+                   start_limit_interval_sec="60s")
+    daemon.start()
+    client.connect("192.0.2.7", 8080).close()
+    view = eventually(lambda: (v := daemon.service("web"))["main_pid"] is None and v["starts"] == 1 and v, what="it was ended")
+    assert view["result"] in ("timeout", "start-limit-hit") # traffic still waits, so that the start limit may be next
+    daemon.stop()
+
+
+def test_readiness_from_a_stranger_is_not_believed(daemon, config, client, program, base):
+    config.service("web", HTTP, program("ready.py", "never"), type="notify")
+    daemon.start()
+    client.connect("192.0.2.7", 8080).close()
+    pid = daemon.wait_state("web", "starting")["main_pid"]
+    environment = pathlib.Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    path = next(e for e in environment if e.startswith(b"NOTIFY_SOCKET=")).partition(b"=")[2].decode()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as stranger:
+        stranger.connect(path)
+        stranger.send(b"READY=1\nMAINPID=%d\nSTATUS=hello from nobody" % pid)
+        stranger.send(b"\0\xff\xfe")        # no notification at all
+        stranger.send(b"READY=1" + b"x" * 8000) # longer than one may be
+    daemon.ctl("list") # the daemon has gone round its loop
+    view = daemon.service("web")
+    assert view["state"] == "starting" and view["status_text"] != "hello from nobody"
+    assert daemon.running()
+    daemon.stop()
+
+
+def test_a_program_that_cannot_be_run_is_reported_and_the_daemon_lives(daemon, config, client, program, scratch):
+    broken = scratch / "broken"
+    broken.write_text("#!/nonexistent/interpreter\n")
+    broken.chmod(0o755)
+    config.service("broken", {"protocol": "tcp", "addresses": ["192.0.2.9"], "ports": [9000]}, [broken], start_limit_burst=2)
+    config.service("web", HTTP, program("tell.py"))
+    daemon.start()
+    client.connect("192.0.2.9", 9000).close()
+    daemon.wait_for(lambda line: "broken" in line and "EXEC" in line, "that broken cannot be executed")
+    daemon.wait_state("broken", "paused", "idle", "failed")
+    assert tell(client, "192.0.2.7", 8080)["pid"]
+    daemon.stop()
+
+
+def test_a_service_killed_from_outside_comes_back(daemon, config, client, program):
+    config.service("web", HTTP, program("tell.py"), restart="on-failure", restart_sec="10ms")
+    daemon.start()
+    pid = tell(client, "192.0.2.7", 8080)["pid"]
+    os.kill(pid, signal.SIGKILL)
+    assert tell(client, "192.0.2.7", 8080)["pid"] != pid
+    view = daemon.service("web")
+    assert view["restarts"] == 1 and view["result"] == "signal"
+    daemon.stop()
+
+
+def test_a_client_that_resets_while_it_waits_hurts_nobody(daemon, config, client, program):
+    config.service("web", HTTP, program("tell.py"))
+    daemon.start()
+    for _ in range(50):
+        sock = client.connect("192.0.2.7", 8080)
+        reset_on_close(sock)
+        sock.close()
+    assert tell(client, "192.0.2.7", 8080)["pid"]
+    daemon.stop()
+
+
+def test_the_notify_socket_takes_every_user_and_the_control_socket_only_root(daemon, config, program):
+    config.service("web", HTTP, program("tell.py"))
+    daemon.start()
+    control = daemon.runtime / "control"
+    assert stat.S_ISSOCK(control.stat().st_mode)
+    done = daemon.ctl("status", status=None, user=65534, group=65534, extra_groups=[])
+    assert done.returncode not in (0, None), done.stdout
+    daemon.stop()
