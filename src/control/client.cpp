@@ -1,0 +1,201 @@
+#include "control/client.h"
+
+#include "base/unique_fd.h"
+#include "control/bus.h"
+#include "control/json.h"
+#include "control/socket_path.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+namespace swathe {
+namespace {
+
+using Rejected = tl::unexpected<ClientError>;
+
+constexpr std::uint64_t kForever = UINT64_MAX; // sd_bus_call(3)
+
+Rejected rejected(Trouble kind, const std::string& message, int error = 0) {
+    return Rejected(ClientError{kind, Error{message, error, std::nullopt}.to_string()});
+}
+
+Rejected cannot_connect(const std::string& path, int error) {
+    if (error == ENOENT || error == ECONNREFUSED)
+        return rejected(Trouble::not_running, "swathed is not running: nobody listens on " + path);
+    if (error == EACCES || error == EPERM)
+        return rejected(Trouble::denied, path + ": only root and the members of the control group may connect", error);
+    if (error == EAGAIN) error = ETIMEDOUT; // SO_SNDTIMEO's answer to a full backlog
+    return rejected(Trouble::failed, "connect " + path, error);
+}
+
+timeval timeval_of(Duration span) {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(span);
+    return {static_cast<time_t>(seconds.count()), static_cast<suseconds_t>((span - seconds).count())};
+}
+
+/// Blocks in connect(2) while the daemon's backlog is full, at most for `timeout`.
+Reply<UniqueFd> connect_socket(const std::string& path, Duration timeout) {
+    const auto address = unix_address(path);
+    if (!address) return rejected(Trouble::failed, address.error().to_string());
+    UniqueFd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    if (!fd) return rejected(Trouble::failed, "socket", errno);
+    const timeval limit = timeval_of(timeout);
+    if (::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0)
+        return rejected(Trouble::failed, "SO_SNDTIMEO", errno);
+    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) < 0) return cannot_connect(path, errno);
+    return fd;
+}
+
+Rejected hung_up(int error) {
+    if (error == ETIMEDOUT) return rejected(Trouble::failed, "swathed does not answer", error);
+    return rejected(Trouble::denied, "swathed closed the connection: not permitted, or too many connections", error);
+}
+
+/// sd_bus_call would do this, too, but with a time-out of its own.
+Reply<void> shake_hands(sd_bus* bus, Monotonic deadline) {
+    for (;;) {
+        const int ready = sd_bus_is_ready(bus);
+        if (ready > 0) return {};
+        const auto left = std::chrono::duration_cast<Duration>(deadline - now());
+        if (ready < 0) return hung_up(-ready);
+        if (left <= Duration::zero()) return hung_up(ETIMEDOUT);
+        int r = sd_bus_process(bus, nullptr);
+        if (r == 0) r = sd_bus_wait(bus, static_cast<std::uint64_t>(left.count()));
+        if (r < 0) return hung_up(-r);
+        if (sd_bus_is_open(bus) <= 0) return hung_up(ECONNRESET);
+    }
+}
+
+Trouble trouble_of(const sd_bus_error& error) {
+    if (error.name == nullptr) return Trouble::failed;
+    if (std::string_view(error.name) == kAccessDenied) return Trouble::denied;
+    switch (refusal_of(error.name).value_or(Refusal::failed)) {
+    case Refusal::failed: return Trouble::failed;
+    case Refusal::no_such_service: return Trouble::no_such_service;
+    case Refusal::bad_request: return Trouble::bad_request;
+    }
+    return Trouble::failed;
+}
+
+Rejected call_failed(const sd_bus_error& error, int result) {
+    if (result == -ECONNRESET || result == -ENOTCONN || result == -EPIPE)
+        return rejected(Trouble::failed, "swathed closed the connection before it answered");
+    if (result == -ETIMEDOUT) return rejected(Trouble::failed, "swathed does not answer", ETIMEDOUT);
+    if (error.message == nullptr) return rejected(Trouble::failed, "call", -result);
+    return rejected(trouble_of(error), error.message);
+}
+
+struct ErrorHolder {
+    sd_bus_error error = SD_BUS_ERROR_NULL;
+    ErrorHolder() = default;
+    ErrorHolder(const ErrorHolder&) = delete;
+    ErrorHolder& operator=(const ErrorHolder&) = delete;
+    ~ErrorHolder() { sd_bus_error_free(&error); }
+};
+
+template <class T> Reply<T> read_json(const Reply<std::string>& text, Result<T> (*read)(std::string_view)) {
+    if (!text) return Rejected(text.error());
+    auto view = read(*text);
+    if (!view) return rejected(Trouble::failed, view.error().to_string());
+    return std::move(*view);
+}
+
+} // namespace
+
+struct ControlClient::State {
+    BusPtr bus;
+
+    Reply<MessagePtr> request(const char* method);
+    Reply<MessagePtr> call(const MessagePtr& request, std::uint64_t timeout_usec);
+    Reply<std::string> ask(const char* method, const std::vector<std::string>& arguments, std::optional<bool> flag = std::nullopt);
+    Reply<void> act(const char* method, const std::string& service);
+};
+
+Reply<MessagePtr> ControlClient::State::request(const char* method) {
+    sd_bus_message* raw = nullptr;
+    const int r = sd_bus_message_new_method_call(bus.get(), &raw, nullptr, kControlObject, kControlInterface, method);
+    if (r < 0) return rejected(Trouble::failed, "swathed closed the connection", -r);
+    return MessagePtr(raw);
+}
+
+Reply<MessagePtr> ControlClient::State::call(const MessagePtr& request, std::uint64_t timeout_usec) {
+    ErrorHolder holder;
+    sd_bus_message* raw = nullptr;
+    if (const int r = sd_bus_call(bus.get(), request.get(), timeout_usec, &holder.error, &raw); r < 0)
+        return call_failed(holder.error, r);
+    return MessagePtr(raw);
+}
+
+Reply<std::string> ControlClient::State::ask(const char* method, const std::vector<std::string>& arguments, std::optional<bool> flag) {
+    const auto message = request(method);
+    if (!message) return Rejected(message.error());
+    for (const std::string& argument : arguments)
+        if (const int r = sd_bus_message_append(message->get(), "s", as_utf8(argument).c_str()); r < 0)
+            return rejected(Trouble::failed, method, -r);
+    if (flag)
+        if (const int r = sd_bus_message_append(message->get(), "b", *flag ? 1 : 0); r < 0) return rejected(Trouble::failed, method, -r);
+    const auto reply = call(*message, static_cast<std::uint64_t>(kAnswerTimeout.count()));
+    if (!reply) return Rejected(reply.error());
+    const char* text = nullptr;
+    if (const int r = sd_bus_message_read(reply->get(), "s", &text); r < 0) return rejected(Trouble::failed, method, -r);
+    return std::string(text);
+}
+
+Reply<void> ControlClient::State::act(const char* method, const std::string& service) {
+    const auto message = request(method);
+    if (!message) return Rejected(message.error());
+    if (const int r = sd_bus_message_append(message->get(), "s", as_utf8(service).c_str()); r < 0)
+        return rejected(Trouble::failed, method, -r);
+    const auto reply = call(*message, kForever);
+    if (!reply) return Rejected(reply.error());
+    return {};
+}
+
+Reply<ControlClient> ControlClient::connect(const std::string& path, Duration timeout) {
+    const Monotonic deadline = now() + timeout;
+    auto fd = connect_socket(path, timeout);
+    if (!fd) return Rejected(std::move(fd).error());
+
+    sd_bus* raw = nullptr;
+    if (const int r = sd_bus_new(&raw); r < 0) return rejected(Trouble::failed, "sd_bus_new", -r);
+    auto state = std::make_unique<State>();
+    state->bus.reset(raw);
+    if (const int r = sd_bus_set_fd(raw, fd->get(), fd->get()); r < 0) return rejected(Trouble::failed, "sd_bus_set_fd", -r);
+    (void)fd->release(); // the bus closes it
+    if (const int r = sd_bus_start(raw); r < 0) return hung_up(-r);
+    if (auto ok = shake_hands(raw, deadline); !ok) return Rejected(std::move(ok).error());
+    return ControlClient(std::move(state));
+}
+
+ControlClient::ControlClient(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
+ControlClient::ControlClient(ControlClient&&) noexcept = default;
+ControlClient& ControlClient::operator=(ControlClient&&) noexcept = default;
+ControlClient::~ControlClient() = default;
+
+Reply<StatusView> ControlClient::status(const std::string& service) { return read_json(state_->ask("Status", {service}), read_status); }
+Reply<std::vector<RuleView>> ControlClient::rules() { return read_json(state_->ask("Rules", {}), read_rules); }
+Reply<std::string> ControlClient::version() { return state_->ask("Version", {}); }
+
+Reply<ExplainView> ControlClient::explain(const ExplainQuery& query) {
+    const std::vector<std::string> arguments{query.protocol, query.address, query.port, query.from, query.interface};
+    return read_json(state_->ask("Explain", arguments, query.kernel), read_explain);
+}
+
+Reply<void> ControlClient::start(const std::string& service) { return state_->act("Start", service); }
+Reply<void> ControlClient::stop(const std::string& service) { return state_->act("Stop", service); }
+Reply<void> ControlClient::restart(const std::string& service) { return state_->act("Restart", service); }
+
+Reply<std::vector<std::string>> ControlClient::reload() {
+    const auto message = state_->request("Reload");
+    if (!message) return Rejected(message.error());
+    const auto reply = state_->call(*message, kForever);
+    if (!reply) return Rejected(reply.error());
+    std::vector<std::string> lines;
+    if (const int r = sd_bus_message_enter_container(reply->get(), 'a', "s"); r < 0) return rejected(Trouble::failed, "Reload", -r);
+    for (const char* line = nullptr; sd_bus_message_read(reply->get(), "s", &line) > 0;) lines.emplace_back(line);
+    return lines;
+}
+
+} // namespace swathe

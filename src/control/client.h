@@ -1,0 +1,52 @@
+#pragma once
+
+#include "control/protocol.h"
+
+#include <memory>
+
+namespace swathe {
+
+/// Why the daemon gave no answer.
+enum class Trouble : std::uint8_t {
+    not_running, ///< nobody listens on the socket
+    denied,      ///< somebody listens, but not to us
+    no_such_service,
+    bad_request,
+    failed,
+};
+
+struct ClientError {
+    Trouble kind = Trouble::failed;
+    std::string message;
+};
+template <class T> using Reply = tl::expected<T, ClientError>;
+
+inline constexpr Duration kConnectTimeout = std::chrono::seconds(5); ///< connect and handshake together
+inline constexpr Duration kAnswerTimeout = std::chrono::seconds(30); ///< for what the daemon answers at once
+
+/// A connection to a running swathed. Blocks; not for use in a loop.
+class ControlClient {
+public:
+    [[nodiscard]] static Reply<ControlClient> connect(const std::string& path, Duration timeout = kConnectTimeout);
+    ControlClient(ControlClient&&) noexcept;
+    ControlClient& operator=(ControlClient&&) noexcept;
+    ~ControlClient();
+
+    [[nodiscard]] Reply<StatusView> status(const std::string& service); ///< "" = all
+    [[nodiscard]] Reply<std::vector<RuleView>> rules();
+    [[nodiscard]] Reply<ExplainView> explain(const ExplainQuery& query);
+    [[nodiscard]] Reply<std::string> version();
+
+    // These wait as long as it takes: the daemon has its own time-outs (timeout_start_sec, timeout_stop_sec).
+    [[nodiscard]] Reply<void> start(const std::string& service);
+    [[nodiscard]] Reply<void> stop(const std::string& service);
+    [[nodiscard]] Reply<void> restart(const std::string& service);
+    [[nodiscard]] Reply<std::vector<std::string>> reload();
+
+private:
+    struct State;
+    explicit ControlClient(std::unique_ptr<State> state) noexcept;
+    std::unique_ptr<State> state_;
+};
+
+} // namespace swathe

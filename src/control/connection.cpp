@@ -1,0 +1,203 @@
+#include "control/connection.h"
+
+#include "control/json.h"
+
+#include <cerrno>
+
+#include <fmt/format.h>
+
+namespace swathe {
+namespace {
+
+int refuse(sd_bus_error* error, const char* name, const std::string& message) {
+    return sd_bus_error_set(error, name, as_utf8(message).c_str());
+}
+
+int refuse(sd_bus_error* error, const ControlError& why) { return refuse(error, error_name(why.kind), why.message); }
+
+int answer_text(sd_bus_message* request, const std::string& text, sd_bus_error* error) {
+    if (text.size() > kLargestAnswer)
+        return refuse(error, kLimitsExceeded, fmt::format("the answer has {} bytes, more than {}", text.size(), kLargestAnswer));
+    return sd_bus_reply_method_return(request, "s", text.c_str());
+}
+
+int answer_lines(sd_bus_message* request, const std::vector<std::string>& lines) {
+    sd_bus_message* raw = nullptr;
+    if (const int r = sd_bus_message_new_method_return(request, &raw); r < 0) return r;
+    const MessagePtr reply(raw);
+    if (const int r = sd_bus_message_open_container(raw, 'a', "s"); r < 0) return r;
+    for (const std::string& line : lines)
+        if (const int r = sd_bus_message_append(raw, "s", as_utf8(line).c_str()); r < 0) return r;
+    if (const int r = sd_bus_message_close_container(raw); r < 0) return r;
+    return sd_bus_message_send(raw);
+}
+
+/// The next string of a request. Nothing: it is not there or too long, and `error` says so.
+std::optional<std::string> read_argument(sd_bus_message* request, sd_bus_error* error) {
+    const char* text = nullptr;
+    if (sd_bus_message_read(request, "s", &text) < 0 || std::string_view(text).size() > kLongestArgument) {
+        (void)refuse(error, {Refusal::bad_request, fmt::format("an argument is longer than {} bytes", kLongestArgument)});
+        return std::nullopt;
+    }
+    return text;
+}
+
+/// A request whose answer comes later. It holds the message, and that its bus: where the peer is gone by then, sending says
+/// ENOTCONN and nothing else happens.
+class Deferred {
+public:
+    explicit Deferred(sd_bus_message* request) : request_(sd_bus_message_ref(request)) {}
+
+    void answer(const Answer<void>& outcome) {
+        const MessagePtr request = std::move(request_); // a second answer has nothing to answer
+        if (!request) return;
+        if (outcome) {
+            (void)sd_bus_reply_method_return(request.get(), nullptr);
+            return;
+        }
+        (void)sd_bus_reply_method_errorf(request.get(), error_name(outcome.error().kind), "%s",
+                                         as_utf8(outcome.error().message).c_str());
+    }
+
+private:
+    MessagePtr request_;
+};
+
+using Request = int (Connection::*)(sd_bus_message*, sd_bus_error*);
+
+template <Access needed, Request handler>
+int on_request(sd_bus_message* request, void* userdata, sd_bus_error* error) noexcept {
+    auto& connection = *static_cast<Connection*>(userdata);
+    if (const int r = connection.admit(needed, error); r < 0) return r;
+    return (connection.*handler)(request, error);
+}
+
+int on_disconnected(sd_bus_message*, void* userdata, sd_bus_error*) noexcept {
+    static_cast<Connection*>(userdata)->hang_up();
+    return 0;
+}
+
+// Who may what is decided by admit(): sd-bus' own check asks for capabilities of a bus sender, which there is none of.
+constexpr std::uint64_t kOurCheck = SD_BUS_VTABLE_UNPRIVILEGED;
+
+#define IN(name) #name "\0"
+const sd_bus_vtable kMethods[] = {
+    SD_BUS_VTABLE_START(0),
+    SD_BUS_METHOD_WITH_NAMES("Status", "s", IN(service), "s", IN(json), (on_request<Access::look, &Connection::status>), kOurCheck),
+    SD_BUS_METHOD_WITH_NAMES("Rules", "", , "s", IN(json), (on_request<Access::look, &Connection::rules>), kOurCheck),
+    SD_BUS_METHOD_WITH_NAMES("Explain", "sssssb", IN(protocol) IN(address) IN(port) IN(from) IN(interface) IN(kernel), "s", IN(json),
+                             (on_request<Access::look, &Connection::explain>), kOurCheck),
+    SD_BUS_METHOD_WITH_NAMES("Start", "s", IN(service), "", , (on_request<Access::act, &Connection::start>), kOurCheck),
+    SD_BUS_METHOD_WITH_NAMES("Stop", "s", IN(service), "", , (on_request<Access::act, &Connection::stop>), kOurCheck),
+    SD_BUS_METHOD_WITH_NAMES("Restart", "s", IN(service), "", , (on_request<Access::act, &Connection::restart>), kOurCheck),
+    SD_BUS_METHOD_WITH_NAMES("Reload", "", , "as", IN(lines), (on_request<Access::act, &Connection::reload>), kOurCheck),
+    SD_BUS_METHOD_WITH_NAMES("Version", "", , "s", IN(version), (on_request<Access::look, &Connection::version>), kOurCheck),
+    SD_BUS_VTABLE_END};
+#undef IN
+
+} // namespace
+
+Result<std::unique_ptr<Connection>> Connection::open(Loop& loop, Client client, ControlBackend& backend, Duration handshake_timeout,
+                                                     std::function<void()> on_gone) {
+    std::unique_ptr<Connection> connection(new Connection(client, backend, std::move(on_gone)));
+    if (auto ok = connection->set_up(loop, std::move(client.fd), handshake_timeout); !ok) return Failure(std::move(ok).error());
+    return connection;
+}
+
+Status Connection::set_up(Loop& loop, UniqueFd fd, Duration handshake_timeout) {
+    auto timer = TimerSource::create(loop, [this] {
+        if (sd_bus_is_ready(bus_.get()) <= 0) hang_up();
+    });
+    if (!timer) return Failure(std::move(timer).error());
+    handshake_timer_ = std::move(*timer);
+    if (auto ok = handshake_timer_.arm(now() + handshake_timeout); !ok) return ok;
+
+    sd_bus* raw = nullptr;
+    if (const int r = sd_bus_new(&raw); r < 0) return bus_failure("sd_bus_new", r);
+    bus_.reset(raw);
+    if (const int r = sd_bus_set_fd(raw, fd.get(), fd.get()); r < 0) return bus_failure("sd_bus_set_fd", r);
+    (void)fd.release(); // the bus closes it
+    if (auto ok = serve(); !ok) return ok;
+    if (const int r = sd_bus_attach_event(raw, loop.native(), 0); r < 0) return bus_failure("sd_bus_attach_event", r);
+    return {};
+}
+
+Status Connection::serve() {
+    sd_id128_t id{};
+    if (const int r = sd_id128_randomize(&id); r < 0) return bus_failure("sd_id128_randomize", r);
+    if (const int r = sd_bus_set_server(bus_.get(), 1, id); r < 0) return bus_failure("sd_bus_set_server", r);
+    // The kernel has told who it is before the first byte; what the peer claims in its handshake is of no interest.
+    if (const int r = sd_bus_set_anonymous(bus_.get(), 1); r < 0) return bus_failure("sd_bus_set_anonymous", r);
+    if (const int r = sd_bus_negotiate_fds(bus_.get(), 0); r < 0) return bus_failure("sd_bus_negotiate_fds", r);
+
+    sd_bus_slot* slot = nullptr;
+    if (const int r = sd_bus_add_object_vtable(bus_.get(), &slot, kControlObject, kControlInterface, kMethods, this); r < 0)
+        return bus_failure("sd_bus_add_object_vtable", r);
+    methods_.reset(slot);
+    if (const int r = sd_bus_match_signal(bus_.get(), &slot, nullptr, "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
+                                          "Disconnected", on_disconnected, this);
+        r < 0)
+        return bus_failure("sd_bus_match_signal", r);
+    disconnected_.reset(slot);
+    if (const int r = sd_bus_start(bus_.get()); r < 0) return bus_failure("sd_bus_start", r);
+    return {};
+}
+
+void Connection::hang_up() {
+    if (gone_) return;
+    gone_ = true;
+    on_gone_();
+}
+
+int Connection::admit(Access needed, sd_bus_error* error) {
+    std::uint64_t unread = 0;
+    if (sd_bus_get_n_queued_write(bus_.get(), &unread) < 0 || unread >= kMaxUnreadAnswers) hang_up();
+    if (gone_) return refuse(error, kLimitsExceeded, "too many answers not read");
+    if (needed == Access::act && access_ != Access::act)
+        return refuse(error, kAccessDenied, "only root and the user of swathed may do this");
+    return 0;
+}
+
+int Connection::status(sd_bus_message* request, sd_bus_error* error) {
+    const auto service = read_argument(request, error);
+    if (!service) return -EINVAL;
+    const auto answer = backend_.status(*service);
+    return answer ? answer_text(request, to_json(*answer), error) : refuse(error, answer.error());
+}
+
+int Connection::rules(sd_bus_message* request, sd_bus_error* error) { return answer_text(request, to_json(backend_.rules()), error); }
+
+int Connection::explain(sd_bus_message* request, sd_bus_error* error) {
+    ExplainQuery query;
+    for (std::string* field : {&query.protocol, &query.address, &query.port, &query.from, &query.interface}) {
+        auto text = read_argument(request, error);
+        if (!text) return -EINVAL;
+        *field = std::move(*text);
+    }
+    int kernel = 0;
+    if (const int r = sd_bus_message_read(request, "b", &kernel); r < 0) return r;
+    query.kernel = kernel != 0;
+    const auto answer = backend_.explain(query);
+    return answer ? answer_text(request, to_json(*answer), error) : refuse(error, answer.error());
+}
+
+int Connection::act(sd_bus_message* request, sd_bus_error* error, Work work) {
+    const auto service = read_argument(request, error);
+    if (!service) return -EINVAL;
+    if (service->empty()) return refuse(error, {Refusal::bad_request, "service name missing"});
+    (backend_.*work)(*service, [deferred = std::make_shared<Deferred>(request)](const Answer<void>& outcome) { deferred->answer(outcome); });
+    return 1; // answered, or to be answered
+}
+
+int Connection::start(sd_bus_message* request, sd_bus_error* error) { return act(request, error, &ControlBackend::start); }
+int Connection::stop(sd_bus_message* request, sd_bus_error* error) { return act(request, error, &ControlBackend::stop); }
+int Connection::restart(sd_bus_message* request, sd_bus_error* error) { return act(request, error, &ControlBackend::restart); }
+
+int Connection::reload(sd_bus_message* request, sd_bus_error* error) {
+    const auto lines = backend_.reload();
+    return lines ? answer_lines(request, *lines) : refuse(error, lines.error());
+}
+
+int Connection::version(sd_bus_message* request, sd_bus_error* error) { return answer_text(request, SWATHE_VERSION, error); }
+
+} // namespace swathe

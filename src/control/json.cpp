@@ -1,0 +1,273 @@
+#include "control/json.h"
+
+#include <type_traits>
+
+#include <nlohmann/json.hpp>
+
+namespace swathe {
+namespace {
+
+using Json = nlohmann::ordered_json; // fields come out in the order they are listed below
+
+/// Lists the fields of a view once, for writing and for reading: f(name, field), or f.nullable(name, text) where "" is null.
+template <class T> struct Fields {
+    static constexpr bool listed = false;
+};
+
+template <class V, class F> void rule_place(V& rule, F& f) {
+    f("prefix", rule.prefix);
+    f("ports", rule.ports);
+    f.nullable("from", rule.from);
+    f.nullable("interface", rule.interface);
+    f("file", rule.file);
+    f("line", rule.line);
+    f("column", rule.column);
+}
+
+template <class V, class F> void rule_target(V& rule, F& f) {
+    f("verdict", rule.verdict);
+    f.nullable("service", rule.service);
+    f.nullable("listener", rule.listener);
+}
+
+template <> struct Fields<RuleView> {
+    static constexpr bool listed = true;
+    template <class V, class F> static void each(V& rule, F& f) {
+        f.nullable("protocol", rule.protocol);
+        rule_place(rule, f);
+        rule_target(rule, f);
+    }
+};
+
+template <> struct Fields<ListenerView::Socket> {
+    static constexpr bool listed = true;
+    template <class V, class F> static void each(V& socket, F& f) {
+        f.nullable("home", socket.home);
+        f("slot", socket.slot);
+        f("lookups", socket.lookups);
+        f("steered", socket.steered);
+        f("no_socket", socket.no_socket);
+        f("assign_errors", socket.assign_errors);
+        f("last_errno", socket.last_errno);
+        f("queued", socket.queued);
+    }
+};
+
+template <> struct Fields<ListenerView> {
+    static constexpr bool listed = true;
+    template <class V, class F> static void each(V& listener, F& f) {
+        f("name", listener.name);
+        f("protocol", listener.protocol);
+        f("addresses", listener.addresses);
+        f("ports", listener.ports);
+        f("sockets", listener.sockets);
+    }
+};
+
+template <> struct Fields<ServiceView> {
+    static constexpr bool listed = true;
+    template <class V, class F> static void each(V& service, F& f) {
+        f("name", service.name);
+        f("description", service.description);
+        f("state", service.state);
+        f("result", service.result);
+        f("activation", service.activation);
+        f("type", service.type);
+        f("main_pid", service.main_pid);
+        f("status_text", service.status_text);
+        f("starts", service.starts);
+        f("restarts", service.restarts);
+        f("state_since_usec", service.state_since_usec);
+        f("listeners", service.listeners);
+        f("files", service.files);
+    }
+};
+
+template <> struct Fields<ProgramView> {
+    static constexpr bool listed = true;
+    template <class V, class F> static void each(V& program, F& f) {
+        f("id", program.id);
+        f("name", program.name);
+        f("ours", program.ours);
+    }
+};
+
+template <> struct Fields<DaemonView> {
+    static constexpr bool listed = true;
+    template <class V, class F> static void each(V& daemon, F& f) {
+        f("version", daemon.version);
+        f("pid", daemon.pid);
+        f.nullable("netns", daemon.netns);
+        f("generation", daemon.generation);
+        f("rules", daemon.rules);
+        f("programs", daemon.programs);
+        f("warnings", daemon.warnings);
+    }
+};
+
+template <> struct Fields<StatusView> {
+    static constexpr bool listed = true;
+    template <class V, class F> static void each(V& status, F& f) {
+        f("daemon", status.daemon);
+        f("services", status.services);
+    }
+};
+
+/// The winner: what it leads to stands in the answer itself.
+struct WinnerRule : RuleView {};
+
+template <> struct Fields<WinnerRule> {
+    static constexpr bool listed = true;
+    template <class V, class F> static void each(V& rule, F& f) { rule_place(rule, f); }
+};
+
+struct Writer {
+    Json& out;
+    template <class T> void operator()(const char* name, const T& value) { out[name] = written(value); }
+    void nullable(const char* name, const std::string& text) { out[name] = text.empty() ? Json(nullptr) : Json(text); }
+
+    template <class T> static Json written(const std::optional<T>& value) { return value ? written(*value) : Json(nullptr); }
+    template <class T> static Json written(const std::vector<T>& values) {
+        Json array = Json::array();
+        for (const T& value : values) array.push_back(written(value));
+        return array;
+    }
+    template <class T> static Json written(const T& value) {
+        if constexpr (Fields<T>::listed) {
+            Json object = Json::object();
+            Writer fields{object};
+            Fields<T>::each(value, fields);
+            return object;
+        } else {
+            return Json(value);
+        }
+    }
+};
+
+/// Throws nlohmann's exceptions where a field has another type; caught in read_as.
+struct Reader {
+    const Json& in;
+    template <class T> void operator()(const char* name, T& value) {
+        if (const auto found = in.find(name); found != in.end()) read(*found, value);
+    }
+    void nullable(const char* name, std::string& text) {
+        if (const auto found = in.find(name); found != in.end() && !found->is_null()) read(*found, text);
+    }
+
+    template <class T> static void read(const Json& from, std::optional<T>& value) {
+        if (from.is_null()) return value.reset();
+        read(from, value.emplace());
+    }
+    template <class T> static void read(const Json& from, std::vector<T>& values) {
+        for (const Json& element : from.get_ref<const Json::array_t&>()) read(element, values.emplace_back());
+    }
+    template <class T> static void read(const Json& from, T& value) {
+        if constexpr (Fields<T>::listed) {
+            (void)from.get_ref<const Json::object_t&>(); // throws unless it is an object
+            Reader fields{from};
+            Fields<T>::each(value, fields);
+        } else {
+            from.get_to(value);
+        }
+    }
+};
+
+std::string dump(const Json& json) { return json.dump(-1, ' ', true, Json::error_handler_t::replace); }
+
+template <class T> Result<T> read_as(std::string_view text) {
+    try {
+        T value;
+        Reader::read(Json::parse(text), value);
+        return value;
+    } catch (const nlohmann::json::exception& error) {
+        return failure(std::string("not an answer of swathed: ") + error.what());
+    }
+}
+
+/// ExplainView with the winner in its short form.
+struct Explained {
+    std::string verdict, service, listener;
+    std::optional<WinnerRule> rule;
+    std::vector<RuleView> others;
+    std::string source;
+};
+
+template <> struct Fields<Explained> {
+    static constexpr bool listed = true;
+    template <class V, class F> static void each(V& answer, F& f) {
+        rule_target(answer, f);
+        f("rule", answer.rule);
+        f("others", answer.others);
+        f("source", answer.source);
+    }
+};
+
+const char* to_string(Diagnostic::Severity severity) noexcept {
+    switch (severity) {
+    case Diagnostic::Severity::error: return "error";
+    case Diagnostic::Severity::warning: return "warning";
+    case Diagnostic::Severity::note: return "note";
+    }
+    return "error";
+}
+
+Json written_diagnostic(const Diagnostic& diagnostic) {
+    Error plain = diagnostic.error;
+    const SourcePos where = plain.pos.value_or(SourcePos{});
+    plain.pos.reset();
+    Json object = Json::object();
+    Writer f{object};
+    f("severity", std::string(to_string(diagnostic.severity)));
+    f.nullable("file", where.file.name());
+    f("line", where.line);
+    f("column", where.column);
+    f("message", plain.to_string());
+    return object;
+}
+
+} // namespace
+
+std::string to_json(const StatusView& status) { return dump(Writer::written(status)); }
+std::string to_json(const std::vector<ServiceView>& services) { return dump(Writer::written(services)); }
+std::string to_json(const std::vector<RuleView>& rules) { return dump(Writer::written(rules)); }
+
+std::string to_json(const ExplainView& answer) {
+    Explained short_form{answer.verdict, answer.service, answer.listener, std::nullopt, answer.others, answer.source};
+    if (answer.rule) short_form.rule = WinnerRule{*answer.rule};
+    return dump(Writer::written(short_form));
+}
+
+std::string to_json(const Diagnostics& diagnostics) {
+    Json array = Json::array();
+    for (const Diagnostic& diagnostic : diagnostics) array.push_back(written_diagnostic(diagnostic));
+    return dump(array);
+}
+
+std::string batch_error_to_json(std::uint64_t line, const std::string& error) {
+    return dump(Json{{"line", line}, {"error", error}});
+}
+
+std::string version_to_json(const std::string& swathectl) { return dump(Json{{"version", swathectl}}); }
+
+Result<StatusView> read_status(std::string_view text) { return read_as<StatusView>(text); }
+Result<std::vector<RuleView>> read_rules(std::string_view text) { return read_as<std::vector<RuleView>>(text); }
+
+Result<ExplainView> read_explain(std::string_view text) {
+    auto read = read_as<Explained>(text);
+    if (!read) return Failure(std::move(read).error());
+    ExplainView answer{read->verdict, read->service, read->listener, std::nullopt, std::move(read->others), read->source};
+    if (read->rule) {
+        answer.rule = std::move(*read->rule);
+        answer.rule->verdict = answer.verdict;
+        answer.rule->service = answer.service;
+        answer.rule->listener = answer.listener;
+    }
+    return answer;
+}
+
+std::string as_utf8(std::string_view text) {
+    text = text.substr(0, text.find('\0'));
+    return Json::parse(Json(text).dump(-1, ' ', false, Json::error_handler_t::replace)).get<std::string>();
+}
+
+} // namespace swathe
