@@ -72,6 +72,11 @@ int on_request(sd_bus_message* request, void* userdata, sd_bus_error* error) noe
     return (connection.*handler)(request, error);
 }
 
+int on_connected(sd_bus_message*, void* userdata, sd_bus_error*) noexcept {
+    static_cast<Connection*>(userdata)->handshake_done();
+    return 0;
+}
+
 int on_disconnected(sd_bus_message*, void* userdata, sd_bus_error*) noexcept {
     static_cast<Connection*>(userdata)->hang_up();
     return 0;
@@ -105,11 +110,12 @@ Result<std::unique_ptr<Connection>> Connection::open(Loop& loop, Client client, 
 }
 
 Status Connection::set_up(Loop& loop, UniqueFd fd, Duration handshake_timeout) {
-    auto timer = TimerSource::create(loop, [this] {
-        if (sd_bus_is_ready(bus_.get()) <= 0) hang_up();
-    });
+    auto timer = TimerSource::create(loop, [this] { hang_up(); });
     if (!timer) return Failure(std::move(timer).error());
     handshake_timer_ = std::move(*timer);
+    auto defer = DeferSource::create(loop, [this] { take_what_came_with_the_handshake(); });
+    if (!defer) return Failure(std::move(defer).error());
+    after_handshake_ = std::move(*defer);
     if (auto ok = handshake_timer_.arm(now() + handshake_timeout); !ok) return ok;
 
     sd_bus* raw = nullptr;
@@ -134,13 +140,37 @@ Status Connection::serve() {
     if (const int r = sd_bus_add_object_vtable(bus_.get(), &slot, kControlObject, kControlInterface, kMethods, this); r < 0)
         return bus_failure("sd_bus_add_object_vtable", r);
     methods_.reset(slot);
-    if (const int r = sd_bus_match_signal(bus_.get(), &slot, nullptr, "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
-                                          "Disconnected", on_disconnected, this);
-        r < 0)
-        return bus_failure("sd_bus_match_signal", r);
-    disconnected_.reset(slot);
+    if (const int r = sd_bus_set_connected_signal(bus_.get(), 1); r < 0) return bus_failure("sd_bus_set_connected_signal", r);
+    if (auto ok = watch_signal("Connected", on_connected, connected_); !ok) return ok;
+    if (auto ok = watch_signal("Disconnected", on_disconnected, disconnected_); !ok) return ok;
     if (const int r = sd_bus_start(bus_.get()); r < 0) return bus_failure("sd_bus_start", r);
     return {};
+}
+
+/// A signal that sd-bus makes itself and no peer can send (sd_bus_set_connected_signal(3)).
+Status Connection::watch_signal(const char* member, sd_bus_message_handler_t handler, SlotPtr& slot) {
+    sd_bus_slot* raw = nullptr;
+    const int r = sd_bus_match_signal(bus_.get(), &raw, "org.freedesktop.DBus.Local", "/org/freedesktop/DBus/Local",
+                                      "org.freedesktop.DBus.Local", member, handler, this);
+    if (r < 0) return bus_failure("sd_bus_match_signal", r);
+    slot.reset(raw);
+    return {};
+}
+
+void Connection::handshake_done() {
+    handshake_timer_.disarm();
+    (void)after_handshake_.trigger();
+}
+
+/// A peer may send its first requests in the same breath as the end of the handshake. sd-bus has read them by then, but waits for
+/// more to come before it looks at them.
+void Connection::take_what_came_with_the_handshake() {
+    constexpr int kFitIntoOneRead = 8; // sd-bus reads 256 bytes of handshake at a time, and no message has less than 32
+    for (int i = 0; i < kFitIntoOneRead && !gone_; ++i) {
+        const int r = sd_bus_process(bus_.get(), nullptr);
+        if (r < 0) hang_up();
+        if (r <= 0) return;
+    }
 }
 
 void Connection::hang_up() {

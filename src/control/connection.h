@@ -40,12 +40,15 @@ public:
     /// May this request be looked at? 0, or a negative error that `error` describes.
     [[nodiscard]] int admit(Access needed, sd_bus_error* error);
     void hang_up();
+    void handshake_done();
 
 private:
     Connection(const Client& client, ControlBackend& backend, std::function<void()> on_gone)
         : uid_(client.uid), access_(client.access), backend_(backend), on_gone_(std::move(on_gone)) {}
     [[nodiscard]] Status set_up(Loop& loop, UniqueFd fd, Duration handshake_timeout);
     [[nodiscard]] Status serve();
+    [[nodiscard]] Status watch_signal(const char* member, sd_bus_message_handler_t handler, SlotPtr& slot);
+    void take_what_came_with_the_handshake();
 
     using Work = void (ControlBackend::*)(const std::string&, ControlBackend::Done);
     int act(sd_bus_message* request, sd_bus_error* error, Work work);
@@ -56,9 +59,11 @@ private:
     ControlBackend& backend_;
     std::function<void()> on_gone_;
     TimerSource handshake_timer_;
+    DeferSource after_handshake_;
     BusPtr bus_;
-    SlotPtr methods_;
-    SlotPtr disconnected_; // slots are let go before their bus
+    SlotPtr methods_; // slots are let go before their bus
+    SlotPtr connected_;
+    SlotPtr disconnected_;
 };
 
 } // namespace swathe

@@ -1,0 +1,145 @@
+#pragma once
+
+#include "control/client.h"
+#include "control/server.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <future>
+#include <map>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include <sys/stat.h>
+
+namespace swathe::test {
+
+class TempDir {
+public:
+    TempDir() {
+        std::string name = (std::filesystem::temp_directory_path() / "swathe-control-XXXXXX").string();
+        REQUIRE(::mkdtemp(name.data()) != nullptr);
+        REQUIRE(::chmod(name.c_str(), 0755) == 0);
+        path = name;
+    }
+    TempDir(const TempDir&) = delete;
+    TempDir& operator=(const TempDir&) = delete;
+    ~TempDir() { std::filesystem::remove_all(path); }
+    std::string operator/(const std::string& name) const { return path + "/" + name; }
+
+    std::string path;
+};
+
+/// A daemon that knows the services "edge" and "slow". What is asked of "slow" is done when the test says so.
+struct FakeBackend final : ControlBackend {
+    Answer<StatusView> status(const std::string& service) override {
+        StatusView view;
+        view.daemon.version = "9.9";
+        view.daemon.pid = 42;
+        for (const char* name : {"edge", "slow"})
+            if (service.empty() || service == name) {
+                view.services.emplace_back().name = name;
+                view.services.back().status_text = status_text;
+            }
+        if (view.services.empty()) return unknown(service);
+        return view;
+    }
+    std::vector<RuleView> rules() override { return {rule_count, RuleView{}}; }
+    Answer<ExplainView> explain(const ExplainQuery& query) override {
+        if (query.protocol != "tcp") return tl::unexpected(ControlError{Refusal::bad_request, "protocol \xff?"});
+        ExplainView view;
+        view.verdict = "steer";
+        view.service = query.address + "|" + query.port + "|" + query.from + "|" + query.interface;
+        view.source = query.kernel ? "kernel" : "tables";
+        return view;
+    }
+    void start(const std::string& service, Done done) override { act("start", service, std::move(done)); }
+    void stop(const std::string& service, Done done) override { act("stop", service, std::move(done)); }
+    void restart(const std::string& service, Done done) override { act("restart", service, std::move(done)); }
+    Answer<std::vector<std::string>> reload() override {
+        ++reloads;
+        if (!reload_works) return tl::unexpected(ControlError{Refusal::failed, "a.toml:1:1: no"});
+        return std::vector<std::string>{"one", "tw\xffo"};
+    }
+
+    static tl::unexpected<ControlError> unknown(const std::string& service) {
+        return tl::unexpected(ControlError{Refusal::no_such_service, "no service " + service});
+    }
+    void act(const char* verb, const std::string& service, Done done) {
+        acts.push_back(std::string(verb) + " " + service);
+        if (service == "slow") return waiting.push_back(std::move(done));
+        if (service == "edge") return done({});
+        done(unknown(service));
+    }
+
+    std::string status_text;
+    std::size_t rule_count = 3;
+    bool reload_works = true;
+    int reloads = 0;
+    std::vector<std::string> acts;
+    std::vector<Done> waiting;
+};
+
+/// A control server in a loop of its own, in a thread of its own: clients block.
+class RunningServer {
+public:
+    explicit RunningServer(const std::string& path, const std::string& group = "", Duration handshake_timeout = kHandshakeTimeout) {
+        std::promise<bool> opened;
+        thread_ = std::thread([&, path, group, handshake_timeout] {
+            auto loop = Loop::create();
+            auto server = ControlServer::open(*loop, {.path = path, .group = group, .handshake_timeout = handshake_timeout}, backend);
+            opened.set_value(server.has_value());
+            while (server && !stop_) {
+                (void)loop->run_once(std::chrono::milliseconds(5));
+                const std::scoped_lock lock(mutex_);
+                for (auto& task : tasks_) task();
+                tasks_.clear();
+            }
+        });
+        REQUIRE(opened.get_future().get());
+    }
+    RunningServer(const RunningServer&) = delete;
+    RunningServer& operator=(const RunningServer&) = delete;
+    ~RunningServer() { stop(); }
+
+    void stop() {
+        stop_ = true;
+        if (thread_.joinable()) thread_.join();
+    }
+
+    /// Runs `work` in the server's thread and returns what it returns.
+    template <class F> auto inside(F work) {
+        std::packaged_task<decltype(work())()> task(std::move(work));
+        auto result = task.get_future();
+        {
+            const std::scoped_lock lock(mutex_);
+            tasks_.push_back([&task] { task(); });
+        }
+        return result.get();
+    }
+
+    /// Waits until `condition` holds in the server's thread, at most five seconds.
+    template <class F> bool eventually(F condition) {
+        const Monotonic end = now() + std::chrono::seconds(5);
+        while (now() < end) {
+            if (inside(condition)) return true;
+            std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        }
+        return false;
+    }
+
+    FakeBackend backend; ///< while the server runs: only inside()
+
+private:
+    std::atomic<bool> stop_{false};
+    std::mutex mutex_;
+    std::vector<std::function<void()>> tasks_;
+    std::thread thread_;
+};
+
+} // namespace swathe::test

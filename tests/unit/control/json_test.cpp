@@ -1,0 +1,156 @@
+#include "control/json.h"
+
+#include <limits>
+
+#include <doctest/doctest.h>
+
+using namespace swathe;
+
+namespace {
+
+RuleView some_rule() {
+    RuleView rule;
+    rule.protocol = "tcp";
+    rule.prefix = "192.0.2.0/24";
+    rule.ports = "443";
+    rule.from = "203.0.113.0/24";
+    rule.verdict = "steer";
+    rule.service = "edge";
+    rule.listener = "http";
+    rule.file = "/etc/swathe/services.d/edge.toml";
+    rule.line = 12;
+    rule.column = 14;
+    return rule;
+}
+
+StatusView some_status() {
+    StatusView status;
+    status.daemon.version = "0.1.0";
+    status.daemon.pid = 812;
+    status.daemon.netns = "blue";
+    status.daemon.generation = std::numeric_limits<std::uint64_t>::max();
+    status.daemon.rules = 3;
+    status.daemon.programs = {{7, "swathe", true}, {9, "other", false}};
+    status.daemon.warnings = {"192.0.2.0/24 is not routed local"};
+    ServiceView& edge = status.services.emplace_back();
+    edge.name = "edge";
+    edge.description = "Edge proxy";
+    edge.state = "running";
+    edge.result = "success";
+    edge.activation = "on-demand";
+    edge.type = "notify";
+    edge.main_pid = 900;
+    edge.status_text = "serving";
+    edge.starts = 2;
+    edge.restarts = 1;
+    edge.state_since_usec = 1'700'000'000'000'000;
+    edge.files = {"edge.toml", "edge.toml.d/10.toml"};
+    ListenerView& http = edge.listeners.emplace_back();
+    http.name = "http";
+    http.protocol = "tcp";
+    http.addresses = {"192.0.2.0/24", "2001:db8:1::/64"};
+    http.ports = "80,443,8000-8999";
+    http.sockets = {{"[2001:db8:1::]:80", 5, 1, 2, 3, 4, 111, 6}};
+    status.services.emplace_back().name = "idle";
+    return status;
+}
+
+} // namespace
+
+TEST_CASE("json: a status comes back as it went") {
+    const std::string text = to_json(some_status());
+    const auto back = read_status(text);
+    REQUIRE(back);
+    CHECK(to_json(*back) == text);
+
+    CHECK(back->daemon.generation == std::numeric_limits<std::uint64_t>::max());
+    CHECK(back->daemon.netns == "blue");
+    REQUIRE(back->daemon.programs.size() == 2);
+    CHECK(back->daemon.programs[1].name == "other");
+    CHECK(back->daemon.programs[0].ours);
+    REQUIRE(back->services.size() == 2);
+    CHECK(back->services[0].main_pid == 900);
+    CHECK_FALSE(back->services[1].main_pid);
+    REQUIRE(back->services[0].listeners.size() == 1);
+    const ListenerView& http = back->services[0].listeners[0];
+    CHECK(http.addresses == std::vector<std::string>{"192.0.2.0/24", "2001:db8:1::/64"});
+    REQUIRE(http.sockets.size() == 1);
+    CHECK(http.sockets[0].home == "[2001:db8:1::]:80");
+    CHECK(http.sockets[0].last_errno == 111);
+    CHECK(http.sockets[0].queued == 6);
+}
+
+TEST_CASE("json: an answer of explain has the fields of the manual, in its order") {
+    ExplainView answer{"steer", "edge", "http", some_rule(), {some_rule()}, "tables"};
+    const std::string place = R"("prefix":"192.0.2.0/24","ports":"443","from":"203.0.113.0/24","interface":null,)"
+                              R"("file":"/etc/swathe/services.d/edge.toml","line":12,"column":14)";
+    const std::string target = R"("verdict":"steer","service":"edge","listener":"http")";
+    CHECK(to_json(answer) == "{" + target + ",\"rule\":{" + place + "},\"others\":[{\"protocol\":\"tcp\"," + place + "," + target +
+                                 "}],\"source\":\"tables\"}");
+
+    const auto back = read_explain(to_json(answer));
+    REQUIRE(back);
+    CHECK(to_json(*back) == to_json(answer));
+    REQUIRE(back->rule);
+    CHECK(back->rule->service == "edge");
+    CHECK(back->rule->verdict == "steer");
+    CHECK(back->rule->line == 12);
+    CHECK(back->rule->interface.empty());
+}
+
+TEST_CASE("json: no rule is null, and so is what there is none of") {
+    const ExplainView nothing{"pass", "", "", std::nullopt, {}, "kernel"};
+    CHECK(to_json(nothing) == R"({"verdict":"pass","service":null,"listener":null,"rule":null,"others":[],"source":"kernel"})");
+    const auto back = read_explain(to_json(nothing));
+    REQUIRE(back);
+    CHECK_FALSE(back->rule);
+    CHECK(back->service.empty());
+}
+
+TEST_CASE("json: rules and lists of services come as arrays") {
+    CHECK(to_json(std::vector<RuleView>{}) == "[]");
+    CHECK(to_json(std::vector<ServiceView>{}) == "[]");
+    const auto back = read_rules(to_json(std::vector<RuleView>{some_rule(), some_rule()}));
+    REQUIRE(back);
+    REQUIRE(back->size() == 2);
+    CHECK(back->at(1).protocol == "tcp");
+    CHECK(back->at(1).verdict == "steer");
+    CHECK(back->at(1).from == "203.0.113.0/24");
+}
+
+TEST_CASE("json: bytes that are no UTF-8 or move a cursor do not get out") {
+    StatusView status;
+    status.services.emplace_back().status_text = "a\xff\x1b[2J\xc2\x9b\xe2\x82\xac";
+    const std::string text = to_json(status);
+    CHECK(text.find("a\\ufffd\\u001b[2J\\u009b\\u20ac") != text.npos);
+    CHECK(read_status(text)->services[0].status_text == "a\xef\xbf\xbd\x1b[2J\xc2\x9b\xe2\x82\xac");
+    CHECK(as_utf8("ok \xc3\xa9 \xff end") == "ok \xc3\xa9 \xef\xbf\xbd end");
+    CHECK(as_utf8(std::string("cut\0off", 7)) == "cut");
+}
+
+TEST_CASE("json: a newer daemon's fields are ignored, an older one's missing fields keep their default") {
+    const auto status = read_status(R"({"daemon":{"version":"7","colour":"red"},"services":[{"name":"x"}],"more":{}})");
+    REQUIRE(status);
+    CHECK(status->daemon.version == "7");
+    CHECK(status->daemon.pid == 0);
+    CHECK(status->services.at(0).name == "x");
+}
+
+TEST_CASE("json: what is no answer is an error, not an exception") {
+    for (const char* text : {"", "{", "[]", "null", "7", R"({"daemon":[]})", R"({"services":{}})", R"({"services":[1]})",
+                             R"({"daemon":{"pid":"x"}})", R"({"daemon":{"version":null}})", "\xff"}) {
+        CAPTURE(text);
+        CHECK_FALSE(read_status(text));
+    }
+    CHECK_FALSE(read_rules("{}"));
+    CHECK_FALSE(read_explain(R"({"rule":7})"));
+    CHECK_FALSE(read_explain(R"({"others":null})"));
+}
+
+TEST_CASE("json: diagnostics carry their place and severity") {
+    const Diagnostics all{{Diagnostic::Severity::warning, {"ports: odd", 0, SourcePos{SourceFile("a.toml"), 3, 9}}},
+                          {Diagnostic::Severity::error, {"user: who", 2, std::nullopt}}};
+    CHECK(to_json(all) == R"([{"severity":"warning","file":"a.toml","line":3,"column":9,"message":"ports: odd"},)"
+                          R"({"severity":"error","file":null,"line":0,"column":0,"message":"user: who: No such file or directory"}])");
+    CHECK(batch_error_to_json(7, "bad \"port\"") == R"({"line":7,"error":"bad \"port\""})");
+}

@@ -1,0 +1,325 @@
+#include "fixture.h"
+
+#include "control/access.h"
+#include "control/json.h"
+#include "control/socket_path.h"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace swathe;
+using namespace swathe::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+UniqueFd raw_connection(const std::string& path) {
+    const auto address = unix_address(path);
+    UniqueFd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    REQUIRE(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) == 0);
+    return fd;
+}
+
+/// Reads until the other end has hung up; false after `patience`.
+bool hung_up_within(int fd, std::chrono::milliseconds patience) {
+    const Monotonic end = now() + patience;
+    for (;;) {
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - now());
+        pollfd poll{fd, POLLIN, 0};
+        if (left.count() <= 0 || ::poll(&poll, 1, static_cast<int>(left.count())) == 0) return false;
+        char sink[4096];
+        const ssize_t n = ::read(fd, sink, sizeof sink);
+        if (n == 0 || (n < 0 && errno != EINTR)) return true;
+    }
+}
+
+void write_all(int fd, std::string_view bytes) { REQUIRE(::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size())); }
+
+std::string read_some(int fd) {
+    pollfd poll{fd, POLLIN, 0};
+    REQUIRE(::poll(&poll, 1, 5000) == 1);
+    char text[512];
+    const ssize_t n = ::read(fd, text, sizeof text);
+    return n > 0 ? std::string(text, static_cast<std::size_t>(n)) : std::string{};
+}
+
+/// Through the handshake of the D-Bus specification, by hand.
+UniqueFd authenticated(const std::string& path) {
+    UniqueFd fd = raw_connection(path);
+    write_all(fd.get(), std::string_view("\0AUTH ANONYMOUS 30\r\n", 20));
+    REQUIRE(read_some(fd.get()).starts_with("OK "));
+    write_all(fd.get(), "BEGIN\r\n");
+    return fd;
+}
+
+/// A method call as the D-Bus specification marshals it, with a body of `body` bytes that is not there.
+std::string request_head(const std::string& member, const std::string& signature, std::uint32_t body) {
+    const auto number = [](std::uint32_t n) { return std::string(reinterpret_cast<const char*>(&n), sizeof n); };
+    const auto pad = [](std::string& text) { text.resize((text.size() + 7) / 8 * 8); };
+    std::string fields;
+    const auto field = [&](char code, char type, const std::string& value) {
+        pad(fields);
+        fields += std::string{code, '\1', type, '\0'};
+        fields += type == 'g' ? std::string(1, static_cast<char>(value.size())) : number(static_cast<std::uint32_t>(value.size()));
+        fields += value + '\0';
+    };
+    field(1, 'o', kControlObject);
+    field(2, 's', kControlInterface);
+    field(3, 's', member);
+    if (!signature.empty()) field(8, 'g', signature);
+    std::string head = std::string("l\1\0\1", 4) + number(body) + number(1) + number(static_cast<std::uint32_t>(fields.size())) + fields;
+    pad(head);
+    return head;
+}
+
+std::string version_request(std::uint32_t body) { return request_head("Version", "", body); }
+std::string status_request() { return request_head("Status", "s", 5) + std::string("\0\0\0\0\0", 5); } // of ""
+
+ControlClient client_of(const std::string& path) {
+    auto client = ControlClient::connect(path);
+    REQUIRE_MESSAGE(client, client.error().message);
+    return std::move(*client);
+}
+
+} // namespace
+
+TEST_CASE("control: what is asked is answered, each with its type") {
+    const TempDir dir;
+    RunningServer server(dir / "control");
+    server.inside([&] { return server.backend.status_text = "\xff ready", 0; });
+    ControlClient client = client_of(dir / "control");
+
+    const auto all = client.status("");
+    REQUIRE(all);
+    CHECK(all->services.size() == 2);
+    CHECK(all->daemon.pid == 42);
+    CHECK(all->services[0].status_text == "\xef\xbf\xbd ready");
+    CHECK(client.status("edge")->services.size() == 1);
+    CHECK(client.rules()->size() == 3);
+    CHECK(client.version().value() == SWATHE_VERSION);
+
+    const auto explained = client.explain({"tcp", "192.0.2.9", "443", "203.0.113.7:5555", "eth0", true});
+    REQUIRE(explained);
+    CHECK(explained->service == "192.0.2.9|443|203.0.113.7:5555|eth0");
+    CHECK(explained->source == "kernel");
+
+    const auto lines = client.reload();
+    REQUIRE(lines);
+    CHECK(*lines == std::vector<std::string>{"one", "tw\xef\xbf\xbdo"});
+    CHECK(client.start("edge"));
+    CHECK(client.stop("edge"));
+    CHECK(client.restart("edge"));
+    CHECK(server.inside([&] { return server.backend.acts; }) == std::vector<std::string>{"start edge", "stop edge", "restart edge"});
+}
+
+TEST_CASE("control: refusals keep their kind across the socket") {
+    const TempDir dir;
+    RunningServer server(dir / "control");
+    server.inside([&] { return server.backend.reload_works = false; });
+    ControlClient client = client_of(dir / "control");
+
+    CHECK(client.status("ghost").error().kind == Trouble::no_such_service);
+    CHECK(client.status("ghost").error().message == "no service ghost");
+    CHECK(client.start("ghost").error().kind == Trouble::no_such_service);
+    CHECK(client.stop("").error().kind == Trouble::bad_request);
+    CHECK(client.reload().error().kind == Trouble::failed);
+    CHECK(client.reload().error().message == "a.toml:1:1: no");
+    const auto bad = client.explain({"sctp", "", "", "", "", false});
+    CHECK(bad.error().kind == Trouble::bad_request);
+    CHECK(bad.error().message == "protocol \xef\xbf\xbd?");
+}
+
+TEST_CASE("control: the longest argument passes and one byte more does not") {
+    const TempDir dir;
+    RunningServer server(dir / "control");
+    ControlClient client = client_of(dir / "control");
+    CHECK(client.status(std::string(kLongestArgument, 'a')).error().kind == Trouble::no_such_service);
+    CHECK(client.status(std::string(kLongestArgument + 1, 'a')).error().kind == Trouble::bad_request);
+    CHECK(client.start(std::string(kLongestArgument + 1, 'a')).error().kind == Trouble::bad_request);
+    CHECK(client.explain({"tcp", "", "", std::string(kLongestArgument + 1, 'a'), "", false}).error().kind == Trouble::bad_request);
+    CHECK(client.status("edge"));
+}
+
+TEST_CASE("control: the largest answer passes, one byte more is refused, and the connection goes on") {
+    const TempDir dir;
+    RunningServer server(dir / "control");
+    ControlClient client = client_of(dir / "control");
+    const auto fill = [&](std::size_t answer_bytes) { // a control character takes six bytes
+        server.inside([&] {
+            server.backend.status_text.clear();
+            const std::size_t rest = answer_bytes - to_json(*server.backend.status("edge")).size();
+            server.backend.status_text = std::string(rest / 6, '\x01') + std::string(rest % 6, 'x');
+            return 0;
+        });
+    };
+    fill(kLargestAnswer + 1);
+    const auto refused = client.status("edge");
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message.find("more than") != std::string::npos);
+    fill(kLargestAnswer);
+    CHECK(client.status("edge"));
+}
+
+TEST_CASE("control: an answer that comes later reaches the one who asked, while others are served") {
+    const TempDir dir;
+    RunningServer server(dir / "control");
+    auto pending = std::async(std::launch::async, [path = dir / "control"] { return client_of(path).start("slow"); });
+    REQUIRE(server.eventually([&] { return server.backend.waiting.size() == 1; }));
+    CHECK(client_of(dir / "control").status("edge"));
+    CHECK(pending.wait_for(20ms) == std::future_status::timeout);
+
+    server.inside([&] {
+        server.backend.waiting[0](tl::unexpected(ControlError{Refusal::failed, "it died"}));
+        server.backend.waiting[0]({}); // once too often: nothing is left to answer
+        return 0;
+    });
+    const auto outcome = pending.get();
+    REQUIRE_FALSE(outcome);
+    CHECK(outcome.error().message == "it died");
+}
+
+TEST_CASE("control: a client that is gone before the answer costs nothing") {
+    const TempDir dir;
+    RunningServer server(dir / "control");
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        auto client = ControlClient::connect(dir / "control");
+        if (client) (void)client->stop("slow");
+        ::_exit(0);
+    }
+    CHECK(server.eventually([&] { return server.backend.waiting.size() == 1; }));
+    CHECK(::kill(child, SIGKILL) == 0);
+    CHECK(::waitpid(child, nullptr, 0) == child);
+    CHECK(client_of(dir / "control").status("edge")); // by now the server has seen the hang-up
+    server.inside([&] { return server.backend.waiting[0]({}), 0; });
+    CHECK(client_of(dir / "control").status("edge"));
+}
+
+TEST_CASE("control: an answer may outlive its server") {
+    const TempDir dir;
+    RunningServer server(dir / "control");
+    auto pending = std::async(std::launch::async, [path = dir / "control"] { return client_of(path).restart("slow"); });
+    REQUIRE(server.eventually([&] { return server.backend.waiting.size() == 1; }));
+    server.stop();
+    CHECK(pending.get().error().kind == Trouble::failed);
+    server.backend.waiting[0]({});
+    server.backend.waiting.clear();
+    CHECK(ControlClient::connect(dir / "control").error().kind == Trouble::not_running);
+}
+
+TEST_CASE("control: nobody there is told from a refusal and from an unusable path") {
+    const TempDir dir;
+    const auto kind_at = [&](const std::string& name) { return ControlClient::connect(dir / name).error().kind; };
+    CHECK(kind_at("control") == Trouble::not_running);
+    CHECK(kind_at("no/such/directory") == Trouble::not_running);
+    {
+        const auto address = unix_address(dir / "dead");
+        const UniqueFd dead{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+        REQUIRE(::bind(dead.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) == 0);
+    }
+    CHECK(kind_at("dead") == Trouble::not_running);
+    CHECK(kind_at(std::string(200, 'x')) == Trouble::failed);
+}
+
+TEST_CASE("control: a daemon that accepts but never speaks does not hold its client for ever") {
+    const TempDir dir;
+    const auto silent = ListeningPath::open(dir / "control", std::nullopt);
+    REQUIRE(silent);
+    const Monotonic begin = now();
+    const auto client = ControlClient::connect(dir / "control", 100ms);
+    REQUIRE_FALSE(client);
+    CHECK(client.error().kind == Trouble::failed);
+    CHECK(now() - begin < 3s);
+}
+
+TEST_CASE("control: the connection after the last is refused, and there is room again when one has left") {
+    const TempDir dir;
+    RunningServer server(dir / "control");
+    std::vector<ControlClient> clients;
+    for (unsigned i = 0; i < kMaxConnections; ++i) clients.push_back(client_of(dir / "control"));
+    const auto refused = ControlClient::connect(dir / "control");
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().kind == Trouble::denied);
+    for (ControlClient& client : clients) REQUIRE(client.status("edge"));
+
+    clients.pop_back();
+    CHECK(clients.front().status("edge")); // the loop has gone round
+    bool again = false;
+    for (int i = 0; i < 100 && !again; ++i) again = ControlClient::connect(dir / "control").has_value();
+    CHECK(again);
+}
+
+TEST_CASE("control: garbage instead of a handshake ends that connection and no other") {
+    const TempDir dir;
+    RunningServer server(dir / "control");
+    ControlClient client = client_of(dir / "control");
+    const std::string_view garbage[] = {"GET / HTTP/1.0\r\n\r\n", "\xff\xfe\xfd\r\n",
+                                        std::string_view("\0AUTH ANONYMOUS 30\r\nBEGIN\r\nnot a D-Bus message at all", 53)};
+    for (const std::string_view bytes : garbage) {
+        CAPTURE(std::string(bytes));
+        const UniqueFd fd = raw_connection(dir / "control");
+        write_all(fd.get(), bytes);
+        CHECK(hung_up_within(fd.get(), 4s)); // well below the handshake's time-out
+        CHECK(client.status("edge"));
+    }
+}
+
+TEST_CASE("control: who never finishes the handshake is disconnected when its time is over") {
+    const TempDir dir;
+    RunningServer server(dir / "control", "", 50ms);
+    const UniqueFd silent = raw_connection(dir / "control");
+    const UniqueFd half = raw_connection(dir / "control");
+    write_all(half.get(), std::string_view("\0AUTH ANO", 9));
+    const UniqueFd rejected = raw_connection(dir / "control");
+    write_all(rejected.get(), std::string_view("\0AUTH NONSENSE\r\nBEGIN\r\n", 23));
+    ControlClient client = client_of(dir / "control");
+    CHECK(hung_up_within(silent.get(), 4s));
+    CHECK(hung_up_within(half.get(), 4s));
+    CHECK(hung_up_within(rejected.get(), 4s));
+    CHECK(client.status("edge")); // authenticated in time: stays
+}
+
+TEST_CASE("control: a request that comes in one breath with the end of the handshake is answered") {
+    const TempDir dir;
+    RunningServer server(dir / "control");
+    const UniqueFd fd = raw_connection(dir / "control");
+    write_all(fd.get(), std::string("\0AUTH ANONYMOUS 30\r\nBEGIN\r\n", 27) + version_request(0));
+    std::string answer;
+    while (answer.find(SWATHE_VERSION) == answer.npos) {
+        const std::string more = read_some(fd.get());
+        REQUIRE_FALSE(more.empty());
+        answer += more;
+    }
+}
+
+TEST_CASE("control: a message that says it is larger than D-Bus allows ends its connection") {
+    const TempDir dir;
+    RunningServer server(dir / "control");
+    ControlClient client = client_of(dir / "control");
+    const UniqueFd fd = authenticated(dir / "control");
+    write_all(fd.get(), version_request(128 * 1024 * 1024));
+    CHECK(hung_up_within(fd.get(), 4s));
+    CHECK(client.status("edge"));
+}
+
+TEST_CASE("control: who asks and does not read the answers is disconnected") {
+    const TempDir dir;
+    RunningServer server(dir / "control");
+    server.inside([&] { return server.backend.status_text.assign(1024 * 1024, 'x'), 0; });
+    const UniqueFd fd = authenticated(dir / "control");
+    REQUIRE(::fcntl(fd.get(), F_SETFL, O_NONBLOCK) == 0);
+    const std::string request = status_request();
+    const Monotonic end = now() + 10s;
+    bool disconnected = false;
+    while (!disconnected && now() < end) {
+        const ssize_t n = ::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL);
+        disconnected = n < 0 && (errno == EPIPE || errno == ECONNRESET);
+        std::this_thread::sleep_for(1ms);
+    }
+    CHECK(disconnected);
+    CHECK(client_of(dir / "control").version());
+}
