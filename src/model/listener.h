@@ -20,7 +20,7 @@ template <class T> struct Placed {
 /// TOML's `addresses` and `ports` are one endpoint; each endpoint of a unit file's ListenStream= is one.
 struct Endpoint {
     std::vector<Placed<AddressRange>> addresses; ///< never empty
-    std::vector<PortRange> ports;                ///< sorted, disjoint, neighbours of the same line merged; never empty
+    std::vector<PortRange> ports;                ///< sorted, disjoint, as wide as written (the width decides precedence); never empty
     SourcePos pos;
 };
 

@@ -27,6 +27,7 @@ enum class LimitAction : std::uint8_t {
 struct Command {
     std::string path; ///< absolute, or a bare file name looked up in the search path (COMPAT 2.12)
     std::vector<std::string> argv;
+    bool expand = false; ///< $NAME and ${NAME} in argv behind the first word stand for variables of the child's environment (COMPAT 2.12)
     SourcePos pos;
 };
 
@@ -44,6 +45,7 @@ struct Service {
     std::optional<Placed<std::string>> group; ///< name or number; nothing = the user's
     std::vector<std::pair<std::string, std::string>> environment; ///< in order, later wins
     std::optional<Placed<std::string>> working_directory; ///< absolute, or "~"; nothing = "/"
+    bool working_directory_optional = false; ///< "-" in front: if it is not there, "/" is taken
     mode_t umask = 0022;
     std::optional<rlimit> limit_nofile;
 

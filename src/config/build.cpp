@@ -1,0 +1,113 @@
+#include "config/build.h"
+
+#include "base/text.h"
+#include "config/values.h"
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+namespace swathe {
+namespace {
+
+/// Gives the listeners without one their name. LISTEN_FDNAMES tells several listeners apart only if each has its own.
+bool check_names(std::vector<Listener>& listeners, std::string_view service, Report& report) {
+    bool ok = true;
+    std::map<std::string_view, SourcePos> seen;
+    for (Listener& listener : listeners) {
+        if (listener.name.empty()) {
+            if (listeners.size() == 1 && is_listener_name(service)) listener.name = service;
+            else {
+                report.error(listener.pos, "name", listeners.size() == 1 ? "missing; the service's name cannot stand in for it: it has a \":\" in it"
+                                                                         : "missing; where a service has several listeners, each needs one");
+                ok = false;
+                continue;
+            }
+        }
+        const auto [same, fresh] = seen.emplace(listener.name, listener.pos);
+        if (fresh) continue;
+        report.error(listener.pos, "name", fmt::format("{} is already the name of the listener at {}", quoted(listener.name), same->second.to_string()));
+        ok = false;
+    }
+    return ok;
+}
+
+std::optional<Listener> build_listener(const Block& block, Report& report) {
+    Listener listener;
+    listener.pos = block.pos;
+    bool ok = apply(block, Scope::listen, &listener, Format::toml, {}, report);
+    report_missing(block, Scope::listen, Format::toml, report);
+    ok = ok && block.find("protocol") != nullptr && block.find("addresses") != nullptr && block.find("ports") != nullptr;
+    if (!ok || !check_home(listener, block, Format::toml, report)) return std::nullopt;
+    return listener;
+}
+
+} // namespace
+
+bool check_restart(const Service& service, const Block& block, Format format, Report& report) {
+    const Setting* steps = block.find("restart_steps");
+    const Setting* longest = block.find("restart_max_delay_sec");
+    const auto refuse = [&](const Setting& at, std::string_view why) {
+        report.error(at.pos, key_of(*at.directive, format), why);
+        return false;
+    };
+    const auto key = [&](std::string_view name) { return key_of(*find_toml_directive(Scope::service, name), format); };
+    if (service.restart_steps > 0 && !service.restart_max_delay_sec) return refuse(*steps, fmt::format("needs {}", key("restart_max_delay_sec")));
+    if (service.restart_max_delay_sec && service.restart_steps == 0) return refuse(*longest, fmt::format("needs {}", key("restart_steps")));
+    if (service.restart_max_delay_sec && *service.restart_max_delay_sec < service.restart_sec)
+        return refuse(*longest, fmt::format("shorter than {}", key("restart_sec")));
+    return true;
+}
+
+bool check_home(const Listener& listener, const Block& block, Format format, Report& report) {
+    if (!listener.home) return true;
+    const Setting& home = *block.find("home");
+    const auto refuse = [&](std::string_view why) {
+        report.error(home.value.pos, key_of(*home.directive, format), why);
+        return false;
+    };
+    const Family family = listener.home->address.family;
+    if (!listener.has_family(family)) return refuse(fmt::format("an {} address, but the listener has none in its range", to_string(family)));
+    const bool mixed = listener.has_family(Family::ipv4) && listener.has_family(Family::ipv6);
+    const bool takes_both = family == Family::ipv4 || listener.home->address == Address::any(Family::ipv6);
+    if (mixed && !takes_both && listener.family_sockets == FamilySockets::dual) // ipv6(7): only the wildcard and mapped addresses take IPv4
+        return refuse("a socket bound to an IPv6 address takes no IPv4; give an IPv4 address, [::], or family_sockets = \"split\"");
+    return true;
+}
+
+std::optional<Service> build_service(const TomlService& text, std::string_view name, Report& report) {
+    Service service;
+    service.name = name;
+    service.pos = text.file.pos;
+    bool ok = apply(text.file, Scope::file, &service, Format::toml, {}, report);
+    for (const Block& block : text.listeners) {
+        auto listener = build_listener(block, report);
+        if (listener) service.listeners.push_back(std::move(*listener));
+        else ok = false;
+    }
+    if (text.listeners.empty()) {
+        report.error(text.file.pos, "listen", "missing; a service needs at least one [[listen]]");
+        ok = false;
+    }
+    ok = check_names(service.listeners, name, report) && ok;
+    ok = apply(text.service, Scope::service, &service, Format::toml, service.name + ".service", report) && ok;
+    report_missing(text.service, Scope::service, Format::toml, report);
+    ok = ok && text.service.find("exec_start") != nullptr;
+    if (!ok || !check_restart(service, text.service, Format::toml, report)) return std::nullopt;
+    return service;
+}
+
+std::optional<GlobalRule> build_rule(const TomlDaemon::Rule& text, Report& report) {
+    GlobalRule rule;
+    rule.verdict = text.verdict;
+    rule.pos = text.block.pos;
+    const bool ok = apply(text.block, Scope::rule, &rule, Format::toml, {}, report);
+    report_missing(text.block, Scope::rule, Format::toml, report);
+    if (!ok || text.block.find("addresses") == nullptr) return std::nullopt;
+    if (rule.protocols.empty()) rule.protocols = {Protocol::tcp, Protocol::udp};
+    if (rule.endpoints.front().ports.empty()) rule.endpoints.front().ports = {PortRange::all()};
+    return rule;
+}
+
+} // namespace swathe

@@ -1,0 +1,20 @@
+#pragma once
+
+#include "config/settings.h"
+#include "config/toml_config.h"
+
+#include <optional>
+
+namespace swathe {
+
+/// Turns settings into the model, and checks what one service or rule can be checked for alone. Each returns nothing after
+/// errors, which are in `report`.
+
+[[nodiscard]] std::optional<Service> build_service(const TomlService& text, std::string_view name, Report& report);
+[[nodiscard]] std::optional<GlobalRule> build_rule(const TomlDaemon::Rule& text, Report& report);
+
+/// Checks of a service or listener as a whole, for both formats; `block` has the places.
+bool check_restart(const Service& service, const Block& block, Format format, Report& report);
+bool check_home(const Listener& listener, const Block& block, Format format, Report& report);
+
+} // namespace swathe

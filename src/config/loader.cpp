@@ -1,0 +1,111 @@
+#include "config/loader.h"
+
+#include "base/text.h"
+#include "config/build.h"
+#include "config/files.h"
+#include "config/limits.h"
+#include "config/service_name.h"
+#include "config/toml_reader.h"
+#include "config/validate.h"
+
+#include <algorithm>
+#include <sys/stat.h>
+
+namespace swathe {
+namespace {
+
+std::string error_text() {
+    const Failure why = system_failure("configuration directory");
+    return why.value().to_string();
+}
+
+SourcePos place_of(const std::string& path) { return {SourceFile(path), 0, 0}; }
+
+/// The services and rules of all files, while they are read.
+class Loading {
+public:
+    explicit Loading(const SearchPath& path) : path_(path) {}
+
+    Loaded run() {
+        if (path_.required) check_directories();
+        read_daemon_settings();
+        for (const ConfigFile& file : find_config_files(path_, "services.d", ".toml", ".toml", report_)) read_toml_service(file);
+        std::sort(config_.services.begin(), config_.services.end(), [](const Service& a, const Service& b) { return a.name < b.name; });
+        validate(config_, report_);
+        return {std::move(config_), report_.take()};
+    }
+
+private:
+    void check_directories() {
+        for (const std::string& directory : path_.directories) {
+            struct stat status{};
+            if (::stat(directory.c_str(), &status) < 0) report_.error(place_of(directory), "", error_text());
+            else if (!S_ISDIR(status.st_mode)) report_.error(place_of(directory), "", "not a directory");
+        }
+    }
+
+    /// Reads a file and hands its text to `take(text, file)`, which returns false if it is no use. Masked files count as read.
+    template <class F> bool read(const std::string& path, F take) {
+        const auto file = read_config_file(path);
+        if (!file) {
+            report_.error(place_of(path), "", file.error().to_string());
+            return false;
+        }
+        return file->masked || take(file->text, SourceFile(path));
+    }
+
+    template <class F> bool read_table(const std::string& path, F take) {
+        return read(path, [&](std::string_view text, SourceFile file) {
+            const auto root = read_toml(text, file);
+            if (root) take(*root, file);
+            else report_.error(*root.error().pos, "", root.error().message);
+            return root.has_value();
+        });
+    }
+
+    void read_daemon_settings() {
+        TomlDaemon text;
+        for (const ConfigFile& file : find_config_files(path_, "", ".toml", ".toml", report_)) {
+            if (file.name != "swathe.toml") continue;
+            const auto merge = [&](const Raw::Table& root, SourceFile source) { merge_toml_daemon(text, root, source, report_); };
+            (void)read_table(file.path, merge);
+            for (const std::string& drop_in : file.drop_ins) (void)read_table(drop_in, merge);
+        }
+        (void)apply(text.daemon, Scope::daemon, &config_.daemon, Format::toml, {}, report_);
+        for (const TomlDaemon::Rule& rule : text.rules)
+            if (auto built = build_rule(rule, report_)) config_.rules.push_back(std::move(*built));
+    }
+
+    void read_toml_service(const ConfigFile& file) {
+        const std::string name = file.name.substr(0, file.name.size() - std::string_view(".toml").size());
+        if (const auto ok = check_service_name(name); !ok) return report_.error(place_of(file.path), "", ok.error().message);
+        TomlService text;
+        std::vector<std::string> files;
+        const auto merge = [&](const Raw::Table& root, SourceFile source) {
+            merge_toml_service(text, name, root, source, report_);
+            files.push_back(source.name());
+        };
+        bool ok = read_table(file.path, merge);
+        if (ok && files.empty()) return; // masked
+        for (const std::string& drop_in : file.drop_ins) ok = read_table(drop_in, merge) && ok;
+        if (!ok) return; // what is missing may stand in the file that could not be read
+        auto service = build_service(text, name, report_);
+        if (!service) return;
+        service->files = std::move(files);
+        config_.services.push_back(std::move(*service));
+    }
+
+    const SearchPath& path_;
+    Report report_;
+    Config config_;
+};
+
+} // namespace
+
+SearchPath SearchPath::standard() { return {{"/etc/swathe", "/run/swathe", "/usr/local/lib/swathe", "/usr/lib/swathe"}, false}; }
+
+SearchPath SearchPath::only(std::string directory) { return {{std::move(directory)}, true}; }
+
+Loaded load_config(const SearchPath& path) { return Loading(path).run(); }
+
+} // namespace swathe

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "base/error.h"
+
+#include <string>
+#include <string_view>
+
+namespace swathe {
+
+/// Collects all that is wrong with a configuration, at most limits::kDiagnostics of it.
+class Report {
+public:
+    /// `key` is what the administrator wrote left of the equals sign; "" where there is none.
+    void error(const SourcePos& where, std::string_view key, std::string_view reason);
+    void warning(const SourcePos& where, std::string_view key, std::string_view reason);
+
+    [[nodiscard]] Diagnostics take(); ///< sorted by place
+
+private:
+    void add(Diagnostic::Severity severity, const SourcePos& where, std::string_view key, std::string_view reason);
+
+    Diagnostics all_;
+    bool cut_ = false;
+};
+
+} // namespace swathe

@@ -1,0 +1,116 @@
+#include "config/service_values.h"
+
+#include "config/exec_line.h"
+#include "config/limits.h"
+#include "config/specifier.h"
+#include "config/values.h"
+#include "config/words.h"
+
+#include <algorithm>
+
+namespace swathe {
+namespace {
+
+using Environment = std::vector<std::pair<std::string, std::string>>;
+
+bool is_variable_name(std::string_view name) noexcept {
+    const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
+    return !name.empty() && letter(name.front()) &&
+           std::all_of(name.begin(), name.end(), [&](char c) { return letter(c) || (c >= '0' && c <= '9'); });
+}
+
+bool add_variable(std::string_view name, std::string_view value, const SourcePos& where, const ValueContext& context, Environment& out) {
+    if (!is_variable_name(name)) return context.refuse(where, fmt::format("{} is no name of an environment variable", quoted(name)));
+    if (name.size() + 1 + value.size() > limits::kWordBytes) return context.refuse(where, fmt::format("{} is longer than {} bytes", name, limits::kWordBytes));
+    if (out.size() == limits::kEnvironment) return context.refuse(where, fmt::format("more than {} variables", limits::kEnvironment));
+    out.emplace_back(name, value);
+    return true;
+}
+
+bool add_assignment(std::string_view text, const SourcePos& where, const ValueContext& context, Environment& out) {
+    const std::size_t equals = text.find('=');
+    if (equals == text.npos) return context.refuse(where, fmt::format("{}: expected NAME=VALUE", quoted(text)));
+    return add_variable(text.substr(0, equals), text.substr(equals + 1), where, context, out);
+}
+
+bool read_line(const std::string& line, const Raw& raw, const ValueContext& context, Environment& out) {
+    const auto words = split_words(line);
+    if (!words) return context.refuse(raw.pos, words.error().message);
+    bool ok = true;
+    for (const Word& word : *words) {
+        if (word.unknown_escape) context.warn(raw.pos, "unknown escape sequence; the backslash is kept");
+        const auto text = expand_specifiers(word.text, context.unit);
+        ok = (text ? add_assignment(*text, raw.pos, context, out) : context.refuse(raw.pos, text.error().message)) && ok;
+    }
+    return ok;
+}
+
+bool read_table(const Raw::Table& table, const ValueContext& context, Environment& out) {
+    bool ok = true;
+    for (const RawEntry& entry : table) {
+        const std::string* value = string_of(entry.value, context);
+        ok = value != nullptr && add_variable(entry.key, *value, entry.pos, context, out) && ok;
+    }
+    return ok;
+}
+
+} // namespace
+
+bool read_command(const Raw& raw, const ValueContext& context, Command& out) {
+    if (const auto* list = raw.get<Raw::List>()) {
+        std::vector<std::string> words;
+        for (const Raw& item : *list) {
+            const std::string* word = string_of(item, context);
+            if (word == nullptr) return false;
+            words.push_back(*word);
+        }
+        auto command = command_of(std::move(words));
+        if (!command) return context.refuse(raw.pos, command.error().message);
+        out = std::move(*command);
+    } else {
+        const std::string* line = string_of(raw, context);
+        if (line == nullptr) return false;
+        auto parsed = parse_exec_line(*line, context.unit);
+        if (!parsed) return context.refuse(raw.pos, parsed.error().message);
+        for (const std::string& warning : parsed->warnings) context.warn(raw.pos, warning);
+        out = std::move(parsed->command);
+    }
+    out.pos = raw.pos;
+    return true;
+}
+
+bool read_environment(const Raw& raw, const ValueContext& context, Environment& out) {
+    if (const auto* table = raw.get<Raw::Table>()) return read_table(*table, context, out);
+    if (const auto* list = raw.get<Raw::List>()) {
+        bool ok = true;
+        for (const Raw& item : *list) {
+            const std::string* text = string_of(item, context);
+            ok = text != nullptr && add_assignment(*text, item.pos, context, out) && ok;
+        }
+        return ok;
+    }
+    if (!context.is_unit) return context.refuse(raw.pos, fmt::format("expected a table or a list of \"NAME=VALUE\", found {}", raw.kind()));
+    const std::string* line = string_of(raw, context);
+    return line != nullptr && read_line(*line, raw, context, out);
+}
+
+bool read_working_directory(const Raw& raw, const ValueContext& context, Service& out) {
+    const std::string* text = string_of(raw, context);
+    if (text == nullptr) return false;
+    std::string_view path = *text;
+    const bool optional = !path.empty() && path.front() == '-';
+    if (optional) path.remove_prefix(1);
+    if (path != "~" && (path.empty() || path.front() != '/')) return context.refuse(raw.pos, fmt::format("{} is neither an absolute path nor \"~\"", quoted(*text)));
+    if (path.size() > limits::kPathBytes) return context.refuse(raw.pos, fmt::format("longer than {} bytes", limits::kPathBytes));
+    out.working_directory = Placed<std::string>{std::string(path), raw.pos};
+    out.working_directory_optional = optional;
+    return true;
+}
+
+bool read_both_timeouts(const Raw& raw, const ValueContext& context, Service& out) {
+    if (!read_timeout(raw, context, out.timeout_start_sec)) return false;
+    out.timeout_stop_sec = out.timeout_start_sec;
+    return true;
+}
+
+} // namespace swathe

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "config/value_context.h"
+#include "model/service.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace swathe {
+
+/// Readers of what a service runs and in which surroundings; the form is value_context.h's.
+
+/// A string is read by the rules of ExecStart= (exec_line.h); an array is the words as they are.
+bool read_command(const Raw& raw, const ValueContext& context, Command& out);
+
+/// A table NAME = "VALUE", a list of "NAME=VALUE" strings, or a unit file's line of these by systemd's quoting rules.
+bool read_environment(const Raw& raw, const ValueContext& context, std::vector<std::pair<std::string, std::string>>& out);
+
+/// An absolute path or "~"; "-" in front: if there is no such directory, "/" is taken.
+bool read_working_directory(const Raw& raw, const ValueContext& context, Service& out);
+
+/// Sets both time-outs.
+bool read_both_timeouts(const Raw& raw, const ValueContext& context, Service& out);
+
+} // namespace swathe

@@ -1,0 +1,125 @@
+#include "config/toml_config.h"
+
+#include "base/text.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <strings.h>
+
+namespace swathe {
+namespace {
+
+/// The scopes whose keys may stand in the same file as `scope`'s, for hints.
+bool same_file(Scope a, Scope b) noexcept {
+    const auto of_daemon = [](Scope s) { return s == Scope::daemon || s == Scope::rule; };
+    return of_daemon(a) == of_daemon(b);
+}
+
+std::string hint_for(Scope scope, std::string_view key, std::vector<std::string_view> known) {
+    for (const Directive& directive : directives()) {
+        if (directive.toml_key.empty()) continue;
+        if (directive.toml_key == key && same_file(directive.scope, scope)) return fmt::format("it belongs into {}", to_string(directive.scope));
+        if (directive.scope != scope) continue;
+        if (strcasecmp(std::string(directive.unit_key).c_str(), std::string(key).c_str()) == 0) return fmt::format("did you mean \"{}\"?", directive.toml_key);
+        known.push_back(directive.toml_key);
+    }
+    const auto nearest = nearest_name(key, known);
+    return nearest ? fmt::format("did you mean \"{}\"?", *nearest) : std::string();
+}
+
+/// `tables`: what may stand beside the scope's keys.
+void report_unknown(Scope scope, const RawEntry& entry, std::vector<std::string_view> tables, Report& report) {
+    const std::string hint = hint_for(scope, entry.key, std::move(tables));
+    report.error(entry.pos, quoted(entry.key), hint.empty() ? "unknown key" : "unknown key; " + hint);
+}
+
+/// Puts the entries of a table of `scope` into `block`.
+void put_all(Block& block, Scope scope, const Raw::Table& table, Report& report) {
+    for (const RawEntry& entry : table) {
+        if (const Directive* directive = find_toml_directive(scope, entry.key)) put(block, {directive, entry.pos, entry.value});
+        else report_unknown(scope, entry, {}, report);
+    }
+}
+
+/// Calls `take(table, place)` for each table of an array of tables.
+template <class F> void each_table(const RawEntry& entry, Report& report, F take) {
+    const auto* list = entry.value.get<Raw::List>();
+    if (list == nullptr) return report.error(entry.pos, entry.key, fmt::format("expected [[{}]] tables, found {}", entry.key, entry.value.kind()));
+    for (const Raw& item : *list) {
+        if (const auto* table = item.get<Raw::Table>()) take(*table, item.pos);
+        else report.error(item.pos, entry.key, fmt::format("expected a table, found {}", item.kind()));
+    }
+}
+
+/// The name of a listener as far as it is known yet: the only listener of a service may go without.
+std::string_view name_of(const Block& listener, std::size_t count, std::string_view service) {
+    const Setting* name = listener.find("name");
+    const auto* text = name == nullptr ? nullptr : name->value.get<std::string>();
+    return text != nullptr ? std::string_view(*text) : count == 1 ? service : std::string_view();
+}
+
+/// The listener that a drop-in's [[listen]] means; null = a new one.
+Block* find_listener(TomlService& service, std::string_view service_name, const Block& change, std::size_t count) {
+    const std::string_view wanted = change.find("name") == nullptr && count == 1 ? name_of(service.listeners.front(), 1, service_name)
+                                                                                 : name_of(change, 0, service_name);
+    if (wanted.empty()) return nullptr;
+    const auto found = std::find_if(service.listeners.begin(), service.listeners.end(),
+                                    [&](const Block& b) { return name_of(b, count, service_name) == wanted; });
+    return found == service.listeners.end() ? nullptr : &*found;
+}
+
+void merge_listeners(TomlService& service, std::string_view name, const RawEntry& entry, bool drop_in, Report& report) {
+    const std::size_t count = service.listeners.size(); // before this file: its own tables do not change each other
+    each_table(entry, report, [&](const Raw::Table& table, const SourcePos& where) {
+        Block block{where, {}};
+        put_all(block, Scope::listen, table, report);
+        Block* known = drop_in ? find_listener(service, name, block, count) : nullptr;
+        if (known == nullptr) return service.listeners.push_back(std::move(block));
+        for (Setting& setting : block.settings) put(*known, std::move(setting));
+    });
+}
+
+} // namespace
+
+void merge_toml_service(TomlService& service, std::string_view name, const Raw::Table& root, SourceFile file, Report& report) {
+    const bool drop_in = service.file.pos.file != SourceFile();
+    if (!drop_in) service.file.pos = service.service.pos = {file, 0, 0};
+    for (const RawEntry& entry : root) {
+        if (entry.key == "listen") {
+            merge_listeners(service, name, entry, drop_in, report);
+        } else if (entry.key == "service") {
+            const auto* table = entry.value.get<Raw::Table>();
+            if (table == nullptr) {
+                report.error(entry.pos, entry.key, fmt::format("expected a [service] table, found {}", entry.value.kind()));
+                continue;
+            }
+            if (!service.has_service) service.service.pos = entry.pos;
+            service.has_service = true;
+            put_all(service.service, Scope::service, *table, report);
+        } else if (const Directive* directive = find_toml_directive(Scope::file, entry.key)) {
+            put(service.file, {directive, entry.pos, entry.value});
+        } else {
+            report_unknown(Scope::file, entry, {"listen", "service"}, report);
+        }
+    }
+}
+
+void merge_toml_daemon(TomlDaemon& daemon, const Raw::Table& root, SourceFile file, Report& report) {
+    if (daemon.daemon.pos.file == SourceFile()) daemon.daemon.pos = {file, 0, 0};
+    for (const RawEntry& entry : root) {
+        if (entry.key == "drop" || entry.key == "pass") {
+            each_table(entry, report, [&](const Raw::Table& table, const SourcePos& where) {
+                TomlDaemon::Rule rule{entry.key == "drop" ? Verdict::drop : Verdict::pass, {where, {}}};
+                put_all(rule.block, Scope::rule, table, report);
+                daemon.rules.push_back(std::move(rule));
+            });
+        } else if (const Directive* directive = find_toml_directive(Scope::daemon, entry.key)) {
+            put(daemon.daemon, {directive, entry.pos, entry.value});
+        } else {
+            report_unknown(Scope::daemon, entry, {"drop", "pass"}, report);
+        }
+    }
+}
+
+} // namespace swathe

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "config/report.h"
+#include "model/config.h"
+
+namespace swathe {
+
+/// Checks of the whole configuration that need no machine: limits over all services, addresses that no packet for a listener ever has. Which rules
+/// conflict with each other is classify/'s business.
+void validate(const Config& config, Report& report);
+
+} // namespace swathe

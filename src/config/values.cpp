@@ -1,0 +1,218 @@
+#include "config/values.h"
+
+#include "config/limits.h"
+#include "config/time_span.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+#include <strings.h>
+
+namespace swathe {
+namespace {
+
+template <class T> std::optional<T> number_of(std::string_view text, int base = 10) {
+    T value{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+    if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+
+/// An integer, or in a unit file the digits of one; nothing after a report.
+std::optional<std::int64_t> integer_of(const Raw& raw, const ValueContext& context, std::int64_t max) {
+    std::optional<std::int64_t> value;
+    if (const auto* integer = raw.get<std::int64_t>()) value = *integer;
+    if (const auto* text = raw.get<std::string>(); text != nullptr && context.is_unit) value = number_of<std::int64_t>(*text);
+    if (value && *value >= 0 && *value <= max) return value;
+    if (!value && !context.is_unit) context.refuse(raw.pos, fmt::format("expected an integer, found {}", raw.kind()));
+    else context.refuse(raw.pos, fmt::format("expected an integer from 0 to {}", max));
+    return std::nullopt;
+}
+
+std::optional<Duration> span_of(const Raw& raw, const ValueContext& context) {
+    const auto too_long = [&] {
+        context.refuse(raw.pos, "expected a number of seconds from 0 to 100 years");
+        return std::nullopt;
+    };
+    constexpr std::int64_t kMaxSeconds = std::chrono::duration_cast<std::chrono::seconds>(kTimeSpanMax).count();
+    if (const auto* seconds = raw.get<std::int64_t>()) {
+        if (*seconds < 0 || *seconds > kMaxSeconds) return too_long();
+        return std::chrono::seconds(*seconds);
+    }
+    if (const auto* seconds = raw.get<double>()) {
+        if (!(*seconds >= 0 && *seconds <= static_cast<double>(kMaxSeconds))) return too_long(); // NaN, too
+        return Duration(std::llround(*seconds * 1e6));
+    }
+    const std::string* text = string_of(raw, context);
+    if (text == nullptr) return std::nullopt;
+    const auto span = parse_time_span(*text);
+    if (span) return *span;
+    context.refuse(raw.pos, span.error().message);
+    return std::nullopt;
+}
+
+bool has_control(std::string_view text) noexcept {
+    return std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+}
+
+} // namespace
+
+const std::string* string_of(const Raw& raw, const ValueContext& context) {
+    const auto* text = raw.get<std::string>();
+    if (text == nullptr) {
+        context.refuse(raw.pos, fmt::format("expected a string, found {}", raw.kind()));
+    } else if (text->find('\0') != text->npos) {
+        context.refuse(raw.pos, "NUL character");
+        return nullptr;
+    }
+    return text;
+}
+
+std::string expected_one_of(const std::vector<std::string_view>& names) {
+    std::string text = "expected ";
+    for (std::size_t i = 0; i < names.size(); ++i)
+        text += fmt::format("{}\"{}\"", i == 0 ? "" : i + 1 == names.size() ? " or " : ", ", names[i]);
+    return text;
+}
+
+bool read_boolean(const Raw& raw, const ValueContext& context, bool& out) {
+    if (const bool* value = raw.get<bool>()) {
+        out = *value;
+        return true;
+    }
+    if (!context.is_unit) return context.refuse(raw.pos, fmt::format("expected true or false, found {}", raw.kind()));
+    static constexpr std::array kYes{"1", "yes", "y", "true", "t", "on"};
+    static constexpr std::array kNo{"0", "no", "n", "false", "f", "off"};
+    const std::string* text = string_of(raw, context);
+    if (text == nullptr) return false;
+    const auto same = [&](const char* word) { return strcasecmp(word, text->c_str()) == 0; };
+    out = std::any_of(kYes.begin(), kYes.end(), same);
+    return out || std::any_of(kNo.begin(), kNo.end(), same) || context.refuse(raw.pos, fmt::format("{} is no boolean; expected \"yes\" or \"no\"", quoted(*text)));
+}
+
+bool read_count(const Raw& raw, const ValueContext& context, std::uint32_t& out) {
+    const auto value = integer_of(raw, context, limits::kCount);
+    if (value) out = static_cast<std::uint32_t>(*value);
+    return value.has_value();
+}
+
+bool read_backlog(const Raw& raw, const ValueContext& context, int& out) {
+    const auto value = integer_of(raw, context, std::numeric_limits<std::uint32_t>::max()); // systemd's default is the largest of these
+    if (value) out = static_cast<int>(std::min(*value, limits::kCount));
+    return value.has_value();
+}
+
+bool read_time_span(const Raw& raw, const ValueContext& context, Duration& out) {
+    const auto span = span_of(raw, context);
+    if (!span) return false;
+    if (*span == kInfinity) return context.refuse(raw.pos, "cannot be infinite");
+    out = *span;
+    return true;
+}
+
+bool read_delay_ceiling(const Raw& raw, const ValueContext& context, std::optional<Duration>& out) {
+    const auto span = span_of(raw, context);
+    if (!span) return false;
+    out = *span == kInfinity ? std::nullopt : span;
+    return true;
+}
+
+bool read_timeout(const Raw& raw, const ValueContext& context, Duration& out) {
+    const auto span = span_of(raw, context);
+    if (span) out = *span == Duration::zero() ? kInfinity : *span; // 0 disables: systemd.service(5)
+    return span.has_value();
+}
+
+bool read_umask(const Raw& raw, const ValueContext& context, mode_t& out) {
+    const auto* text = raw.get<std::string>();
+    const auto mode = text == nullptr ? std::nullopt : number_of<mode_t>(*text, 8);
+    if (!mode || *mode > 0777) return context.refuse(raw.pos, "expected an octal string from \"0000\" to \"0777\"");
+    out = *mode;
+    return true;
+}
+
+bool read_limit(const Raw& raw, const ValueContext& context, std::optional<rlimit>& out) {
+    const auto refuse = [&](std::string_view why) { return context.refuse(raw.pos, why); };
+    if (const auto* number = raw.get<std::int64_t>()) {
+        if (*number < 0) return refuse("expected a number, \"SOFT:HARD\" or \"infinity\"");
+        out = rlimit{static_cast<rlim_t>(*number), static_cast<rlim_t>(*number)};
+        return true;
+    }
+    const std::string* text = string_of(raw, context);
+    if (text == nullptr) return false;
+    const auto bound = [](std::string_view part) { return part == "infinity" ? std::optional(RLIM_INFINITY) : number_of<rlim_t>(part); };
+    const std::size_t colon = text->find(':');
+    const auto soft = bound(std::string_view(*text).substr(0, colon));
+    const auto hard = colon == text->npos ? soft : bound(std::string_view(*text).substr(colon + 1));
+    if (!soft || !hard) return refuse("expected a number, \"SOFT:HARD\" or \"infinity\"");
+    if (*soft > *hard) return refuse("the soft limit exceeds the hard one");
+    out = rlimit{*soft, *hard};
+    return true;
+}
+
+bool read_description(const Raw& raw, const ValueContext& context, std::string& out) {
+    const std::string* text = string_of(raw, context);
+    if (text == nullptr) return false;
+    if (has_control(*text)) return context.refuse(raw.pos, "control character");
+    if (text->size() > limits::kDescriptionBytes) return context.refuse(raw.pos, fmt::format("longer than {} bytes", limits::kDescriptionBytes));
+    out = *text;
+    return true;
+}
+
+bool is_listener_name(std::string_view name) noexcept {
+    return !name.empty() && name.size() <= limits::kListenerNameBytes &&
+           std::all_of(name.begin(), name.end(), [](char c) { return c >= 0x20 && c < 0x7f && c != ':'; });
+}
+
+bool read_listener_name(const Raw& raw, const ValueContext& context, std::string& out) {
+    const std::string* text = string_of(raw, context);
+    if (text == nullptr) return false;
+    if (!is_listener_name(*text))
+        return context.refuse(raw.pos, fmt::format("{} is no name for LISTEN_FDNAMES: printable ASCII without \":\", 1 to {} bytes", quoted(*text),
+                                                   limits::kListenerNameBytes));
+    out = *text;
+    return true;
+}
+
+bool read_log_level(const Raw& raw, const ValueContext& context, std::string& out) {
+    static const std::vector<std::string_view> kLevels{"error", "warning", "notice", "info", "debug"};
+    const std::string* text = string_of(raw, context);
+    if (text == nullptr) return false;
+    if (std::find(kLevels.begin(), kLevels.end(), *text) == kLevels.end())
+        return context.refuse(raw.pos, fmt::format("{} is not known; {}", quoted(*text), expected_one_of(kLevels)));
+    out = *text;
+    return true;
+}
+
+bool read_account(const Raw& raw, const ValueContext& context, std::string& out) {
+    std::string name;
+    if (const auto* number = raw.get<std::int64_t>()) {
+        name = std::to_string(*number);
+    } else {
+        const std::string* text = string_of(raw, context);
+        if (text == nullptr) return false;
+        name = *text;
+    }
+    const auto refuse = [&](std::string_view why) { return context.refuse(raw.pos, fmt::format("{} {}", quoted(name), why)); };
+    if (name.find_first_not_of("0123456789") == name.npos && !name.empty()) {
+        const auto id = number_of<std::uint32_t>(name);
+        if (!id || *id == 0xffffffff || *id == 0xffff) return refuse("is no user or group number"); // both mean "none" to system calls
+    } else if (name.empty() || name.size() > limits::kUserNameBytes || name.front() == '-' || name == "." || name == ".." ||
+               name.find_first_of(":/ ,\t\"'\\") != name.npos || has_control(name)) {
+        return refuse("is no user or group name");
+    }
+    out = std::move(name);
+    return true;
+}
+
+bool read_placed_account(const Raw& raw, const ValueContext& context, std::optional<Placed<std::string>>& out) {
+    std::string name;
+    if (!read_account(raw, context, name)) return false;
+    out = Placed<std::string>{std::move(name), raw.pos};
+    return true;
+}
+
+} // namespace swathe

@@ -1,0 +1,70 @@
+#include "dump.h"
+
+#include "config/choices.h"
+#include "config/time_span.h"
+
+#include <fmt/format.h>
+
+namespace swathe {
+namespace {
+
+std::string dump(const std::vector<Endpoint>& endpoints, const char* label) {
+    std::string out;
+    for (const Endpoint& endpoint : endpoints) {
+        out += fmt::format("    {}", label);
+        for (const auto& address : endpoint.addresses) out += " " + address.value.to_string();
+        out += fmt::format(" : {}\n", to_string(endpoint.ports));
+    }
+    return out;
+}
+
+std::string dump(const Guard& guard) {
+    std::string out;
+    for (const auto& from : guard.from) out += fmt::format("    from {}\n", from.value.to_string());
+    for (const auto& interface : guard.interfaces) out += fmt::format("    interface {}\n", interface.value);
+    return out;
+}
+
+std::string dump(const Listener& l) {
+    return fmt::format("  listener {} {} backlog={} home={} sockets={} when_down={} steal={} local_routes={}\n", l.name, to_string(l.protocol), l.backlog,
+                       l.home ? l.home->to_string() : "-", name_of(l.family_sockets), name_of(l.when_down), l.steal, l.local_routes) +
+           dump(l.endpoints, "claims") + dump(l.except, "except") + dump(l.guard);
+}
+
+std::string dump(const Command& command) {
+    std::string out = fmt::format("  exec_start {} expand={}\n", command.path, command.expand);
+    for (const std::string& word : command.argv) out += fmt::format("    <{}>\n", word);
+    return out;
+}
+
+std::string dump(const std::optional<Placed<std::string>>& text) { return text ? text->value : "-"; }
+
+std::string dump(const Service& s) {
+    std::string out = fmt::format("service {} \"{}\"\n", s.name, s.description);
+    for (const Listener& listener : s.listeners) out += dump(listener);
+    out += dump(s.exec_start);
+    out += fmt::format("  activation={} type={} user={} group={} directory={} optional={} umask={:04o}\n", name_of(s.activation), name_of(s.type), dump(s.user),
+                       dump(s.group), dump(s.working_directory), s.working_directory_optional, s.umask);
+    if (s.limit_nofile) out += fmt::format("  limit_nofile={}:{}\n", s.limit_nofile->rlim_cur, s.limit_nofile->rlim_max);
+    for (const auto& [name, value] : s.environment) out += fmt::format("  environment {}=<{}>\n", name, value);
+    out += fmt::format("  restart={} sec={} steps={} max={}\n", name_of(s.restart), format_time_span(s.restart_sec), s.restart_steps,
+                       s.restart_max_delay_sec ? format_time_span(*s.restart_max_delay_sec) : "-");
+    return out + fmt::format("  start_limit={}/{} hit={} timeout_start={} timeout_stop={}\n", s.start_limit_burst,
+                             format_time_span(s.start_limit_interval_sec), name_of(s.start_limit_hit), format_time_span(s.timeout_start_sec),
+                             format_time_span(s.timeout_stop_sec));
+}
+
+} // namespace
+
+std::string dump(const Config& config) {
+    std::string out = fmt::format("daemon log_level={} control_group={}\n", config.daemon.log_level, config.daemon.control_group);
+    for (const GlobalRule& rule : config.rules) {
+        out += fmt::format("{}", to_string(rule.verdict));
+        for (const Protocol protocol : rule.protocols) out += fmt::format(" {}", to_string(protocol));
+        out += "\n" + dump(rule.endpoints, "claims") + dump(rule.except, "except") + dump(rule.guard);
+    }
+    for (const Service& service : config.services) out += dump(service);
+    return out;
+}
+
+} // namespace swathe
