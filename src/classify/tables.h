@@ -4,18 +4,44 @@
 #include "dispatch_abi.h"
 
 #include <array>
+#include <memory>
 
 namespace swathe {
 
-/// SOCKMAP slot of the socket that takes packets of `family` for a listener.
+/// SOCKMAP slot of the socket that takes packets of `family` for a listener. Must be below DISPATCH_SLOTS.
 using SlotOf = std::function<std::uint32_t(ListenerRef, Family)>;
 
 /// Interface name -> index; 0 = there is none now: its rules match nothing.
 using InterfaceIndex = std::function<std::uint32_t(const std::string&)>;
 
+class RuleIndex; // choice -> rule, classify/rule_index.h
+
+/// How far a walk can go: the bounds of the program's loops.
+struct WalkBounds {
+    std::uint32_t levels = 0; ///< of indexes below one another
+    std::uint32_t steps = 0;  ///< of one search
+    std::uint32_t depth = 0;  ///< of parents, the first node included
+    std::uint32_t links = 0;  ///< choices of one node, one after the other
+};
+
 /// The compiled, immutable form of a rule set: one generation of the dispatcher. The records are those of
 /// bpf/dispatch_abi.h and go to the kernel as they are.
-struct Tables; // defined by the author of classify/
+struct Tables {
+    std::array<dispatch_cell, DISPATCH_PLANES> roots{}; ///< by DISPATCH_PLANE: destination address -> node
+    std::vector<dispatch_index> indexes;
+    std::vector<dispatch_cell> cells;
+    std::vector<dispatch_step32> steps32;   ///< IPv4 addresses, ports, interfaces
+    std::vector<dispatch_step128> steps128; ///< IPv6 addresses
+    std::vector<dispatch_node> nodes;       ///< [0] unused
+    std::vector<dispatch_choice> choices;   ///< [0] unused
+    WalkBounds bounds;
+    bool by_interface = false; ///< any choice of that kind
+    bool by_source = false;
+    std::uint32_t slots = 0;   ///< highest slot named + 1
+    std::shared_ptr<const RuleIndex> rule_index;
+
+    [[nodiscard]] std::size_t bytes() const noexcept; ///< of the records, as they go to the kernel
+};
 
 struct CompileInput {
     const RuleSet& rules;
@@ -23,6 +49,8 @@ struct CompileInput {
     SlotOf slot_of;
     InterfaceIndex interface_index;
 };
+
+inline constexpr std::size_t kMaxConflicts = 50; ///< reported at once
 
 /// Errors: two rules of different targets that can match the same packet and are equal in precedence, each named with both
 /// places. All of them at once (at most kMaxConflicts).
@@ -38,11 +66,15 @@ struct Decision {
 
 [[nodiscard]] Decision decide(const Tables& tables, const Flow& flow); ///< the same walk as the BPF program's
 
+/// Reads a choice of the tables, as the walk found it for `flow`. Choice 0: no rule matched.
+[[nodiscard]] Decision decision_of(const Tables& tables, std::uint32_t choice, const Flow& flow);
+
 /// Reads all rules one by one: slow, obvious, and what the others are tested against. Fills `others`.
 /// `interface_index` as in CompileInput.
 [[nodiscard]] Decision decide_by_rules(const RuleSet& rules, const Flow& flow, const InterfaceIndex& interface_index);
 
 /// All rules of a plane in the order in which the dispatcher prefers them: longer prefix, narrower ports, ...
+/// The planes follow each other: tcp IPv4, tcp IPv6, udp IPv4, udp IPv6.
 struct OrderedRule {
     RuleId rule = 0;
     PortRange ports;

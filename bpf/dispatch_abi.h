@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Records that the compiler of the tables (C++) and the dispatcher (BPF) share. All in host byte order but where said.
+ *
+ * The walk: address -> node (one per set of prefixes that behave alike) -> port -> choice -> verdict. Where a node has no
+ * answer the walk goes on at its parent, the next shorter prefix with rules. An answer of 0 is "none" everywhere, so element
+ * 0 of nodes and choices is never used.
+ */
+#ifndef SWATHE_DISPATCH_ABI_H
+#define SWATHE_DISPATCH_ABI_H
+
+#include <linux/types.h>
+
+#ifdef __cplusplus
+#define ABI_ASSERT(cond) static_assert(cond, #cond)
+#else
+#define ABI_ASSERT(cond) _Static_assert(cond, #cond)
+#endif
+
+/* Planes: one per address family and protocol. */
+#define DISPATCH_PLANE(is_ipv6, is_udp) ((is_ipv6) * 2 + (is_udp))
+#define DISPATCH_PLANES 4
+
+#define DISPATCH_SLOTS 65536 /* elements of the SOCKMAP: listeners in one network namespace */
+
+/* Part of a sorted map from keys (addresses, ports, interface indexes) to answers. */
+struct dispatch_cell {
+	__u32 at;    /* count 0: the answer; DISPATCH_INDEXED: an element of `indexes`; else the first of `count` steps */
+	__u32 count; /* of steps to search */
+};
+#define DISPATCH_INDEXED 0xffffffffU
+ABI_ASSERT(sizeof(struct dispatch_cell) == 8);
+
+/* Keys are spread over cells by their distance from `base`, in units of 1 << shift. */
+struct dispatch_index {
+	__u64 base_hi, base_lo; /* the first key that is spread; IPv6: both halves, else base_hi is 0 */
+	__u32 cells;            /* cells[cells]: keys below base; then `last` + 1 cells */
+	__u32 last;             /* the last cell takes all that lies above, too */
+	__u32 shift;            /* 0..127 */
+	__u32 unused;
+};
+ABI_ASSERT(sizeof(struct dispatch_index) == 32);
+
+/* One interval of keys: it ends where the next one begins. The first step of a search has no lower bound. */
+struct dispatch_step32 {
+	__u32 first;
+	__u32 answer;
+};
+ABI_ASSERT(sizeof(struct dispatch_step32) == 8);
+
+struct dispatch_step128 {
+	__u64 first_hi, first_lo;
+	__u32 answer;
+	__u32 unused;
+};
+ABI_ASSERT(sizeof(struct dispatch_step128) == 24);
+
+/* Prefixes with the same rules under the same parent. */
+struct dispatch_node {
+	struct dispatch_cell ports;   /* port -> choice */
+	__u32 parent;                 /* element of nodes; 0 = none: no rule matches */
+	__u16 first_port, last_port;  /* no port outside has an answer here */
+};
+ABI_ASSERT(sizeof(struct dispatch_node) == 16);
+
+enum dispatch_kind {
+	DISPATCH_PASS,         /* the kernel's own lookup decides */
+	DISPATCH_DROP,         /* TCP RST, ICMP port unreachable */
+	DISPATCH_STEER,        /* to the socket in slot cell.at */
+	DISPATCH_BY_INTERFACE, /* ingress interface -> choice, by cell */
+	DISPATCH_BY_SOURCE,    /* source address -> choice, by cell */
+};
+
+struct dispatch_choice {
+	__u8 kind;       /* enum dispatch_kind */
+	__u8 when_down;  /* steer: DISPATCH_PASS or DISPATCH_DROP if the slot has no usable socket */
+	__u16 unused;
+	__u32 otherwise; /* by interface, by source: the choice if there is no answer; 0 = go on at the node's parent */
+	struct dispatch_cell cell;
+};
+ABI_ASSERT(sizeof(struct dispatch_choice) == 16);
+
+/* Per slot and CPU. Lookups are the sum of steered, no_socket and assign_errors. */
+struct dispatch_counters {
+	__u64 steered;
+	__u64 no_socket;
+	__u64 assign_errors;
+	__u64 failed_at; /* ktime of the last assign error, nanoseconds */
+	__u32 error;     /* its errno, positive */
+	__u32 unused;
+};
+ABI_ASSERT(sizeof(struct dispatch_counters) == 40);
+
+/* What the explaining instance of the program is asked and answers besides its context. */
+struct dispatch_question {
+	__u32 ifindex; /* in: BPF_PROG_TEST_RUN cannot simulate it */
+	__u32 choice;  /* out: 0 = no rule matched */
+};
+
+#endif

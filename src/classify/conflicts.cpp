@@ -1,0 +1,89 @@
+#include "classify/conflicts.h"
+
+#include "classify/precedence.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include <fmt/format.h>
+
+namespace swathe {
+
+ConflictFinder::ConflictFinder(const CompileInput& input, const HoleIndex& holes) : input_(input), holes_(holes) {
+    std::map<std::uint32_t, std::uint32_t> by_index; // an interface may have several names
+    for (std::uint32_t i = 0; i < input.rules.interfaces.size(); ++i) {
+        const std::uint32_t index = i == 0 ? 0 : input.interface_index(input.rules.interfaces[i]);
+        interfaces_.push_back(index == 0 ? i : by_index.try_emplace(index, i).first->second);
+    }
+}
+
+void ConflictFinder::check(std::span<const PlaneRule> rules) {
+    const auto rule_of = [&](const PlaneRule& r) -> const Rule& { return input_.rules.rules[r.rule]; };
+    const bool one_target = std::all_of(rules.begin(), rules.end(), [&](const PlaneRule& r) { return same_target(rule_of(r).target, rule_of(rules.front()).target); });
+    if (one_target || full()) return;
+
+    candidates_.clear();
+    for (const PlaneRule& r : rules)
+        for (const PortRange& ports : input_.rules.port_sets[rule_of(r).ports])
+            candidates_.push_back({ports.count(), interfaces_[rule_of(r).ifname], ports, r.rule});
+    std::sort(candidates_.begin(), candidates_.end(), [](const Candidate& a, const Candidate& b) {
+        return std::tie(a.port_count, a.interface, a.ports, a.rule) < std::tie(b.port_count, b.interface, b.ports, b.rule);
+    });
+    for (std::size_t begin = 0, end = 0; begin < candidates_.size(); begin = end) {
+        const Candidate& first = candidates_[begin];
+        while (end < candidates_.size() && candidates_[end].port_count == first.port_count && candidates_[end].interface == first.interface) ++end;
+        check_equals(std::span(candidates_).subspan(begin, end - begin));
+    }
+}
+
+/// `candidates` have the same number of ports and the same interface, and ascend.
+void ConflictFinder::check_equals(std::span<const Candidate> candidates) {
+    for (std::size_t i = 0; i < candidates.size(); ++i)
+        for (std::size_t j = i + 1; j < candidates.size() && candidates[j].ports.first <= candidates[i].ports.last; ++j) {
+            if (full()) return;
+            check_pair(candidates[i], candidates[j]);
+        }
+}
+
+void ConflictFinder::check_pair(const Candidate& a, const Candidate& b) {
+    const auto& [first, second] = std::minmax(a, b, [](const Candidate& x, const Candidate& y) { return x.rule < y.rule; });
+    const Rule& one = input_.rules.rules[first.rule];
+    const Rule& other = input_.rules.rules[second.rule];
+    if (same_target(one.target, other.target) || last_ == std::pair(first.rule, second.rule)) return;
+    const auto source = common_source(one.sources, other.sources, one.destination.family());
+    if (!source) return;
+    const PortRange overlap{std::max(a.ports.first, b.ports.first), std::min(a.ports.last, b.ports.last)};
+    const auto ports = holes_.ports_outside(one.holes, other.holes, one.destination, overlap);
+    if (!ports) return;
+
+    std::string what = fmt::format("{} {} {} ({})", one.destination.to_string(), ports->count() > 1 ? "ports" : "port", ports->to_string(), to_string(one.protocol));
+    if (one.ifname != 0) what += " on interface " + input_.rules.interfaces[one.ifname];
+    if (one.sources != 0 || other.sources != 0) what += " from " + source->to_string();
+    last_ = {first.rule, second.rule};
+    found_.push_back({Diagnostic::Severity::error,
+                      {fmt::format("rules of equal precision: {} of {} and of {} at {}", what, name_of(one.target), name_of(other.target), other.pos.to_string()), 0, one.pos}});
+}
+
+/// A prefix that both source sets have; /0 stands for no `from`.
+std::optional<Prefix> ConflictFinder::common_source(std::uint32_t a, std::uint32_t b, Family family) {
+    const Prefix everything{Address::any(family), 0};
+    if (a == 0 && b == 0) return everything;
+    const auto [known, added] = common_sources_.try_emplace({family, std::min(a, b), std::max(a, b)});
+    if (!added) return known->second;
+    const auto prefixes = [&](std::uint32_t set) { return set == 0 ? std::vector<Prefix>{everything} : input_.rules.source_sets[set]; };
+    std::vector<Prefix> left = prefixes(a), right = prefixes(b), both;
+    std::sort(left.begin(), left.end());
+    std::sort(right.begin(), right.end());
+    std::set_intersection(left.begin(), left.end(), right.begin(), right.end(), std::back_inserter(both));
+    for (const Prefix& p : both)
+        if (p.family() == family) return known->second = p;
+    return std::nullopt;
+}
+
+std::string ConflictFinder::name_of(const Target& target) const {
+    if (target.verdict != Verdict::steer) return fmt::format("[[{}]]", to_string(target.verdict));
+    const Service& service = input_.config.services[target.listener.service];
+    return service.name + '/' + service.listeners[target.listener.listener].name;
+}
+
+} // namespace swathe

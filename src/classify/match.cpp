@@ -1,0 +1,91 @@
+// The walk of bpf/dispatch.bpf.c in C++: whoever changes one changes the other; the property test compares them.
+
+#include "classify/rule_index.h"
+#include "classify/tables.h"
+
+namespace swathe {
+namespace {
+
+/// The cell for `key` in an index, and what BPF does with 64-bit halves.
+const dispatch_cell& cell_of(const Tables& tables, const dispatch_index& index, const U128& key) {
+    const U128 base{index.base_hi, index.base_lo};
+    if (key < base) return tables.cells[index.cells];
+    const std::uint64_t lo = key.lo - base.lo;
+    const std::uint64_t hi = key.hi - base.hi - (key.lo < base.lo ? 1 : 0);
+    std::uint64_t at = 0;
+    if (index.shift >= 64) at = hi >> (index.shift - 64);
+    else if (hi >> index.shift != 0) at = index.last;
+    else at = hi << 1 << (63 - index.shift) | lo >> index.shift;
+    return tables.cells[index.cells + 1 + std::min<std::uint64_t>(at, index.last)];
+}
+
+U128 first_of(const dispatch_step32& step) { return {0, step.first}; }
+U128 first_of(const dispatch_step128& step) { return {step.first_hi, step.first_lo}; }
+
+template <class Step> std::uint32_t find(const Tables& tables, const std::vector<Step>& steps, dispatch_cell cell, const U128& key) {
+    while (cell.count == DISPATCH_INDEXED) cell = cell_of(tables, tables.indexes[cell.at], key);
+    if (cell.count == 0) return cell.at;
+    std::uint32_t at = cell.at;
+    for (std::uint32_t left = cell.count; left > 1;) {
+        const std::uint32_t half = left / 2;
+        if (first_of(steps[at + half]) <= key) {
+            at += half;
+            left -= half;
+        } else {
+            left = half;
+        }
+    }
+    return steps[at].answer;
+}
+
+std::uint32_t find_address(const Tables& tables, const dispatch_cell& cell, const Address& address) {
+    return address.family == Family::ipv6 ? find(tables, tables.steps128, cell, address.bits)
+                                          : find(tables, tables.steps32, cell, address.bits);
+}
+
+/// Follows guards from `at` to a choice that ends the walk; 0 = go on at the parent.
+std::uint32_t settle(const Tables& tables, std::uint32_t at, const Flow& flow) {
+    while (at != 0) {
+        const dispatch_choice& choice = tables.choices[at];
+        std::uint32_t next = 0;
+        if (choice.kind == DISPATCH_BY_INTERFACE) next = find(tables, tables.steps32, choice.cell, {0, flow.ifindex});
+        else if (choice.kind == DISPATCH_BY_SOURCE) next = find_address(tables, choice.cell, flow.remote.address);
+        else break;
+        at = next != 0 ? next : choice.otherwise;
+    }
+    return at;
+}
+
+} // namespace
+
+Decision decide(const Tables& tables, const Flow& flow) {
+    const bool ipv6 = flow.local.address.family == Family::ipv6;
+    const dispatch_cell& root = tables.roots[DISPATCH_PLANE(ipv6, flow.protocol == Protocol::udp)];
+    std::uint32_t choice = 0;
+    for (std::uint32_t at = find_address(tables, root, flow.local.address); at != 0 && choice == 0; at = tables.nodes[at].parent) {
+        const dispatch_node& node = tables.nodes[at];
+        if (flow.local.port < node.first_port || flow.local.port > node.last_port) continue;
+        choice = settle(tables, find(tables, tables.steps32, node.ports, {0, flow.local.port}), flow);
+    }
+    return decision_of(tables, choice, flow);
+}
+
+Decision decision_of(const Tables& tables, std::uint32_t choice, const Flow& flow) {
+    Decision decision;
+    if (choice == 0) return decision;
+    const dispatch_choice& made = tables.choices[choice];
+    decision.rule = tables.rule_index->rule_of(choice, flow.local.address);
+    if (made.kind == DISPATCH_DROP) decision.verdict = Verdict::drop;
+    if (made.kind == DISPATCH_STEER) {
+        decision.verdict = Verdict::steer;
+        decision.slot = made.cell.at;
+    }
+    return decision;
+}
+
+std::size_t Tables::bytes() const noexcept {
+    return indexes.size() * sizeof(dispatch_index) + cells.size() * sizeof(dispatch_cell) + steps32.size() * sizeof(dispatch_step32) +
+           steps128.size() * sizeof(dispatch_step128) + nodes.size() * sizeof(dispatch_node) + choices.size() * sizeof(dispatch_choice);
+}
+
+} // namespace swathe

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "classify/rules.h"
+
+namespace swathe {
+
+/// Rules that differ in their destination prefix only are one group: the tables name groups, so that what a million prefixes
+/// share is stored once. The rule is found again by the group and the address: of a group's rules that contain the address,
+/// the one with the longest prefix won, since all else about them is equal.
+class RuleIndex {
+public:
+    static constexpr std::uint32_t kNoGroup = 0xffffffffU;
+
+    explicit RuleIndex(const RuleSet& rules);
+
+    [[nodiscard]] std::uint32_t group_of(RuleId rule) const { return group_of_[rule]; }
+    [[nodiscard]] std::uint32_t groups() const noexcept { return static_cast<std::uint32_t>(begins_.size() - 1); }
+
+    /// Says which group a choice of the tables belongs to; kNoGroup for guards and implicit rules.
+    void set_choice(std::uint32_t choice, std::uint32_t group);
+    [[nodiscard]] std::optional<RuleId> rule_of(std::uint32_t choice, const Address& destination) const;
+
+private:
+    struct Entry {
+        Prefix destination;
+        RuleId rule;
+    };
+    std::vector<std::uint32_t> group_of_; ///< by rule
+    std::vector<Entry> entries_;          ///< by group, destination, rule
+    std::vector<std::size_t> begins_;     ///< of each group's entries; one more at the end
+    std::vector<std::uint32_t> group_of_choice_;
+};
+
+} // namespace swathe
