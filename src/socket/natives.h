@@ -4,6 +4,7 @@
 #include "socket/interfaces.h"
 #include "socket/net_namespace.h"
 
+#include <functional>
 #include <sys/types.h>
 #include <unordered_set>
 #include <vector>
@@ -31,14 +32,20 @@ struct NativeSocket {
 /// All of them, by NETLINK_SOCK_DIAG, with their processes by /proc. What another user's processes hold has a name only for root.
 [[nodiscard]] Result<std::vector<NativeSocket>> native_sockets(const NetNamespace& ns);
 
+/// Asked last, of an address and port that `listener` names and does not except: does it really win there, or another rule
+/// (a [[pass]], another listener)? The tables know.
+using ClaimCheck = std::function<bool(const Listener& listener, const SocketAddress& at)>;
+
 /// The lock-out guard (DESIGN 4), pure: an error for each listener that would take over an address and port on which a
-/// process listens (exact bind; or wildcard bind, on an address of an interface), unless it says `steal` or has a hole
-/// there; a note for a wildcard bind on other addresses. Sockets whose inode is in `ours` do not count.
+/// process listens (exact bind; or wildcard bind, on an address of an interface), unless it says `steal` (then a note) or has a hole
+/// there; a warning only if the socket may be a client's; a note for a wildcard bind on other addresses. Sockets whose inode is in
+/// `ours` do not count. Empty `claims`: every listener wins wherever it claims.
 [[nodiscard]] Diagnostics find_lockouts(const Config& config, const std::vector<NativeSocket>& natives,
-                                        const std::vector<Address>& configured, const std::unordered_set<std::uint64_t>& ours);
+                                        const std::vector<Address>& configured, const std::unordered_set<std::uint64_t>& ours,
+                                        const ClaimCheck& claims = {});
 
 /// A warning for each UDP listener whose ports overlap net.ipv4.ip_local_port_range on an address of this host: it would
-/// take replies to the host's own clients.
+/// take replies to the host's own clients. If the machine cannot be asked, one warning that says so.
 [[nodiscard]] Diagnostics find_ephemeral_overlaps(const Config& config, const NetNamespace& ns);
 
 } // namespace swathe
