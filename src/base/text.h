@@ -17,6 +17,10 @@ namespace swathe {
 
 [[nodiscard]] std::vector<std::string_view> split(std::string_view text, char separator);
 
+/// The length of the UTF-8 sequence at the start of `text`, 0 if there is none (RFC 3629; overlong forms are none). Requires a text
+/// that is not empty.
+[[nodiscard]] std::size_t utf8_length(std::string_view text) noexcept;
+
 /// `text` in double quotes, control characters and bytes that are no UTF-8 written as \xHH, cut after `limit` bytes:
 /// safe to put into a log line whoever wrote it.
 [[nodiscard]] std::string quoted(std::string_view text, std::size_t limit = 80);

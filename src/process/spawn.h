@@ -1,7 +1,9 @@
 #pragma once
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/unique_fd.h"
+#include "process/child.h"
 
 #include <optional>
 #include <string>
@@ -14,10 +16,22 @@ namespace swathe {
 struct Service;
 
 /// A step of a child's set-up, with the exit status that systemd gives its failure (systemd.exec(5), "Process exit codes").
-enum class SpawnStep : int { none = 0, chdir = 200, fds = 202, exec = 203, limits = 205, stdio = 209, group = 216, user = 217 };
+enum class SpawnStep : int {
+    none = 0,
+    chdir = 200,
+    fds = 202,
+    exec = 203,
+    limits = 205,
+    standard_input = 208,
+    standard_output = 209,
+    group = 216,
+    user = 217,
+};
 [[nodiscard]] const char* to_string(SpawnStep step) noexcept; ///< "CHDIR", "EXEC", ...
 
-/// A socket or file that the child inherits, with its name in LISTEN_FDNAMES. Borrowed.
+/// A socket or file that the child inherits, with its name in LISTEN_FDNAMES. Borrowed. O_NONBLOCK is taken off sockets, as systemd
+/// does (NonBlocking=no). The flag belongs to the open file description, so it is off in this process as well: whoever accepts
+/// from such a socket here does it only after a poll, and puts the flag on again.
 struct PassedFd {
     int fd = -1;
     std::string name;
@@ -28,27 +42,28 @@ struct SpawnPlan {
     std::string path;              ///< absolute
     std::vector<std::string> argv;
     std::vector<std::string> env;  ///< "K=V" without LISTEN_PID, which only the child knows
-    std::vector<PassedFd> fds;     ///< become 3, 4, ...; LISTEN_FDS and LISTEN_FDNAMES are set from them
+    std::vector<PassedFd> fds;     ///< become 3, 4, ...; LISTEN_FDS and LISTEN_FDNAMES are set from them, where `env` does not set them
     std::optional<uid_t> uid;
     std::optional<gid_t> gid;
     std::optional<std::vector<gid_t>> groups; ///< set whenever uid is
     std::string working_directory = "/";
     mode_t umask = 0022;
     std::optional<rlimit> nofile;
+    Duration patience = std::chrono::seconds(5); ///< a child that has not got to its exec by then is killed, since the daemon waits for it
     // standard input is /dev/null; standard output and error are the daemon's stderr
 };
 
-/// Looks up what `service` names on this machine: program, user, group, home. `notify_path`: for type = notify.
+inline constexpr const char* kSearchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"; ///< systemd's, for PATH and bare file names
+inline constexpr std::size_t kMostGroups = 65536;       ///< NGROUPS_MAX
+inline constexpr std::size_t kLongestFdName = 255;      ///< sd_listen_fds_with_names(3), FileDescriptorName=
+
+/// Looks up what `service` names on this machine: program, user, group, home; fills all but `fds`. `notify_path`: for type = notify.
 /// Errors name the key and carry its place. Used by `check`, too.
 [[nodiscard]] Result<SpawnPlan> plan_spawn(const Service& service, const std::string& notify_path);
 
-/// A running child. Signals go through the pidfd, so never to a stranger with a recycled pid.
-struct Child {
-    pid_t pid = 0;
-    UniqueFd pidfd;
-
-    [[nodiscard]] Status signal(int number) const; ///< to its process group as well; a child that is gone is no error
-};
+/// What else a start would refuse, for `check`: the working directory is looked at by the child alone, since a dead network file
+/// system must not hang the daemon.
+[[nodiscard]] Status check_plan(const SpawnPlan& plan, const Service& service);
 
 /// Why no child came to be.
 struct SpawnError {
@@ -56,8 +71,10 @@ struct SpawnError {
     Error error;
 };
 
-/// Starts the child: clone3 with CLONE_VM | CLONE_VFORK | CLONE_PIDFD, its own session, default signal handlers and empty mask,
-/// no descriptor but 0, 1, 2 and the passed ones. Returns after its exec succeeded or a step failed.
+/// Starts the child: its own session, default signal handlers and empty mask, no descriptor but 0, 1, 2 and the passed ones.
+/// Returns after its exec succeeded or a step failed; then nothing is left of it. The child shares the daemon's memory until its
+/// exec (clone3 with CLONE_VM), so the cost does not grow with the daemon. CLONE_VFORK would let a stranger of the service's
+/// own user stop the daemon for good: by a SIGSTOP to the child between its setuid and its exec.
 [[nodiscard]] tl::expected<Child, SpawnError> spawn(const SpawnPlan& plan);
 
 } // namespace swathe

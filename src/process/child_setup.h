@@ -1,0 +1,45 @@
+#pragma once
+
+#include "process/spawn.h"
+
+#include <atomic>
+
+namespace swathe {
+
+/// A descriptor that becomes the next one from 3.
+struct InheritedFd {
+    int fd = -1;           ///< the child overwrites it
+    bool is_socket = false;
+};
+
+/// All that the child reads, and where it writes what went wrong: plain memory of the parent, which the child shares until its exec.
+struct ChildSetup {
+    const char* path = nullptr;
+    char* const* argv = nullptr;
+    char* const* envp = nullptr;
+    char* listen_pid = nullptr;    ///< where the digits of its pid go, room for 11 bytes; or nullptr
+    InheritedFd* fds = nullptr;
+    unsigned fd_count = 0;
+    const gid_t* groups = nullptr; ///< used if set_groups
+    std::size_t group_count = 0;
+    bool set_groups = false, set_gid = false, set_uid = false, set_nofile = false;
+    gid_t gid = 0;
+    uid_t uid = 0;
+    rlimit nofile{};
+    mode_t umask = 0022;
+    const char* working_directory = nullptr;
+
+    SpawnStep failed_step = SpawnStep::none;
+    int failed_errno = 0;
+};
+
+/// Runs in the child: sets everything up and execs. Never returns. Only system calls, no allocation, no lock, no libc state: the
+/// memory it runs in is the daemon's.
+int set_up_and_exec(void* setup) noexcept;
+
+/// Starts a process that runs set_up_and_exec(`setup`) on `stack`, in this process's memory. Requires that all signals are blocked. `busy` must
+/// be 1; the kernel makes it 0 and wakes its futex when the child has left this memory, by exec or exit. Until then `setup`,
+/// `stack` and `busy` must stay. Returns the pid, or -1 with errno.
+pid_t clone_into_setup(ChildSetup& setup, void* stack, std::size_t stack_bytes, std::atomic<std::uint32_t>& busy, int& pidfd) noexcept;
+
+} // namespace swathe

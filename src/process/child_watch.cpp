@@ -1,0 +1,44 @@
+#include "process/child_watch.h"
+
+#include <csignal>
+#include <optional>
+#include <utility>
+
+namespace swathe {
+
+struct ChildWatch::State {
+    Child child;
+    Handler handler;
+    std::optional<IoSource> source; // declared last: destroyed before the pidfd closes
+
+    void ended() {
+        source.reset(); // a reaped child's pidfd stays readable
+        (void)child.signal(SIGKILL);
+        const Exit exit = reap(child).value_or(Exit{Exit::Kind::signal, SIGKILL}); // reaped by a stranger: nothing is known of its end
+        const Handler call = std::move(handler);
+        call(exit); // may destroy *this
+    }
+};
+
+Result<ChildWatch> ChildWatch::watch(Loop& loop, Child child, Handler handler) {
+    auto state = std::make_unique<State>();
+    state->child = std::move(child);
+    state->handler = std::move(handler);
+    auto source = IoSource::watch(loop, state->child.pidfd.get(), EPOLLIN, [raw = state.get()](std::uint32_t) { raw->ended(); });
+    if (!source) {
+        (void)state->child.signal(SIGKILL);
+        (void)reap(state->child);
+        return Failure(std::move(source).error());
+    }
+    state->source = std::move(*source);
+    return ChildWatch(std::move(state));
+}
+
+const Child& ChildWatch::child() const noexcept { return state_->child; }
+
+ChildWatch::ChildWatch(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
+ChildWatch::ChildWatch(ChildWatch&&) noexcept = default;
+ChildWatch& ChildWatch::operator=(ChildWatch&&) noexcept = default;
+ChildWatch::~ChildWatch() = default;
+
+} // namespace swathe

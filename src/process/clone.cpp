@@ -1,0 +1,63 @@
+#include "process/child_setup.h"
+
+#include <cerrno>
+#include <csignal>
+
+#include <linux/sched.h>
+#include <sched.h>
+#include <sys/syscall.h>
+
+namespace swathe {
+namespace {
+
+constexpr int kFlags = CLONE_VM | CLONE_PIDFD | CLONE_CHILD_CLEARTID;
+
+#if defined(__x86_64__)
+/// clone3(2) with a stack of its own cannot return into C: the child has no frame to return to, so it calls from here.
+long clone3_and_call(clone_args& args, int (*entry)(void*) noexcept, void* argument) noexcept {
+    long result = SYS_clone3;
+    asm volatile("syscall\n\t"
+                 "test %%rax, %%rax\n\t"
+                 "jnz 1f\n\t"
+                 "xor %%ebp, %%ebp\n\t" // the outermost frame, for debuggers
+                 "mov %[argument], %%rdi\n\t"
+                 "call *%[entry]\n\t"
+                 "ud2\n"
+                 "1:"
+                 : "+a"(result)
+                 : "D"(&args), "S"(sizeof args), [entry] "r"(entry), [argument] "r"(argument)
+                 : "rcx", "r11", "memory", "cc");
+    return result;
+}
+
+pid_t by_clone3(ChildSetup& setup, void* stack, std::size_t stack_bytes, std::atomic<std::uint32_t>& busy, int& pidfd) noexcept {
+    clone_args args{};
+    args.flags = static_cast<unsigned>(kFlags) | CLONE_CLEAR_SIGHAND;
+    args.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
+    args.child_tid = reinterpret_cast<std::uintptr_t>(&busy);
+    args.exit_signal = SIGCHLD;
+    args.stack = reinterpret_cast<std::uintptr_t>(stack);
+    args.stack_size = stack_bytes;
+    const long pid = clone3_and_call(args, &set_up_and_exec, &setup);
+    if (pid >= 0) return static_cast<pid_t>(pid);
+    errno = static_cast<int>(-pid);
+    return -1;
+}
+#else
+pid_t by_clone3(ChildSetup&, void*, std::size_t, std::atomic<std::uint32_t>&, int&) noexcept {
+    errno = ENOSYS;
+    return -1;
+}
+#endif
+
+} // namespace
+
+pid_t clone_into_setup(ChildSetup& setup, void* stack, std::size_t stack_bytes, std::atomic<std::uint32_t>& busy, int& pidfd) noexcept {
+    const pid_t pid = by_clone3(setup, stack, stack_bytes, busy, pidfd);
+    if (pid >= 0 || errno != ENOSYS) return pid;
+    // Another architecture, or a container whose seccomp filter does not know clone3.
+    void* const top = static_cast<char*>(stack) + stack_bytes;
+    return ::clone(&set_up_and_exec, top, kFlags | SIGCHLD, &setup, &pidfd, nullptr, &busy);
+}
+
+} // namespace swathe

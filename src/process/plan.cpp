@@ -1,0 +1,206 @@
+#include "process/spawn.h"
+
+#include "base/text.h"
+#include "model/service.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace swathe {
+namespace {
+
+constexpr std::size_t kFirstRecordBytes = 1024;
+constexpr std::size_t kLongestRecordBytes = 1024UL * 1024; // of a user or group; one with all its members
+
+struct User {
+    std::string name, home, shell;
+    uid_t uid = 0;
+    gid_t gid = 0;
+};
+
+/// Calls a getXXnam_r-like function with a buffer that grows while it is too small. False with 0: no such entry.
+template <class Record, class Look> Result<bool> look_up(Record& record, std::vector<char>& buffer, Look look) {
+    for (buffer.resize(kFirstRecordBytes);; buffer.resize(buffer.size() * 4)) {
+        Record* found = nullptr;
+        const int error = look(&record, buffer.data(), buffer.size(), &found);
+        if (found != nullptr) return true;
+        if (error == EINTR) continue;
+        if (error == ERANGE && buffer.size() < kLongestRecordBytes) continue;
+        // getpwnam_r(3): "not found" comes as any of these
+        if (error == 0 || error == ENOENT || error == ESRCH || error == EBADF || error == EPERM) return false;
+        return failure("look-up", error);
+    }
+}
+
+/// A user or group number. -1 and 65535, its 16-bit form, mean "unchanged" to the kernel and are nobody's.
+std::optional<std::uint32_t> as_id(const std::string& text) {
+    std::uint32_t id = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, id);
+    if (error != std::errc() || stop != end || id == UINT32_MAX || id == UINT16_MAX) return std::nullopt;
+    return id;
+}
+
+/// `who`: name or number.
+Result<User> find_user(const std::string& who) {
+    passwd record{};
+    std::vector<char> buffer;
+    const auto id = as_id(who);
+    auto found = look_up(record, buffer, [&](passwd* out, char* space, std::size_t size, passwd** result) {
+        return id ? ::getpwuid_r(*id, out, space, size, result) : ::getpwnam_r(who.c_str(), out, space, size, result);
+    });
+    if (!found) return Failure(std::move(found).error().within("user " + quoted(who)));
+    if (!*found) return failure("no such user: " + quoted(who));
+    return User{record.pw_name, record.pw_dir, record.pw_shell, record.pw_uid, record.pw_gid};
+}
+
+Result<gid_t> find_group(const std::string& which) {
+    group record{};
+    std::vector<char> buffer;
+    const auto id = as_id(which);
+    auto found = look_up(record, buffer, [&](group* out, char* space, std::size_t size, group** result) {
+        return id ? ::getgrgid_r(*id, out, space, size, result) : ::getgrnam_r(which.c_str(), out, space, size, result);
+    });
+    if (!found) return Failure(std::move(found).error().within("group " + quoted(which)));
+    if (!*found) return failure("no such group: " + quoted(which));
+    return record.gr_gid;
+}
+
+Result<std::vector<gid_t>> groups_of(const User& user, gid_t gid) {
+    std::vector<gid_t> groups(64);
+    auto count = static_cast<int>(groups.size());
+    while (::getgrouplist(user.name.c_str(), gid, groups.data(), &count) < 0) {
+        if (groups.size() >= kMostGroups) return failure("user " + quoted(user.name) + " is in too many groups");
+        groups.resize(std::max(static_cast<std::size_t>(count), groups.size() * 2)); // `count` is what it needs
+        count = static_cast<int>(groups.size());
+    }
+    groups.resize(static_cast<std::size_t>(count));
+    return groups;
+}
+
+Result<std::string> executable_at(const std::string& path) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) return system_failure(quoted(path));
+    if (!S_ISREG(status.st_mode)) return failure(quoted(path) + " is not a regular file");
+    if ((status.st_mode & 0111U) == 0) return failure(quoted(path) + " is not executable", EACCES);
+    return path;
+}
+
+/// COMPAT 2.12: absolute, or a bare name in systemd's compiled-in search path.
+Result<std::string> find_program(const std::string& path) {
+    if (!path.empty() && path.front() == '/') return executable_at(path);
+    if (path.empty() || path.find('/') != path.npos) return failure(quoted(path) + " is neither an absolute path nor a bare file name");
+    for (const std::string_view directory : split(kSearchPath, ':'))
+        if (auto found = executable_at(std::string(directory) + '/' + path)) return found;
+    return failure(quoted(path) + " is not in " + kSearchPath);
+}
+
+/// The environment before it is written down; a later value replaces an earlier one in its place.
+class Environment {
+public:
+    void set(const std::string& name, const std::string& value) {
+        const auto old = std::find_if(entries_.begin(), entries_.end(), [&](const auto& entry) { return entry.first == name; });
+        if (old != entries_.end())
+            old->second = value;
+        else
+            entries_.emplace_back(name, value);
+    }
+    [[nodiscard]] std::vector<std::string> written() const {
+        std::vector<std::string> all;
+        for (const auto& [name, value] : entries_) all.push_back(name + '=' + value);
+        return all;
+    }
+
+private:
+    std::vector<std::pair<std::string, std::string>> entries_;
+};
+
+/// systemd.exec(5), "Environment variables in spawned processes": a home of "/" and a shell that lets nobody in say nothing.
+void add_user(Environment& env, const User& user) {
+    env.set("USER", user.name);
+    env.set("LOGNAME", user.name);
+    if (!user.home.empty() && user.home != "/") env.set("HOME", user.home);
+    const std::string shell = user.shell.substr(user.shell.rfind('/') + 1);
+    if (!shell.empty() && shell != "nologin" && shell != "false" && shell != "true") env.set("SHELL", user.shell);
+}
+
+std::vector<std::string> environment_of(const Service& service, const std::optional<User>& user, const std::string& notify_path) {
+    Environment env;
+    env.set("PATH", kSearchPath);
+    if (const char* lang = std::getenv("LANG"); lang != nullptr) env.set("LANG", lang); // NOLINT(concurrency-mt-unsafe): nobody sets
+    if (service.type == ServiceType::notify) env.set("NOTIFY_SOCKET", notify_path);
+    if (user) add_user(env, *user);
+    for (const auto& [name, value] : service.environment) env.set(name, value);
+    return env.written();
+}
+
+Result<std::string> directory_of(const Service& service, const std::optional<User>& user) {
+    if (!service.working_directory) return std::string("/");
+    if (service.working_directory->value != "~") return service.working_directory->value;
+    if (user) return user->home.empty() ? Result<std::string>(failure("user " + quoted(user->name) + " has no home")) : user->home;
+    auto own = find_user(std::to_string(::geteuid()));
+    if (!own) return Failure(std::move(own).error());
+    return own->home;
+}
+
+Status plan_credentials(const Service& service, const std::optional<User>& user, SpawnPlan& plan) {
+    if (service.group) {
+        auto gid = find_group(service.group->value);
+        if (!gid) return Failure(std::move(gid).error().within("group").at(service.group->pos));
+        plan.gid = *gid;
+    }
+    if (!user) return {};
+    if (!plan.gid) plan.gid = user->gid;
+    plan.uid = user->uid;
+    if (::geteuid() != 0 && user->uid == ::geteuid()) return {}; // already who it shall be; may not call setgroups
+    auto groups = groups_of(*user, *plan.gid);
+    if (!groups) return Failure(std::move(groups).error().within("user").at(service.user->pos));
+    plan.groups = std::move(*groups);
+    return {};
+}
+
+} // namespace
+
+Result<SpawnPlan> plan_spawn(const Service& service, const std::string& notify_path) {
+    SpawnPlan plan;
+    auto path = find_program(service.exec_start.path);
+    if (!path) return Failure(std::move(path).error().within("exec_start").at(service.exec_start.pos));
+    plan.path = std::move(*path);
+    plan.argv = service.exec_start.argv;
+
+    std::optional<User> user;
+    if (service.user) {
+        auto found = find_user(service.user->value);
+        if (!found) return Failure(std::move(found).error().within("user").at(service.user->pos));
+        user = std::move(*found);
+    }
+    if (auto ok = plan_credentials(service, user, plan); !ok) return Failure(std::move(ok).error());
+
+    auto directory = directory_of(service, user);
+    if (!directory) return Failure(std::move(directory).error().within("working_directory").at(service.working_directory->pos));
+    plan.working_directory = std::move(*directory);
+    plan.env = environment_of(service, user, notify_path);
+    plan.umask = service.umask;
+    plan.nofile = service.limit_nofile;
+    return plan;
+}
+
+Status check_plan(const SpawnPlan& plan, const Service& service) {
+    const SourcePos where = service.working_directory ? service.working_directory->pos : service.pos;
+    struct stat status {};
+    if (::stat(plan.working_directory.c_str(), &status) != 0) {
+        if (errno == EACCES) return {}; // the service's user may see more
+        return Failure(std::move(system_failure("working_directory: " + quoted(plan.working_directory)).value()).at(where));
+    }
+    if (!S_ISDIR(status.st_mode)) return failure_at(where, "working_directory: " + quoted(plan.working_directory) + " is not a directory");
+    return {};
+}
+
+} // namespace swathe

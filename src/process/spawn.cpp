@@ -1,0 +1,230 @@
+#include "process/spawn.h"
+
+#include "process/child_setup.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <string_view>
+
+#include <fmt/format.h>
+#include <linux/futex.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+namespace swathe {
+namespace {
+
+constexpr std::size_t kStackBytes = 64UL * 1024; // system calls only; the dynamic linker's first resolution takes the most
+constexpr Duration kRound = std::chrono::milliseconds(20);
+
+using SpawnResult = tl::expected<Child, SpawnError>;
+
+tl::unexpected<SpawnError> spawn_failure(SpawnStep step, std::string message, int errno_value) {
+    return tl::unexpected<SpawnError>(SpawnError{step, Error{std::move(message), errno_value, std::nullopt}});
+}
+
+/// No handler of the daemon may run in the child, which shares its memory. Raw, since libc leaves two signals of its own out.
+class AllSignalsBlocked {
+public:
+    AllSignalsBlocked() noexcept { change(~std::uint64_t{0}, &old_); }
+    ~AllSignalsBlocked() { change(old_, nullptr); }
+    AllSignalsBlocked(const AllSignalsBlocked&) = delete;
+    AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
+
+private:
+    static void change(std::uint64_t mask, std::uint64_t* old) noexcept {
+        (void)::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, old, sizeof mask);
+    }
+    std::uint64_t old_ = 0;
+};
+
+/// A child that changes its user makes the memory it shares undumpable, as it must: until its exec a stranger of that user could else
+/// trace it. But the memory is the daemon's, whose core dumps are wanted again afterwards.
+class KeepDumpable {
+public:
+    KeepDumpable() noexcept : was_(::prctl(PR_GET_DUMPABLE)) {}
+    ~KeepDumpable() {
+        if (was_ == 1) (void)::prctl(PR_SET_DUMPABLE, 1);
+    }
+    KeepDumpable(const KeepDumpable&) = delete;
+    KeepDumpable& operator=(const KeepDumpable&) = delete;
+
+private:
+    int was_;
+};
+
+bool is_set(const std::vector<std::string>& env, std::string_view name) {
+    return std::any_of(env.begin(), env.end(), [&](const std::string& entry) {
+        return entry.size() > name.size() && entry[name.size()] == '=' && entry.compare(0, name.size(), name) == 0;
+    });
+}
+
+tl::expected<std::string, SpawnError> new_invocation_id() {
+    unsigned char bytes[16]; // sd_id128_randomize(3): a UUID of version 4, without dashes
+    if (::getrandom(bytes, sizeof bytes, 0) != static_cast<ssize_t>(sizeof bytes)) return spawn_failure(SpawnStep::none, "getrandom", errno);
+    bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0fU) | 0x40U);
+    bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3fU) | 0x80U);
+    return fmt::format("{:02x}", fmt::join(bytes, ""));
+}
+
+bool is_fd_name(std::string_view name) {
+    return name.size() <= kLongestFdName &&
+           std::all_of(name.begin(), name.end(), [](char c) { return c >= ' ' && c < '\x7f' && c != ':'; });
+}
+
+/// Everything of a ChildSetup that needs memory.
+struct Prepared {
+    std::vector<std::string> env;
+    std::string listen_pid;
+    std::vector<char*> argv, envp;
+    std::vector<InheritedFd> fds;
+};
+
+tl::expected<void, SpawnError> prepare_fds(const SpawnPlan& plan, Prepared& prepared) {
+    for (const PassedFd& passed : plan.fds) {
+        struct stat status {};
+        if (::fstat(passed.fd, &status) != 0) return spawn_failure(SpawnStep::fds, "descriptor " + passed.name, errno);
+        if (!is_fd_name(passed.name)) return spawn_failure(SpawnStep::fds, "not a name for a descriptor", EINVAL);
+        prepared.fds.push_back({passed.fd, S_ISSOCK(status.st_mode)});
+    }
+    return {};
+}
+
+std::string joined_names(const std::vector<PassedFd>& fds) {
+    std::string names;
+    for (const PassedFd& passed : fds) {
+        if (&passed != &fds.front()) names += ':';
+        names += passed.name;
+    }
+    return names;
+}
+
+/// What the plan sets wins over what is generated here (systemd's order, COMPAT 2.13).
+tl::expected<void, SpawnError> prepare_env(const SpawnPlan& plan, Prepared& prepared) {
+    prepared.env = plan.env;
+    const auto generate = [&](const char* name, const std::string& value) {
+        if (!is_set(plan.env, name)) prepared.env.push_back(fmt::format("{}={}", name, value));
+    };
+    auto id = new_invocation_id();
+    if (!id) return tl::unexpected<SpawnError>(std::move(id).error());
+    generate("INVOCATION_ID", *id);
+    if (plan.fds.empty()) return {};
+    generate("LISTEN_FDS", std::to_string(plan.fds.size()));
+    generate("LISTEN_FDNAMES", joined_names(plan.fds));
+    if (!is_set(plan.env, "LISTEN_PID")) prepared.listen_pid = "LISTEN_PID=" + std::string(11, '\0');
+    return {};
+}
+
+char* as_argument(const std::string& text) noexcept {
+    return const_cast<char*>(text.c_str()); // execve(2) takes them as such and writes to none
+}
+
+tl::expected<void, SpawnError> prepare(const SpawnPlan& plan, Prepared& prepared) {
+    if (auto ok = prepare_fds(plan, prepared); !ok) return ok;
+    if (auto ok = prepare_env(plan, prepared); !ok) return ok;
+    for (const std::string& word : plan.argv) prepared.argv.push_back(as_argument(word));
+    for (const std::string& entry : prepared.env) prepared.envp.push_back(as_argument(entry));
+    if (!prepared.listen_pid.empty()) prepared.envp.push_back(prepared.listen_pid.data());
+    prepared.argv.push_back(nullptr);
+    prepared.envp.push_back(nullptr);
+    return {};
+}
+
+ChildSetup setup_of(const SpawnPlan& plan, Prepared& prepared) {
+    ChildSetup setup;
+    setup.path = plan.path.c_str();
+    setup.argv = prepared.argv.data();
+    setup.envp = prepared.envp.data();
+    if (!prepared.listen_pid.empty()) setup.listen_pid = prepared.listen_pid.data() + std::strlen("LISTEN_PID=");
+    setup.fds = prepared.fds.data();
+    setup.fd_count = static_cast<unsigned>(prepared.fds.size());
+    setup.set_groups = plan.groups.has_value();
+    setup.set_gid = plan.gid.has_value();
+    setup.set_uid = plan.uid.has_value();
+    setup.set_nofile = plan.nofile.has_value();
+    if (plan.groups) setup.groups = plan.groups->data();
+    if (plan.groups) setup.group_count = plan.groups->size();
+    setup.gid = plan.gid.value_or(0);
+    setup.uid = plan.uid.value_or(0);
+    setup.nofile = plan.nofile.value_or(rlimit{});
+    setup.umask = plan.umask;
+    setup.working_directory = plan.working_directory.c_str();
+    return setup;
+}
+
+/// Waits until the child has left our memory. Between its setuid and its exec the service's user may send it signals: a STOP is undone every
+/// round. False: it took longer than `patience` and was killed.
+bool wait_for_exec(const std::atomic<std::uint32_t>& busy, int pidfd, Duration patience) noexcept {
+    const timespec round{0, std::chrono::nanoseconds(kRound).count()};
+    const Monotonic deadline = later(now(), patience);
+    bool killed = false;
+    while (busy.load(std::memory_order_acquire) != 0) {
+        (void)::syscall(SYS_futex, &busy, FUTEX_WAIT, 1, &round, nullptr, 0); // not PRIVATE: the kernel's wake is not either
+        if (busy.load(std::memory_order_acquire) == 0) break;
+        killed = killed || now() >= deadline;
+        (void)::syscall(SYS_pidfd_send_signal, pidfd, killed ? SIGKILL : SIGCONT, nullptr, 0);
+    }
+    return !killed;
+}
+
+std::string describe(const SpawnPlan& plan, SpawnStep step) {
+    switch (step) {
+    case SpawnStep::none: return "clone";
+    case SpawnStep::chdir: return "chdir " + plan.working_directory;
+    case SpawnStep::fds: return "passing descriptors";
+    case SpawnStep::exec: return "exec " + plan.path;
+    case SpawnStep::limits: return "limit_nofile";
+    case SpawnStep::standard_input: return "standard input";
+    case SpawnStep::standard_output: return "standard output";
+    case SpawnStep::group: return fmt::format("changing to group {}", plan.gid.value_or(0));
+    case SpawnStep::user: return fmt::format("changing to user {}", plan.uid.value_or(0));
+    }
+    return {};
+}
+
+} // namespace
+
+SpawnResult spawn(const SpawnPlan& plan) {
+    Prepared prepared;
+    if (auto ok = prepare(plan, prepared); !ok) return tl::unexpected<SpawnError>(std::move(ok).error());
+    ChildSetup setup = setup_of(plan, prepared);
+
+    alignas(64) char stack[kStackBytes]; // the child's; this frame outlives its use
+    std::atomic<std::uint32_t> busy = 1;
+    int pidfd = -1;
+    pid_t pid = -1;
+    bool in_time = true;
+    {
+        const KeepDumpable dumpable;
+        const AllSignalsBlocked blocked;
+        pid = clone_into_setup(setup, stack, sizeof stack, busy, pidfd);
+        if (pid < 0) return spawn_failure(SpawnStep::none, describe(plan, SpawnStep::none), errno);
+        in_time = wait_for_exec(busy, pidfd, plan.patience);
+    }
+    Child child{pid, UniqueFd(pidfd)};
+    if (in_time && setup.failed_step == SpawnStep::none) return child;
+    (void)reap(child); // it has said why
+    if (setup.failed_step == SpawnStep::none) return spawn_failure(SpawnStep::exec, describe(plan, SpawnStep::exec), ETIMEDOUT);
+    return spawn_failure(setup.failed_step, describe(plan, setup.failed_step), setup.failed_errno);
+}
+
+const char* to_string(SpawnStep step) noexcept {
+    switch (step) {
+    case SpawnStep::none: return "";
+    case SpawnStep::chdir: return "CHDIR";
+    case SpawnStep::fds: return "FDS";
+    case SpawnStep::exec: return "EXEC";
+    case SpawnStep::limits: return "LIMITS";
+    case SpawnStep::standard_input: return "STDIN";
+    case SpawnStep::standard_output: return "STDOUT";
+    case SpawnStep::group: return "GROUP";
+    case SpawnStep::user: return "USER";
+    }
+    return "";
+}
+
+} // namespace swathe
