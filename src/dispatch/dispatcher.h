@@ -9,19 +9,22 @@
 
 namespace swathe {
 
+/// Listeners that one network namespace can have: the size of the SOCKMAP.
+inline constexpr std::uint32_t kSlotCapacity = DISPATCH_SLOTS;
+
 /// Per listener socket, summed over all CPUs.
 struct SlotCounters {
     std::uint64_t lookups = 0;       ///< packets whose winning rule names this slot
     std::uint64_t steered = 0;
     std::uint64_t no_socket = 0;     ///< the slot was empty
-    std::uint64_t assign_errors = 0; ///< the socket was there but the kernel refused it
+    std::uint64_t assign_errors = 0; ///< the socket was there but the kernel refused it; EEXIST: another program had chosen before
     int last_errno = 0;              ///< of the last assign error; positive
 };
 
 /// A program of the namespace, in run order.
 struct AttachedProgram {
     std::uint32_t id = 0;
-    std::string name;
+    std::string name; ///< "" if the kernel does not tell (that takes CAP_SYS_ADMIN)
     bool ours = false;
 };
 
@@ -37,7 +40,7 @@ struct KernelDecision {
 class Dispatcher {
 public:
     struct Options {
-        int netns_fd = -1;       ///< borrowed for the call
+        int netns_fd = -1;       ///< borrowed for the call; -1 = the calling thread's namespace
         std::string pin_path;    ///< where the link is pinned; "" = nowhere: steering ends with the process
     };
 
@@ -58,14 +61,14 @@ public:
     /// Builds a new generation from `tables` and switches to it in one step. The first call attaches the program (or takes over the link
     /// that a predecessor left pinned) and pins the link, 0600 in a 0700 directory. On error the old generation stays.
     [[nodiscard]] Status publish(const Tables& tables);
-    [[nodiscard]] std::uint64_t generation() const noexcept; ///< counts publish() calls, from 1
+    [[nodiscard]] std::uint64_t generation() const noexcept; ///< counts publish() calls that succeeded, from 1; 0 = none yet
 
-    /// Asks the current generation, without touching counters. `flow.ifindex` must be 0: the kernel cannot simulate it.
+    /// Asks the current generation, without touching counters or sockets. `flow.ifindex` is simulated.
     [[nodiscard]] Result<KernelDecision> test_run(const Flow& flow) const;
 
     [[nodiscard]] Result<std::vector<AttachedProgram>> programs() const; ///< in the namespace, in run order
 
-    [[nodiscard]] Status detach(); ///< ends steering and removes the pin
+    [[nodiscard]] Status detach(); ///< ends steering and removes the pin; a publish() attaches anew
 
 private:
     struct State;

@@ -1,0 +1,200 @@
+#include "dispatch/bpf_link.h"
+#include "dispatch/counter_map.h"
+#include "dispatch/dispatcher.h"
+#include "dispatch/generation.h"
+#include "dispatch/grace_period.h"
+#include "dispatch/slots.h"
+#include "dispatch/test_run.h"
+
+#include <cerrno>
+#include <fcntl.h>
+
+#include <bpf/bpf.h>
+#include <fmt/format.h>
+
+namespace swathe {
+namespace {
+
+constexpr std::size_t kRestingSlots = 64;      // so many rest before a wait for the kernel is worth it
+constexpr std::size_t kProgramsOfNamespace = 64; // kernel/bpf/net_namespace.c, netns_bpf_max_progs
+
+Result<UniqueFd> own_netns(int borrowed) {
+    UniqueFd fd(borrowed >= 0 ? fcntl(borrowed, F_DUPFD_CLOEXEC, 3) : open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+    if (!fd) return system_failure("open network namespace");
+    return fd;
+}
+
+std::vector<bool> slots_named(const Tables& tables) {
+    std::vector<bool> named(tables.slots);
+    for (const dispatch_choice& choice : tables.choices)
+        if (choice.kind == DISPATCH_STEER) named[choice.cell.at] = true;
+    return named;
+}
+
+const char* why_not_insertable(int error) {
+    switch (error) {
+    case EOPNOTSUPP: return ": neither a listening TCP nor a bound UDP socket (an MPTCP socket cannot be used either)";
+    case EBUSY: return ": the socket belongs to another kernel facility (such as kernel TLS)";
+    default: return "";
+    }
+}
+
+std::string name_of_program(std::uint32_t id) {
+    const UniqueFd fd(bpf_prog_get_fd_by_id(id));
+    bpf_prog_info info{};
+    std::uint32_t size = sizeof info;
+    if (!fd || bpf_obj_get_info_by_fd(fd.get(), &info, &size) < 0) return {};
+    return info.name;
+}
+
+} // namespace
+
+struct Dispatcher::State {
+    State(UniqueFd netns_fd, UniqueFd sockets_fd, CounterMap counter_map, GracePeriod grace_period, std::string pin)
+        : netns(std::move(netns_fd)), sockets(std::move(sockets_fd)), counters(std::move(counter_map)), grace(std::move(grace_period)), pin_path(std::move(pin)) {}
+
+    [[nodiscard]] Status switch_to(int program_fd);
+    [[nodiscard]] Status attach(int program_fd);
+    [[nodiscard]] Status wake_slots();
+
+    UniqueFd netns, sockets;
+    CounterMap counters;
+    GracePeriod grace;
+    std::string pin_path;
+    Slots slots{kSlotCapacity};
+    std::vector<bool> named; // slots in the current tables
+    std::optional<BpfLink> link;
+    std::unique_ptr<Generation> current;
+    std::unique_ptr<ChoiceReader> reader;
+    std::uint64_t generation = 0;
+};
+
+Dispatcher::Dispatcher(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
+Dispatcher::Dispatcher(Dispatcher&&) noexcept = default;
+Dispatcher& Dispatcher::operator=(Dispatcher&&) noexcept = default;
+Dispatcher::~Dispatcher() = default;
+
+Result<Dispatcher> Dispatcher::create(const Options& options) {
+    auto netns = own_netns(options.netns_fd);
+    if (!netns) return Failure(std::move(netns).error());
+    UniqueFd sockets(bpf_map_create(BPF_MAP_TYPE_SOCKMAP, "swathe_sockets", sizeof(std::uint32_t), sizeof(std::uint64_t), kSlotCapacity, nullptr));
+    if (!sockets) return system_failure("create SOCKMAP");
+    auto counters = CounterMap::create(0);
+    if (!counters) return Failure(std::move(counters).error());
+    auto grace = GracePeriod::create();
+    if (!grace) return Failure(std::move(grace).error());
+    return Dispatcher(std::make_unique<State>(std::move(*netns), std::move(sockets), std::move(*counters), std::move(*grace), options.pin_path));
+}
+
+Result<std::uint32_t> Dispatcher::allocate_slot() {
+    if (state_->slots.resting() >= kRestingSlots)
+        if (auto woken = state_->wake_slots(); !woken) return Failure(std::move(woken).error());
+    auto slot = state_->slots.take();
+    if (!slot && state_->slots.resting() > 0) {
+        if (auto woken = state_->wake_slots(); !woken) return Failure(std::move(woken).error());
+        slot = state_->slots.take();
+    }
+    if (!slot) return failure(fmt::format("all {} listener slots of the network namespace are in use (the size of the SOCKMAP)", kSlotCapacity));
+    state_->counters.reset(*slot);
+    return *slot;
+}
+
+Status Dispatcher::State::wake_slots() {
+    if (auto waited = grace.wait(); !waited) return waited;
+    slots.wake(named);
+    return {};
+}
+
+void Dispatcher::release_slot(std::uint32_t slot) {
+    (void)bpf_map_delete_elem(state_->sockets.get(), &slot); // EINVAL: empty already
+    state_->slots.release(slot);
+}
+
+Status Dispatcher::set_socket(std::uint32_t slot, int fd) {
+    const std::uint64_t value = static_cast<std::uint32_t>(fd);
+    if (fd < 0 || !state_->slots.taken(slot)) return failure(fmt::format("slot {}", slot), EINVAL);
+    if (bpf_map_update_elem(state_->sockets.get(), &slot, &value, BPF_ANY) == 0) return {};
+    const int error = errno;
+    return failure(fmt::format("put socket into slot {}{}", slot, why_not_insertable(error)), error);
+}
+
+SlotCounters Dispatcher::counters(std::uint32_t slot) const { return state_->counters.read(slot); }
+
+Status Dispatcher::publish(const Tables& tables) {
+    std::optional<CounterMap> larger;
+    if (tables.slots > state_->counters.capacity()) {
+        auto made = CounterMap::create(tables.slots);
+        if (!made) return Failure(std::move(made).error());
+        larger = std::move(*made);
+    }
+    auto next = Generation::load(tables, {state_->sockets.get(), larger ? larger->fd() : state_->counters.fd()});
+    if (!next) return Failure(std::move(next).error());
+    if (auto switched = state_->switch_to(next->program_fd()); !switched) return switched;
+
+    // From here on nothing fails.
+    state_->current = std::make_unique<Generation>(std::move(*next));
+    state_->reader = std::make_unique<ChoiceReader>(tables);
+    state_->named = slots_named(tables);
+    ++state_->generation;
+    if (!larger) return {};
+    if (state_->grace.wait()) state_->slots.wake(state_->named); // the old program still counts into the old map until then
+    larger->continue_from(state_->counters);
+    state_->counters = std::move(*larger);
+    return {};
+}
+
+Status Dispatcher::State::switch_to(int program_fd) {
+    if (!link && !pin_path.empty()) {
+        auto pinned = BpfLink::open_pinned(pin_path, netns.get());
+        if (!pinned) return Failure(std::move(pinned).error());
+        link = std::move(*pinned);
+    }
+    if (link) {
+        auto updated = link->update(program_fd);
+        if (updated || updated.error().errno_value != ENOLINK) return updated;
+        link.reset(); // someone detached it; the namespace is alive, since we hold it
+        if (!pin_path.empty()) (void)unlink(pin_path.c_str());
+    }
+    return attach(program_fd);
+}
+
+Status Dispatcher::State::attach(int program_fd) {
+    auto attached = BpfLink::attach(program_fd, netns.get());
+    if (!attached) return Failure(std::move(attached).error());
+    if (!pin_path.empty())
+        if (auto pinned = attached->pin(pin_path); !pinned) return pinned; // and the link goes, so that all is as before
+    link = std::move(*attached);
+    return {};
+}
+
+std::uint64_t Dispatcher::generation() const noexcept { return state_->generation; }
+
+Result<KernelDecision> Dispatcher::test_run(const Flow& flow) const {
+    if (!state_->current) return failure("no rules are published yet");
+    return state_->current->ask(flow).map([&](std::uint32_t choice) { return state_->reader->read(choice, flow); });
+}
+
+Result<std::vector<AttachedProgram>> Dispatcher::programs() const {
+    std::uint32_t ids[kProgramsOfNamespace];
+    std::uint32_t count = kProgramsOfNamespace, flags = 0;
+    if (bpf_prog_query(state_->netns.get(), BPF_SK_LOOKUP, 0, &flags, ids, &count) < 0) return system_failure("list the programs of the network namespace");
+    std::uint32_t own = 0;
+    if (state_->link) {
+        const auto info = state_->link->info();
+        if (!info) return Failure(info.error());
+        own = info->program_id;
+    }
+    std::vector<AttachedProgram> programs;
+    for (std::uint32_t i = 0; i < count; ++i) programs.push_back({ids[i], name_of_program(ids[i]), own != 0 && ids[i] == own});
+    return programs;
+}
+
+Status Dispatcher::detach() {
+    if (!state_->link) return {};
+    if (!state_->pin_path.empty() && unlink(state_->pin_path.c_str()) < 0 && errno != ENOENT) return system_failure("remove pin " + state_->pin_path);
+    if (auto detached = state_->link->detach(); !detached) return detached;
+    state_->link.reset();
+    return {};
+}
+
+} // namespace swathe

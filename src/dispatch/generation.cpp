@@ -1,0 +1,144 @@
+#include "dispatch/generation.h"
+
+#include "dispatch/libbpf_log.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <netinet/in.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "dispatch.skel.h"
+
+namespace swathe {
+namespace {
+
+std::uint32_t entries_for(std::size_t records) { return static_cast<std::uint32_t>(records == 0 ? 1 : records); }
+
+/// The maps that belong to one generation, with what goes into them.
+template <class Skeleton, class Visit> void for_each_table(Skeleton& skeleton, const Tables& tables, Visit visit) {
+    visit(skeleton.maps.indexes, tables.indexes);
+    visit(skeleton.maps.cells, tables.cells);
+    visit(skeleton.maps.steps32, tables.steps32);
+    visit(skeleton.maps.steps128, tables.steps128);
+    visit(skeleton.maps.nodes, tables.nodes);
+    visit(skeleton.maps.choices, tables.choices);
+}
+
+/// Copies all records at once: the map's memory is mapped, so that a million records are no million system calls.
+template <class Record> Status fill(const bpf_map* map, const std::vector<Record>& records) {
+    static_assert(sizeof(Record) % 8 == 0, "array elements are aligned to 8 bytes");
+    if (records.empty()) return {};
+    const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    const std::size_t bytes = records.size() * sizeof(Record);
+    const std::size_t mapped = (bytes + page - 1) / page * page;
+    void* memory = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+    if (memory == MAP_FAILED) return system_failure(std::string("map table ") + bpf_map__name(map));
+    std::memcpy(memory, records.data(), bytes);
+    (void)munmap(memory, mapped);
+    return {};
+}
+
+bpf_sk_lookup context_of(const Flow& flow) {
+    bpf_sk_lookup context{};
+    context.protocol = flow.protocol == Protocol::tcp ? IPPROTO_TCP : IPPROTO_UDP;
+    context.local_port = flow.local.port;
+    context.remote_port = htons(flow.remote.port);
+    if (flow.local.address.family == Family::ipv4) {
+        context.family = AF_INET;
+        context.local_ip4 = htonl(flow.local.address.v4_bits());
+        context.remote_ip4 = htonl(flow.remote.address.v4_bits());
+        return context;
+    }
+    context.family = AF_INET6;
+    std::uint8_t bytes[16];
+    flow.local.address.v6_bytes(bytes);
+    std::memcpy(context.local_ip6, bytes, sizeof bytes);
+    flow.remote.address.v6_bytes(bytes);
+    std::memcpy(context.remote_ip6, bytes, sizeof bytes);
+    return context;
+}
+
+} // namespace
+
+void Generation::Close::operator()(dispatch_bpf* skeleton) const noexcept { dispatch_bpf__destroy(skeleton); }
+
+Result<Generation> Generation::load(const Tables& tables, const Shared& shared) {
+    const LibbpfLog log;
+    Generation generation;
+    generation.program_.reset(dispatch_bpf__open());
+    if (!generation.program_) return log.failure("open the BPF program", errno);
+    dispatch_bpf& skeleton = *generation.program_;
+
+    int error = 0;
+    for_each_table(skeleton, tables, [&](bpf_map* map, const auto& records) {
+        if (error == 0) error = bpf_map__set_max_entries(map, entries_for(records.size()));
+    });
+    if (error == 0 && shared.sockets_fd >= 0) error = bpf_map__reuse_fd(skeleton.maps.sockets, shared.sockets_fd);
+    if (error == 0 && shared.counters_fd >= 0) error = bpf_map__reuse_fd(skeleton.maps.counters, shared.counters_fd);
+    if (error < 0) return log.failure("prepare the tables", -error);
+
+    auto& constants = *skeleton.rodata;
+    std::copy(tables.roots.begin(), tables.roots.end(), constants.roots);
+    constants.max_levels = tables.bounds.levels;
+    constants.max_steps = tables.bounds.steps;
+    constants.max_depth = tables.bounds.depth;
+    constants.max_links = tables.bounds.links;
+    constants.by_interface = tables.by_interface;
+    constants.by_source = tables.by_source;
+    error = dispatch_bpf__load(&skeleton);
+    if (error < 0) return log.failure("load the BPF program", -error);
+
+    Status filled;
+    for_each_table(skeleton, tables, [&](bpf_map* map, const auto& records) {
+        if (filled) filled = fill(map, records);
+    });
+    if (!filled) return Failure(std::move(filled).error());
+    return generation;
+}
+
+int Generation::program_fd() const { return bpf_program__fd(program_->progs.swathe_dispatch); }
+
+Status Generation::load_explainer() {
+    const LibbpfLog log;
+    Skeleton explainer(dispatch_bpf__open());
+    if (!explainer) return log.failure("open the BPF program", errno);
+    std::memcpy(explainer->rodata, program_->rodata, sizeof *explainer->rodata);
+    explainer->rodata->explain = true;
+
+    int error = 0;
+    const std::pair<bpf_map*, const bpf_map*> shared[] = {
+        {explainer->maps.indexes, program_->maps.indexes},   {explainer->maps.cells, program_->maps.cells},
+        {explainer->maps.steps32, program_->maps.steps32},   {explainer->maps.steps128, program_->maps.steps128},
+        {explainer->maps.nodes, program_->maps.nodes},       {explainer->maps.choices, program_->maps.choices},
+        {explainer->maps.sockets, program_->maps.sockets},   {explainer->maps.counters, program_->maps.counters},
+    };
+    for (const auto& [own, other] : shared)
+        if (error == 0) error = bpf_map__reuse_fd(own, bpf_map__fd(other));
+    if (error == 0) error = dispatch_bpf__load(explainer.get());
+    if (error < 0) return log.failure("load the BPF program for asking", -error);
+    explainer_ = std::move(explainer);
+    return {};
+}
+
+Result<std::uint32_t> Generation::ask(const Flow& flow) {
+    if (!explainer_)
+        if (auto loaded = load_explainer(); !loaded) return Failure(std::move(loaded).error());
+    explainer_->bss->question.ifindex = flow.ifindex;
+    explainer_->bss->question.choice = 0;
+
+    bpf_sk_lookup context = context_of(flow);
+    LIBBPF_OPTS(bpf_test_run_opts, options);
+    options.ctx_in = &context;
+    options.ctx_size_in = sizeof context;
+    options.repeat = 1;
+    const int error = bpf_prog_test_run_opts(bpf_program__fd(explainer_->progs.swathe_dispatch), &options);
+    if (error < 0) return failure("ask the BPF program", -error);
+    return explainer_->bss->question.choice;
+}
+
+} // namespace swathe
