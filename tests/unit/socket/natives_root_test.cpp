@@ -1,3 +1,4 @@
+#include "build.h"
 #include "socket/backlog.h"
 #include "socket/natives.h"
 #include "test_net.h"
@@ -101,6 +102,24 @@ TEST_CASE("natives: a process that names itself with control characters cannot w
     CHECK(::prctl(PR_SET_NAME, before) == 0);
     REQUIRE(find(all, fd) != nullptr);
     CHECK(find(all, fd)->process == "a?b?[31m?");
+}
+
+TEST_CASE("natives: the ports of clients are those of the namespace, not of the caller's") {
+    const TestNet net;
+    run_in(net.server, "echo '20000 20999' > /proc/sys/net/ipv4/ip_local_port_range; echo 20010-20020 > /proc/sys/net/ipv4/ip_local_reserved_ports");
+    const UniqueFd client = native(net.server, AF_INET, SOCK_DGRAM, "0.0.0.0", 20000);
+    const UniqueFd reserved = native(net.server, AF_INET, SOCK_DGRAM, "0.0.0.0", 20010);
+    const auto all = native_sockets(net.server).value();
+    CHECK(find(all, client)->ephemeral);
+    CHECK_FALSE(find(all, reserved)->ephemeral);
+    const auto overlaps = [&](const char* address, const char* range) { return find_ephemeral_overlaps(config_of({listener(Protocol::udp, {address}, {range})}), net.server); };
+    CHECK(overlaps("203.0.113.0/24", "40000").empty());
+    CHECK(overlaps("203.0.113.0/24", "20010-20020").empty());
+    CHECK(overlaps("203.0.113.2", "20000").empty());
+    const auto found = overlaps("203.0.113.0/24", "20999-30000");
+    REQUIRE(found.size() == 1);
+    CHECK(found.front().severity == Diagnostic::Severity::warning);
+    CHECK(found.front().error.message.find("udp 20999 on 203.0.113.1 is what") != std::string::npos);
 }
 
 TEST_CASE("natives: a thousand sockets in one listing") {
