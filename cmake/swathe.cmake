@@ -3,6 +3,8 @@
 add_library(swathe_headers INTERFACE)
 target_include_directories(swathe_headers INTERFACE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/bpf)
 target_compile_options(swathe_headers INTERFACE -Wall -Wextra -Wshadow -Wconversion -Werror)
+# GCC 12 sees overlaps in std::string's operator+ that are not there (GCC bug 105651)
+target_compile_options(swathe_headers INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 target_compile_definitions(swathe_headers INTERFACE SWATHE_VERSION="${PROJECT_VERSION}")
 target_link_libraries(swathe_headers INTERFACE tl::expected)
 if(SWATHE_SANITIZE)

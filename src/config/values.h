@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "config/choices.h"
+#include "model/choices.h"
 #include "config/value_context.h"
 
 #include <optional>

@@ -106,8 +106,12 @@ Status Dispatcher::State::wake_slots() {
 }
 
 void Dispatcher::release_slot(std::uint32_t slot) {
-    (void)bpf_map_delete_elem(state_->sockets.get(), &slot); // EINVAL: empty already
+    clear_socket(slot);
     state_->slots.release(slot);
+}
+
+void Dispatcher::clear_socket(std::uint32_t slot) {
+    (void)bpf_map_delete_elem(state_->sockets.get(), &slot); // EINVAL: empty already
 }
 
 Status Dispatcher::set_socket(std::uint32_t slot, int fd) {

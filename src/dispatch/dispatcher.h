@@ -56,6 +56,7 @@ public:
     void release_slot(std::uint32_t slot); ///< empties it; call after the publish() that no longer names it
 
     [[nodiscard]] Status set_socket(std::uint32_t slot, int fd); ///< borrowed; replaces atomically
+    void clear_socket(std::uint32_t slot); ///< leaves the slot taken but empty: the listener's when_down decides
     [[nodiscard]] SlotCounters counters(std::uint32_t slot) const;
 
     /// Builds a new generation from `tables` and switches to it in one step. The first call attaches the program (or takes over the link

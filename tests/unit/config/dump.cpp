@@ -1,6 +1,6 @@
 #include "dump.h"
 
-#include "config/choices.h"
+#include "model/choices.h"
 #include "config/time_span.h"
 
 #include <fmt/format.h>

@@ -1,0 +1,215 @@
+#include "daemon/daemon.h"
+
+#include "base/log.h"
+#include "daemon/bpffs.h"
+#include "supervise/explain.h"
+#include "supervise/preflight.h"
+
+#include <csignal>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include <fmt/format.h>
+
+namespace swathe {
+namespace {
+
+constexpr std::pair<std::string_view, LogLevel> kLogLevels[] = {
+    {"error", LogLevel::error}, {"warning", LogLevel::warning}, {"notice", LogLevel::notice}, {"info", LogLevel::info}, {"debug", LogLevel::debug}};
+
+LogLevel level_of(const DaemonSettings& settings) {
+    for (const auto& [name, level] : kLogLevels)
+        if (name == settings.log_level) return level;
+    return LogLevel::info;
+}
+
+SearchPath search_path(const Options& options) { return options.config ? SearchPath::only(*options.config) : SearchPath::standard(); }
+
+Result<NetNamespace> namespace_of(const Options& options) {
+    return options.netns.empty() ? NetNamespace::current() : NetNamespace::open(options.netns);
+}
+
+void log_all(const Diagnostics& found) {
+    for (const Diagnostic& d : found) log(d);
+}
+
+void log_failure(const Error& error) { log(LogLevel::error, error.to_string()); }
+
+std::vector<std::string> lines_of(const Diagnostics& found) {
+    std::vector<std::string> lines;
+    for (const Diagnostic& d : found) lines.push_back(d.to_string());
+    return lines;
+}
+
+std::string joined(const std::vector<std::string>& lines) { return fmt::format("{}", fmt::join(lines, "\n")); }
+
+/// A program or user that is not there keeps one service down, not the daemon.
+void warn_of_programs(const Config& config) {
+    for (Diagnostic d : check_programs(config)) {
+        d.severity = Diagnostic::Severity::warning;
+        log(d);
+    }
+}
+
+std::uint64_t monotonic_usec() {
+    timespec t{};
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(t.tv_nsec) / 1000;
+}
+
+} // namespace
+
+ExitStatus check_configuration(const Options& options) {
+    Loaded loaded = load_config(search_path(options));
+    Diagnostics found = std::move(loaded.diagnostics);
+    if (!has_errors(found)) {
+        auto ns = namespace_of(options);
+        if (!ns) return log_failure(ns.error()), ExitStatus::failure;
+        Diagnostics more = preflight(loaded.config, *ns);
+        found.insert(found.end(), more.begin(), more.end());
+    }
+    sort_by_place(found);
+    log_all(found);
+    return has_errors(found) ? ExitStatus::configuration : ExitStatus::ok;
+}
+
+tl::expected<std::unique_ptr<Daemon>, ExitStatus> Daemon::start(Loop& loop, const Options& options) {
+    Loaded loaded = load_config(search_path(options));
+    open_log(level_of(loaded.config.daemon));
+    log_all(loaded.diagnostics);
+    if (has_errors(loaded.diagnostics)) return tl::unexpected(ExitStatus::configuration);
+
+    const auto refuse = [](const Error& error) { return log_failure(error), tl::unexpected(ExitStatus::failure); };
+    auto ns = namespace_of(options);
+    if (!ns) return refuse(ns.error());
+    auto lock = InstanceLock::take(*ns);
+    if (!lock) return refuse(lock.error());
+    std::unique_ptr<Daemon> self(new Daemon(loop, options, std::move(*lock)));
+    if (auto opened = self->open_parts(std::move(*ns), loaded.config.daemon); !opened) return refuse(opened.error());
+
+    warn_of_programs(loaded.config);
+    auto applied = self->supervisor_->apply(std::move(loaded.config));
+    log_all(applied ? applied->warnings : applied.error());
+    if (!applied) return tl::unexpected(ExitStatus::configuration);
+    return self;
+}
+
+Status Daemon::open_parts(NetNamespace ns, const DaemonSettings& settings) {
+    if (auto made = make_runtime_dir(options_.runtime_dir); !made) return made;
+    auto mounted = ensure_bpffs(options_.bpffs);
+    if (!mounted) return Failure(std::move(mounted).error());
+    if (*mounted) log(LogLevel::notice, fmt::format("no BPF file system on {}: mounted one", options_.bpffs));
+
+    const std::string pin = fmt::format("{}/swathe/{}/link", options_.bpffs, ns.inode());
+    auto supervisor = Supervisor::create(loop_, {std::move(ns), pin, options_.runtime_dir + "/notify"});
+    if (!supervisor) return Failure(std::move(supervisor).error());
+    supervisor_ = std::move(*supervisor);
+
+    auto control = ControlServer::open(loop_, {options_.runtime_dir + "/control", settings.control_group}, *this);
+    if (!control) return Failure(std::move(control).error());
+    control_ = std::move(*control);
+    return watch_signals();
+}
+
+Status Daemon::watch_signals() {
+    const std::pair<int, std::function<void()>> wanted[] = {
+        {SIGHUP, [this] { reload_by_signal(); }}, {SIGTERM, [this] { shut_down(); }}, {SIGINT, [this] { shut_down(); }}};
+    for (const auto& [signal, handler] : wanted) {
+        auto source = SignalSource::watch(loop_, signal, handler);
+        if (!source) return Failure(std::move(source).error());
+        signals_.push_back(std::move(*source));
+    }
+    return {};
+}
+
+ExitStatus Daemon::serve() {
+    const std::size_t services = supervisor_->world().config.services.size();
+    const std::string summary = fmt::format("ready: {} service{}, {} rules", services, services == 1 ? "" : "s", supervisor_->world().rules.rules.size());
+    (void)sd_notify(0, fmt::format("READY=1\nSTATUS={}", summary).c_str());
+    log(LogLevel::notice, summary);
+    if (auto ran = loop_.run(); !ran) return log_failure(ran.error()), ExitStatus::failure;
+    log(LogLevel::notice, "stopped");
+    return ExitStatus::ok;
+}
+
+void Daemon::reload_by_signal() {
+    (void)reload(); // both outcomes are logged there
+}
+
+Answer<std::vector<std::string>> Daemon::reload() {
+    if (stopping_) return tl::unexpected(ControlError{Refusal::failed, "the daemon is stopping"});
+    (void)sd_notify(0, fmt::format("RELOADING=1\nMONOTONIC_USEC={}", monotonic_usec()).c_str());
+    Loaded loaded = load_config(search_path(options_));
+    Diagnostics found = std::move(loaded.diagnostics);
+    std::vector<std::string> done;
+    if (!has_errors(found)) {
+        warn_of_programs(loaded.config);
+        auto applied = supervisor_->apply(std::move(loaded.config));
+        const Diagnostics& more = applied ? applied->warnings : applied.error();
+        found.insert(found.end(), more.begin(), more.end());
+        if (applied) done = std::move(applied->lines);
+    }
+    (void)sd_notify(0, "READY=1");
+    log_all(found);
+    if (has_errors(found)) {
+        log(LogLevel::error, "reload refused; nothing has changed");
+        return tl::unexpected(ControlError{Refusal::failed, joined(lines_of(found))});
+    }
+    for (const std::string& line : done) log(LogLevel::info, line);
+    log(LogLevel::notice, fmt::format("reloaded: generation {}", supervisor_->dispatcher().generation()));
+    std::vector<std::string> answer = lines_of(found);
+    answer.insert(answer.end(), done.begin(), done.end());
+    return answer;
+}
+
+void Daemon::shut_down() {
+    if (std::exchange(stopping_, true)) return;
+    (void)sd_notify(0, "STOPPING=1");
+    log(LogLevel::notice, "stopping");
+    supervisor_->shut_down([this] { loop_.quit(); });
+}
+
+Answer<StatusView> Daemon::status(const std::string& service) {
+    StatusView view = supervisor_->status(service);
+    if (!service.empty() && view.services.empty())
+        return tl::unexpected(ControlError{Refusal::no_such_service, fmt::format("no such service: {}", service)});
+    return view;
+}
+
+std::vector<RuleView> Daemon::rules() { return rule_views(supervisor_->world().rules, supervisor_->world().config); }
+
+Answer<ExplainView> Daemon::explain(const ExplainQuery& query) {
+    const World& world = supervisor_->world();
+    const auto bad = [](const Error& error) { return tl::unexpected(ControlError{Refusal::bad_request, error.to_string()}); };
+    auto flow = flow_of(query, supervisor_->interface_index());
+    if (!flow) return bad(flow.error());
+    Explanation found{Verdict::pass, std::nullopt, decide_by_rules(world.rules, *flow, supervisor_->interface_index()).others, "tables"};
+    if (query.kernel) {
+        const auto asked = supervisor_->dispatcher().test_run(*flow);
+        if (!asked) return tl::unexpected(ControlError{Refusal::failed, asked.error().to_string()});
+        found.verdict = asked->verdict;
+        found.rule = asked->rule;
+        found.source = "kernel";
+    } else {
+        const Decision decision = decide(world.tables, *flow);
+        found.verdict = decision.verdict;
+        found.rule = decision.rule;
+    }
+    return view_of(world.rules, world.config, *flow, found);
+}
+
+void Daemon::ask(const std::string& service, Verb verb, Done done) {
+    ServiceUnit* unit = supervisor_->find(service);
+    if (stopping_) return done(tl::unexpected(ControlError{Refusal::failed, "the daemon is stopping"}));
+    if (unit == nullptr) return done(tl::unexpected(ControlError{Refusal::no_such_service, fmt::format("no such service: {}", service)}));
+    (unit->*verb)([done = std::move(done)](const Status& outcome) {
+        if (outcome) return done({});
+        done(tl::unexpected(ControlError{Refusal::failed, outcome.error().to_string()}));
+    });
+}
+
+void Daemon::start(const std::string& service, Done done) { ask(service, &ServiceUnit::start, std::move(done)); }
+void Daemon::stop(const std::string& service, Done done) { ask(service, &ServiceUnit::stop, std::move(done)); }
+void Daemon::restart(const std::string& service, Done done) { ask(service, &ServiceUnit::restart, std::move(done)); }
+
+} // namespace swathe

@@ -1,0 +1,28 @@
+#include "base/log.h"
+#include "daemon/daemon.h"
+
+#include <cstdio>
+
+#include <fmt/format.h>
+
+int main(int argc, char** argv) {
+    using namespace swathe;
+    open_log(LogLevel::info);
+    const auto options = parse_options(argc, argv);
+    if (!options) {
+        fmt::print(stderr, "swathed: {}\nTry swathed --help.\n", options.error().to_string());
+        return static_cast<int>(ExitStatus::usage);
+    }
+    if (options->help) return fmt::print("{}", usage()), static_cast<int>(ExitStatus::ok);
+    if (options->version) return fmt::print("swathed {}\n", SWATHE_VERSION), static_cast<int>(ExitStatus::ok);
+    if (options->check) return static_cast<int>(check_configuration(*options));
+
+    auto loop = Loop::create();
+    if (!loop) {
+        log(LogLevel::error, loop.error().to_string());
+        return static_cast<int>(ExitStatus::failure);
+    }
+    auto daemon = Daemon::start(*loop, *options);
+    if (!daemon) return static_cast<int>(daemon.error());
+    return static_cast<int>((*daemon)->serve());
+}

@@ -1,0 +1,186 @@
+// Supervisor::apply: from one configuration to the next. First everything that can fail is done on a draft; then the
+// dispatcher switches in one step; then sockets and services follow, which cannot fail any more.
+
+#include "base/log.h"
+#include "socket/local_routes.h"
+#include "socket/natives.h"
+#include "supervise/draft.h"
+#include "supervise/preflight.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+namespace swathe {
+namespace {
+
+Diagnostics refusal(Error error) { return {{Diagnostic::Severity::error, std::move(error)}}; }
+
+const Listener& listener_at(const Config& config, ListenerRef ref) { return config.services[ref.service].listeners[ref.listener]; }
+
+/// Until sockets are open, a listener's number stands for its slot.
+SlotOf numbering(const Config& config) {
+    std::vector<std::uint32_t> first;
+    std::uint32_t count = 0;
+    for (const Service& service : config.services) {
+        first.push_back(count);
+        count += static_cast<std::uint32_t>(service.listeners.size());
+    }
+    return [first = std::move(first)](ListenerRef ref, Family) { return first[ref.service] + ref.listener; };
+}
+
+/// A home is usable where nothing can come in by another way than the listener's own rules: its unguarded rule wins there; or,
+/// for a home that was asked for, no rule leaves the packet to the kernel, since the implicit home rule refuses all else.
+HomeCheck home_check(const Tables& tables, std::uint32_t number, const Listener& listener) {
+    return [&tables, number, &listener](const SocketAddress& home) {
+        if (home.address.bits == U128{}) return false; // bound to the wildcard it would be reached on every address
+        const Decision decision = decide(tables, {listener.protocol, home, {Address::any(home.address.family), 0}, 0});
+        const bool its_own = decision.verdict == Verdict::steer && decision.slot == number && listener.guard.empty();
+        const bool asked_for = listener.home && *listener.home == home;
+        return its_own || (asked_for && (!decision.rule || decision.verdict != Verdict::pass));
+    };
+}
+
+/// Shares ownership of the whole world, so that a unit's service lives as long as the unit.
+std::shared_ptr<const Service> service_of(const std::shared_ptr<const World>& world, std::uint32_t index) {
+    return {world, &world->config.services[index]};
+}
+
+void append(std::vector<Home>& homes, Protocol protocol, const std::vector<LiveSocket>& sockets) {
+    for (const LiveSocket& socket : sockets) homes.push_back({protocol, socket.bound.home});
+}
+
+} // namespace
+
+tl::expected<Supervisor::Applied, Diagnostics> Supervisor::apply(Config next) {
+    auto made = draft(std::move(next));
+    if (!made) return tl::unexpected(std::move(made).error());
+    Draft& ready = **made;
+    if (auto switched = switch_to(ready); !switched) return tl::unexpected(refusal(std::move(switched).error()));
+    Applied applied{ready.plan.lines, ready.warnings};
+    commit(ready);
+    return applied;
+}
+
+tl::expected<std::unique_ptr<Supervisor::Draft>, Diagnostics> Supervisor::draft(Config next) {
+    auto made = std::make_unique<Draft>(dispatcher_);
+    made->warnings = check_network(next, options_.ns, socket_inodes());
+    if (has_errors(made->warnings)) return tl::unexpected(std::move(made->warnings));
+    made->plan = plan_reload(world_->config, next);
+    made->world->config = std::move(next);
+    if (auto opened = open_sockets(*made); !opened) return tl::unexpected(std::move(opened).error());
+
+    const Config& config = made->world->config;
+    std::vector<Home> homes;
+    std::map<ListenerRef, std::size_t> step_of;
+    for (std::size_t i = 0; i < made->plan.listeners.size(); ++i) {
+        const auto& step = made->plan.listeners[i];
+        step_of.emplace(step.next, i);
+        append(homes, listener_at(config, step.next).protocol, step.kept ? kept_listener(*made, i).sockets : made->opened[i]);
+    }
+    made->world->rules = rules_of(config, homes);
+    auto tables = compile_tables(config, made->world->rules, [&](ListenerRef ref, Family family) {
+        const std::size_t i = step_of.at(ref);
+        return slot_for(made->plan.listeners[i].kept ? kept_listener(*made, i).sockets : made->opened[i], family);
+    });
+    if (!tables) return tl::unexpected(std::move(tables).error());
+    made->world->tables = std::move(*tables);
+    for (const std::uint32_t s : made->plan.added) {
+        auto unit = ServiceUnit::create(loop_, *this, options_.notify_path, service_of(made->world, s));
+        if (!unit) return tl::unexpected(refusal(std::move(unit).error()));
+        made->units.push_back(std::move(*unit));
+    }
+    return made;
+}
+
+tl::expected<void, Diagnostics> Supervisor::open_sockets(Draft& draft) {
+    draft.opened.resize(draft.plan.listeners.size());
+    const bool any_new = std::any_of(draft.plan.listeners.begin(), draft.plan.listeners.end(), [](const auto& step) { return !step.kept; });
+    if (!any_new) return {};
+
+    // the rules without homes tell which addresses may serve as homes
+    const Config& config = draft.world->config;
+    const SlotOf number = numbering(config);
+    auto provisional = compile_tables(config, rules_of(config), number);
+    if (!provisional) return tl::unexpected(std::move(provisional).error());
+    Diagnostics failed;
+    for (std::size_t i = 0; i < draft.plan.listeners.size(); ++i) {
+        const auto& step = draft.plan.listeners[i];
+        if (step.kept) continue;
+        const Listener& listener = listener_at(config, step.next);
+        if (auto opened = open_listener_of(draft, i, home_check(*provisional, number(step.next, Family::ipv4), listener)); !opened)
+            failed.push_back({Diagnostic::Severity::error, std::move(opened).error().at(listener.pos)});
+    }
+    if (!failed.empty()) return tl::unexpected(std::move(failed));
+    return {};
+}
+
+Status Supervisor::open_listener_of(Draft& draft, std::size_t step, const HomeCheck& usable_home) {
+    const ListenerRef ref = draft.plan.listeners[step].next;
+    const Listener& listener = listener_at(draft.world->config, ref);
+    auto opened = open_listener(listener, options_.ns, usable_home);
+    if (!opened) return Failure(std::move(opened).error().within(fmt::format("listener {}", listener.name)));
+    for (BoundSocket& bound : *opened) {
+        auto slot = dispatcher_.allocate_slot();
+        if (!slot) return Failure(std::move(slot).error());
+        draft.opened[step].push_back({std::move(bound), *slot});
+    }
+    return {};
+}
+
+const LiveListener& Supervisor::kept_listener(const Draft& draft, std::size_t step) const {
+    const ListenerRef old = *draft.plan.listeners[step].kept;
+    return units_.at(world_->config.services[old.service].name)->listeners()[old.listener];
+}
+
+tl::expected<Tables, Diagnostics> Supervisor::compile_tables(const Config& config, const RuleSet& rules, const SlotOf& slot_of) const {
+    return compile({rules, config, slot_of, interface_index()});
+}
+
+Status Supervisor::switch_to(Draft& draft) {
+    for (const auto& sockets : draft.opened)
+        for (const LiveSocket& socket : sockets)
+            if (auto filled = dispatcher_.set_socket(socket.slot, socket.bound.fd.get()); !filled) return filled;
+
+    // before the switch the routes of both worlds exist, so that no packet is lost on either side of it
+    std::vector<Prefix> both = wanted_routes(world_->config);
+    const std::vector<Prefix> next = wanted_routes(draft.world->config);
+    both.insert(both.end(), next.begin(), next.end());
+    routes_ours_ = routes_ours_ || !next.empty();
+    if (routes_ours_ || units_.empty()) // at the start a predecessor's may be there
+        if (auto added = sync_local_routes(both, options_.ns); !added) return added;
+    return dispatcher_.publish(draft.world->tables);
+}
+
+void Supervisor::commit(Draft& draft) {
+    std::map<ListenerRef, LiveListener> old;
+    for (std::uint32_t s = 0; s < world_->config.services.size(); ++s) {
+        std::vector<LiveListener> listeners = units_.at(world_->config.services[s].name)->take_listeners();
+        for (std::uint32_t l = 0; l < listeners.size(); ++l) old.emplace(ListenerRef{s, l}, std::move(listeners[l]));
+    }
+    std::vector<std::vector<LiveListener>> fresh(draft.world->config.services.size());
+    for (std::size_t i = 0; i < draft.plan.listeners.size(); ++i) {
+        const auto& step = draft.plan.listeners[i];
+        LiveListener live{std::move(draft.opened[i])};
+        draft.opened[i].clear(); // no longer the draft's to release
+        if (step.kept) live = std::move(old.extract(*step.kept).mapped());
+        fresh[step.next.service].push_back(std::move(live));
+    }
+    for (const std::uint32_t s : draft.plan.removed) retire(world_->config.services[s].name);
+
+    world_ = draft.world;
+    for (auto& unit : draft.units) units_.emplace(unit->service().name, std::move(unit));
+    for (std::uint32_t s = 0; s < fresh.size(); ++s) {
+        const std::shared_ptr<const Service> service = service_of(world_, s);
+        units_.at(service->name)->replace(service, std::move(fresh[s]));
+    }
+    for (const std::uint32_t s : draft.plan.added) units_.at(world_->config.services[s].name)->begin();
+    for (const auto& [ref, closed] : old)
+        for (const LiveSocket& socket : closed.sockets) dispatcher_.release_slot(socket.slot);
+    if (routes_ours_)
+        if (auto removed = sync_local_routes(wanted_routes(world_->config), options_.ns); !removed)
+            log(LogLevel::error, removed.error().to_string());
+}
+
+} // namespace swathe

@@ -1,0 +1,106 @@
+#include "supervise/explain.h"
+
+#include <algorithm>
+
+namespace swathe {
+namespace {
+
+/// "ADDR", "ADDR:PORT" or "[V6]:PORT".
+Result<SocketAddress> read_source(const std::string& text) {
+    if (auto address = parse_address(text)) return SocketAddress{*address, 0};
+    return parse_socket_address(text);
+}
+
+std::string join(const std::vector<Prefix>& prefixes) {
+    std::string text;
+    for (const Prefix& prefix : prefixes) {
+        if (!text.empty()) text += ',';
+        text += prefix.to_string();
+    }
+    return text;
+}
+
+PortRange range_around(const std::vector<PortRange>& ports, std::uint16_t port) {
+    const auto found = std::find_if(ports.begin(), ports.end(), [&](const PortRange& range) { return range.contains(port); });
+    return found == ports.end() ? PortRange{port, port} : *found;
+}
+
+/// The longest of `prefixes` around `source`; "" where there is none.
+std::string prefix_around(const std::vector<Prefix>& prefixes, const Address& source) {
+    const Prefix* best = nullptr;
+    for (const Prefix& prefix : prefixes)
+        if (prefix.contains(source) && (best == nullptr || prefix.length > best->length)) best = &prefix;
+    return best == nullptr ? std::string{} : best->to_string();
+}
+
+RuleView matched_view(const RuleSet& rules, const Config& config, const Flow& flow, RuleId id) {
+    const Rule& rule = rules.rules.at(id);
+    RuleView view = view_of(rules, config, id, range_around(rules.port_sets.at(rule.ports), flow.local.port));
+    view.from = prefix_around(rules.source_sets.at(rule.sources), flow.remote.address);
+    return view;
+}
+
+} // namespace
+
+Result<Flow> flow_of(const ExplainQuery& query, const InterfaceIndex& interface_index) {
+    const auto protocol = parse_protocol(query.protocol);
+    if (!protocol) return Failure(Error(protocol.error()).within("protocol"));
+    const auto address = parse_address(query.address);
+    if (!address) return Failure(Error(address.error()).within("address"));
+    const auto port = parse_port(query.port);
+    if (!port) return Failure(Error(port.error()).within("port"));
+
+    Flow flow{*protocol, {*address, *port}, {Address::any(address->family), 0}, 0};
+    if (!query.from.empty()) {
+        const auto source = read_source(query.from);
+        if (!source) return Failure(Error(source.error()).within("from"));
+        if (source->address.family != address->family) return failure("from: not of the same family as the address");
+        flow.remote = *source;
+    }
+    if (!query.interface.empty()) {
+        flow.ifindex = interface_index(query.interface);
+        if (flow.ifindex == 0) return failure("interface: there is none of this name");
+    }
+    return flow;
+}
+
+RuleView view_of(const RuleSet& rules, const Config& config, RuleId id, const PortRange& ports) {
+    const Rule& rule = rules.rules.at(id);
+    RuleView view;
+    view.protocol = to_string(rule.protocol);
+    view.prefix = rule.destination.to_string();
+    view.ports = ports.to_string();
+    view.from = join(rules.source_sets.at(rule.sources));
+    view.interface = rules.interfaces.at(rule.ifname);
+    view.verdict = to_string(rule.target.verdict);
+    if (rule.target.verdict == Verdict::steer) {
+        const Service& service = config.services.at(rule.target.listener.service);
+        view.service = service.name;
+        view.listener = service.listeners.at(rule.target.listener.listener).name;
+    }
+    view.file = rule.pos.file.name();
+    view.line = rule.pos.line;
+    view.column = rule.pos.column;
+    return view;
+}
+
+std::vector<RuleView> rule_views(const RuleSet& rules, const Config& config) {
+    std::vector<RuleView> views;
+    for (const OrderedRule& ordered : in_order(rules)) views.push_back(view_of(rules, config, ordered.rule, ordered.ports));
+    return views;
+}
+
+ExplainView view_of(const RuleSet& rules, const Config& config, const Flow& flow, const Explanation& explanation) {
+    ExplainView view;
+    view.verdict = to_string(explanation.verdict);
+    view.source = explanation.source;
+    if (explanation.rule) {
+        view.rule = matched_view(rules, config, flow, *explanation.rule);
+        view.service = view.rule->service;
+        view.listener = view.rule->listener;
+    }
+    for (const RuleId other : explanation.others) view.others.push_back(matched_view(rules, config, flow, other));
+    return view;
+}
+
+} // namespace swathe

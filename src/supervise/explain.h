@@ -1,0 +1,31 @@
+#pragma once
+
+#include "classify/tables.h"
+#include "supervise/view.h"
+
+namespace swathe {
+
+// What rules look like from outside, and why one of them wins: for the daemon, and for swathectl without one. Pure.
+
+/// The question, read. Without `from` the source is the unspecified address and port 0, which lies in no `from` but one of length
+/// 0. Errors name the field: not a protocol, address or port; `from` of the other family; no such interface.
+[[nodiscard]] Result<Flow> flow_of(const ExplainQuery& query, const InterfaceIndex& interface_index);
+
+/// Rule `id`, by those of its ports that are in question.
+[[nodiscard]] RuleView view_of(const RuleSet& rules, const Config& config, RuleId id, const PortRange& ports);
+
+/// All rules in the order in which the dispatcher prefers them.
+[[nodiscard]] std::vector<RuleView> rule_views(const RuleSet& rules, const Config& config);
+
+/// Who decided what about a flow.
+struct Explanation {
+    Verdict verdict = Verdict::pass;
+    std::optional<RuleId> rule; ///< the winner
+    std::vector<RuleId> others; ///< matched and lost, in order
+    std::string source;         ///< "tables", "kernel"
+};
+
+/// Of each rule the ports and the source prefix that `flow` matches.
+[[nodiscard]] ExplainView view_of(const RuleSet& rules, const Config& config, const Flow& flow, const Explanation& explanation);
+
+} // namespace swathe

@@ -1,0 +1,75 @@
+#include "supervise/reload_plan.h"
+
+#include <map>
+#include <tuple>
+
+#include <fmt/format.h>
+
+namespace swathe {
+namespace {
+
+/// What makes a socket the same socket.
+using Identity = std::tuple<std::string, std::string, unsigned, Protocol, bool, bool, FamilySockets, std::optional<SocketAddress>>;
+
+std::map<Identity, ListenerRef> identities(const Config& config) {
+    std::map<Identity, ListenerRef> all;
+    for (std::uint32_t s = 0; s < config.services.size(); ++s) {
+        std::map<std::string, unsigned> seen; // the listeners of a socket unit may share one name
+        const Service& service = config.services[s];
+        for (std::uint32_t l = 0; l < service.listeners.size(); ++l) {
+            const Listener& listener = service.listeners[l];
+            all.emplace(Identity{service.name, listener.name, seen[listener.name]++, listener.protocol, listener.has_family(Family::ipv4),
+                                 listener.has_family(Family::ipv6), listener.family_sockets, listener.home},
+                        ListenerRef{s, l});
+        }
+    }
+    return all;
+}
+
+std::map<std::string, std::uint32_t> names(const Config& config) {
+    std::map<std::string, std::uint32_t> all;
+    for (std::uint32_t s = 0; s < config.services.size(); ++s) all.emplace(config.services[s].name, s);
+    return all;
+}
+
+std::string label(const Config& config, ListenerRef ref) {
+    const Service& service = config.services[ref.service];
+    return fmt::format("{}/{}", service.name, service.listeners[ref.listener].name);
+}
+
+void match_services(const Config& old, const Config& next, ReloadPlan& plan) {
+    const auto before = names(old);
+    const auto after = names(next);
+    for (const auto& [name, index] : after)
+        if (!before.contains(name)) plan.added.push_back(index);
+    for (const auto& [name, index] : before)
+        if (!after.contains(name)) plan.removed.push_back(index);
+    for (const std::uint32_t s : plan.added) plan.lines.push_back(fmt::format("{}: added", next.services[s].name));
+    for (const std::uint32_t s : plan.removed) plan.lines.push_back(fmt::format("{}: removed", old.services[s].name));
+}
+
+} // namespace
+
+ReloadPlan plan_reload(const Config& old, const Config& next) {
+    ReloadPlan plan;
+    match_services(old, next, plan);
+
+    auto before = identities(old);
+    std::map<ListenerRef, ReloadPlan::ListenerStep> steps;
+    for (const auto& [identity, ref] : identities(next)) {
+        ReloadPlan::ListenerStep found{ref, std::nullopt};
+        if (const auto same = before.find(identity); same != before.end()) {
+            found.kept = same->second;
+            before.erase(same);
+        }
+        steps.emplace(ref, found);
+    }
+    for (const auto& [ref, found] : steps) {
+        plan.listeners.push_back(found);
+        if (!found.kept) plan.lines.push_back(fmt::format("{}: socket opened", label(next, ref)));
+    }
+    for (const auto& [identity, ref] : before) plan.lines.push_back(fmt::format("{}: socket closed", label(old, ref)));
+    return plan;
+}
+
+} // namespace swathe

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "model/config.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace swathe {
+
+/// What a reload will do to sockets and services, decided before anything is touched.
+struct ReloadPlan {
+    struct ListenerStep {
+        ListenerRef next;                ///< in the new configuration
+        std::optional<ListenerRef> kept; ///< in the old one: its sockets are taken over, with their backlog
+    };
+    std::vector<ListenerStep> listeners;          ///< every listener of the new configuration, in order
+    std::vector<std::uint32_t> added;             ///< services of the new configuration
+    std::vector<std::uint32_t> removed;           ///< services of the old one
+    std::vector<std::string> lines;               ///< the same for people: "edge/http: opened"
+};
+
+/// Matches old and new by identity: a service by its name; a listener by service, name, place among equal names, and what
+/// its socket was made from (protocol, families, home). Addresses, ports, guards and limits are not part of it: they change
+/// without touching the socket. Pure.
+[[nodiscard]] ReloadPlan plan_reload(const Config& old, const Config& next);
+
+} // namespace swathe

@@ -1,0 +1,126 @@
+#pragma once
+
+#include "base/log.h"
+#include "event/loop.h"
+#include "process/child_watch.h"
+#include "process/notify_socket.h"
+#include "process/spawn.h"
+#include "socket/open.h"
+#include "supervise/lifecycle.h"
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace swathe {
+
+/// A bound socket and its place in the SOCKMAP. The socket is empty while the listener is closed.
+struct LiveSocket {
+    BoundSocket bound;
+    std::uint32_t slot = 0;
+};
+
+/// The sockets of one listener: one, or two with family_sockets = "split".
+struct LiveListener {
+    std::vector<LiveSocket> sockets;
+};
+
+/// The slot of the socket that takes packets of `family`. Requires that there is one: the rules of a family come from
+/// addresses of this family, and so does the socket.
+[[nodiscard]] std::uint32_t slot_for(const std::vector<LiveSocket>& sockets, Family family) noexcept;
+
+/// What a unit needs of the dispatcher, so that it knows nothing else of it.
+class SlotKeeper {
+public:
+    virtual ~SlotKeeper() = default;
+    [[nodiscard]] virtual Status fill_slot(std::uint32_t slot, int fd) = 0;
+    virtual void empty_slot(std::uint32_t slot) = 0;
+    /// Opens the sockets of a listener anew, at the same homes.
+    [[nodiscard]] virtual Result<std::vector<BoundSocket>> reopen(const Listener& listener, const LiveListener& closed) = 0;
+};
+
+/// One service as it runs: does what the lifecycle says, and tells it what happened.
+class ServiceUnit {
+public:
+    using Done = std::function<void(Status)>;
+
+    /// Has no listeners yet: replace() gives them. `keeper` and `loop` outlive the unit.
+    [[nodiscard]] static Result<std::unique_ptr<ServiceUnit>> create(Loop& loop, SlotKeeper& keeper, std::string notify_path,
+                                                                      std::shared_ptr<const Service> service);
+    ServiceUnit(const ServiceUnit&) = delete;
+    ServiceUnit& operator=(const ServiceUnit&) = delete;
+    ~ServiceUnit() = default;
+
+    void begin(); ///< eager: starts; on-demand: watches
+    void start(Done done);
+    void stop(Done done);
+    void restart(Done done);
+
+    /// The service and its sockets, index for index; at first and after a reload. A running child keeps what it inherited.
+    void replace(std::shared_ptr<const Service> service, std::vector<LiveListener> listeners);
+    /// The listeners, given up by a unit that is about to be removed or changed. They are no longer watched.
+    [[nodiscard]] std::vector<LiveListener> take_listeners();
+    /// The same, for a unit that will only be stopped: it no longer refers to the configuration it came from.
+    [[nodiscard]] std::vector<LiveListener> leave_configuration();
+
+    void notified(const NotifySocket::Sender& sender, const Notification& message);
+
+    [[nodiscard]] const Service& service() const noexcept { return *service_; }
+    [[nodiscard]] const Lifecycle& lifecycle() const noexcept { return lifecycle_; }
+    [[nodiscard]] const std::vector<LiveListener>& listeners() const noexcept { return listeners_; }
+    [[nodiscard]] pid_t main_pid() const noexcept { return child_ ? child_->child().pid : 0; }
+    [[nodiscard]] const std::string& status_text() const noexcept { return status_text_; }
+    [[nodiscard]] std::uint32_t starts() const noexcept { return starts_; }
+    [[nodiscard]] std::uint32_t restarts() const noexcept { return restarts_; }
+    [[nodiscard]] std::int64_t since_usec() const noexcept { return since_usec_; } ///< CLOCK_REALTIME of the last state change
+    [[nodiscard]] bool has_child() const noexcept { return child_.has_value(); }
+
+private:
+    ServiceUnit(Loop& loop, SlotKeeper& keeper, std::string notify_path, std::shared_ptr<const Service> service);
+
+    enum class Awaited { running, gone };
+    struct Waiter {
+        Awaited what;
+        Done done;
+    };
+
+    void post(Event event);
+    void take(const Event& event);
+    [[nodiscard]] bool perform(const Action& action);
+    void settle();
+    void changed();
+
+    void arm();
+    void disarm();
+    void close_listeners();
+    [[nodiscard]] Status open_listeners();
+    void keep_slots();
+    void spawn_child();
+    void child_exited(const Exit& exit);
+
+    void say(LogLevel level, const std::string& text) const;
+
+    Loop& loop_;
+    SlotKeeper& keeper_;
+    std::string notify_path_;
+    std::shared_ptr<const Service> service_;
+    LifecyclePolicy policy_;
+    Lifecycle lifecycle_;
+    std::vector<LiveListener> listeners_;
+    std::deque<Event> events_;
+    bool draining_ = false;
+    bool slots_empty_ = false; ///< of the listeners that say when_down = drop or pass
+    std::vector<Waiter> waiters_;
+    std::string status_text_;
+    std::string last_failure_; ///< why the last start or run failed, for who asked
+    std::uint32_t starts_ = 0;
+    std::uint32_t restarts_ = 0;
+    std::int64_t since_usec_ = 0;
+
+    std::optional<ChildWatch> child_;
+    std::optional<TimerSource> timer_;
+    std::vector<IoSource> sources_; ///< one per socket while armed; declared last: destroyed before the sockets
+};
+
+} // namespace swathe

@@ -1,0 +1,114 @@
+#include "supervise/supervisor.h"
+
+#include "base/log.h"
+#include "socket/backlog.h"
+#include "socket/interfaces.h"
+#include "socket/local_routes.h"
+#include "socket/natives.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace swathe {
+
+Supervisor::Supervisor(Loop& loop, Options options, Dispatcher dispatcher)
+    : loop_(loop), options_(std::move(options)), dispatcher_(std::move(dispatcher)), world_(std::make_shared<World>()) {}
+
+Supervisor::~Supervisor() = default;
+
+Result<std::unique_ptr<Supervisor>> Supervisor::create(Loop& loop, Options options) {
+    auto dispatcher = Dispatcher::create({options.ns.fd(), options.pin_path});
+    if (!dispatcher) return Failure(std::move(dispatcher).error());
+    std::unique_ptr<Supervisor> self(new Supervisor(loop, std::move(options), std::move(*dispatcher)));
+
+    auto notify = NotifySocket::open(
+        loop, self->options_.notify_path,
+        [s = self.get()](const NotifySocket::Sender& sender, const Notification& message) { s->notified(sender, message); },
+        [](const NotifySocket::Sender& sender, const Error& error) {
+            log(LogLevel::warning, fmt::format("notification of pid {} refused: {}", sender.pid, error.to_string()));
+        });
+    if (!notify) return Failure(std::move(notify).error());
+    self->notify_ = std::move(*notify);
+
+    auto sweep = DeferSource::create(loop, [s = self.get()] { s->sweep(); });
+    if (!sweep) return Failure(std::move(sweep).error());
+    self->sweep_ = std::move(*sweep);
+    return self;
+}
+
+ServiceUnit* Supervisor::find(const std::string& service) {
+    const auto found = units_.find(service);
+    return found == units_.end() ? nullptr : found->second.get();
+}
+
+/// Believed is the main process of a service, as the kernel names it (NotifyAccess=main); nobody else is.
+void Supervisor::notified(const NotifySocket::Sender& sender, const Notification& message) {
+    for (const auto& [name, unit] : units_)
+        if (unit->main_pid() == sender.pid) return unit->notified(sender, message);
+    for (const auto& unit : leaving_)
+        if (unit->main_pid() == sender.pid) return unit->notified(sender, message);
+    log(LogLevel::warning, fmt::format("notification of pid {} (uid {}) ignored: not the main process of a service", sender.pid, sender.uid));
+}
+
+void Supervisor::shut_down(std::function<void()> done) {
+    shut_down_done_ = std::move(done);
+    if (auto detached = dispatcher_.detach(); !detached) log(LogLevel::error, detached.error().to_string());
+    std::vector<std::string> names;
+    for (const auto& [name, unit] : units_) names.push_back(name);
+    for (const std::string& name : names) retire(name);
+    (void)sweep_->trigger();
+}
+
+/// Stops a unit that is no longer wanted; sweep() forgets it when its child is gone.
+void Supervisor::retire(const std::string& name) {
+    auto node = units_.extract(name);
+    ServiceUnit& unit = *leaving_.emplace_back(std::move(node.mapped()));
+    for (const LiveListener& listener : unit.leave_configuration())
+        for (const LiveSocket& socket : listener.sockets) dispatcher_.release_slot(socket.slot);
+    unit.stop([this](Status) { (void)sweep_->trigger(); });
+}
+
+void Supervisor::sweep() {
+    std::erase_if(leaving_, [](const auto& unit) { return !unit->has_child(); });
+    if (!leaving_.empty() || !shut_down_done_) return;
+    if (routes_ours_)
+        if (auto removed = sync_local_routes({}, options_.ns); !removed) log(LogLevel::error, removed.error().to_string());
+    std::exchange(shut_down_done_, nullptr)();
+}
+
+Status Supervisor::fill_slot(std::uint32_t slot, int fd) { return dispatcher_.set_socket(slot, fd); }
+
+void Supervisor::empty_slot(std::uint32_t slot) { dispatcher_.clear_socket(slot); }
+
+Result<std::vector<BoundSocket>> Supervisor::reopen(const Listener& listener, const LiveListener& closed) {
+    std::vector<SocketAddress> homes;
+    for (const LiveSocket& socket : closed.sockets) homes.push_back(socket.bound.home);
+    return open_listener(listener, options_.ns, [&](const SocketAddress& home) {
+        return std::find(homes.begin(), homes.end(), home) != homes.end();
+    });
+}
+
+std::uint32_t Supervisor::slot_of(ListenerRef ref, Family family) const {
+    const auto unit = units_.find(world_->config.services[ref.service].name);
+    return slot_for(unit->second->listeners()[ref.listener].sockets, family);
+}
+
+InterfaceIndex Supervisor::interface_index() const {
+    return [this](const std::string& name) { return swathe::interface_index(options_.ns, name).value_or(0); };
+}
+
+std::unordered_set<std::uint64_t> Supervisor::socket_inodes() const {
+    std::unordered_set<std::uint64_t> inodes;
+    const auto collect = [&](const ServiceUnit& unit) {
+        for (const LiveListener& listener : unit.listeners())
+            for (const LiveSocket& socket : listener.sockets)
+                if (socket.bound.fd)
+                    if (auto inode = socket_inode(socket.bound.fd.get()); inode) inodes.insert(*inode);
+    };
+    for (const auto& [name, unit] : units_) collect(*unit);
+    for (const auto& unit : leaving_) collect(*unit);
+    return inodes;
+}
+
+} // namespace swathe

@@ -1,0 +1,81 @@
+#include "supervise/reload_plan.h"
+
+#include <doctest/doctest.h>
+
+using namespace swathe;
+
+namespace {
+
+Listener listener(const std::string& name, std::vector<const char*> addresses, Protocol protocol = Protocol::tcp) {
+    Listener made;
+    made.name = name;
+    made.protocol = protocol;
+    Endpoint endpoint;
+    for (const char* text : addresses) endpoint.addresses.push_back({parse_address_range(text).value(), {}});
+    endpoint.ports = {PortRange{80, 80}};
+    made.endpoints.push_back(endpoint);
+    return made;
+}
+
+Service service(const std::string& name, std::vector<Listener> listeners) {
+    Service made;
+    made.name = name;
+    made.listeners = std::move(listeners);
+    return made;
+}
+
+Config config(std::vector<Service> services) {
+    Config made;
+    made.services = std::move(services);
+    return made;
+}
+
+} // namespace
+
+TEST_CASE("reload plan: addresses, ports and limits change without touching the socket") {
+    const Config old = config({service("edge", {listener("http", {"192.0.2.0/24"})})});
+    Config next = config({service("edge", {listener("http", {"198.51.100.0/24", "203.0.113.7"})})});
+    next.services[0].listeners[0].endpoints[0].ports = {PortRange::all()};
+    next.services[0].listeners[0].backlog = 7;
+    const ReloadPlan plan = plan_reload(old, next);
+    REQUIRE(plan.listeners.size() == 1);
+    CHECK(plan.listeners[0].kept == ListenerRef{0, 0});
+    CHECK(plan.lines.empty());
+}
+
+TEST_CASE("reload plan: what a socket is made from makes it another socket") {
+    const Config old = config({service("edge", {listener("http", {"192.0.2.0/24"})})});
+    Listener both = listener("http", {"192.0.2.0/24", "2001:db8::/64"});
+    Listener elsewhere = listener("http", {"192.0.2.0/24"});
+    elsewhere.home = SocketAddress{Address::v4(0x7f000001), 8080};
+    for (const Listener& changed : {both, elsewhere, listener("http", {"192.0.2.0/24"}, Protocol::udp), listener("web", {"192.0.2.0/24"})}) {
+        CAPTURE(changed.name);
+        const ReloadPlan plan = plan_reload(old, config({service("edge", {changed})}));
+        REQUIRE(plan.listeners.size() == 1);
+        CHECK_FALSE(plan.listeners[0].kept);
+        CHECK(plan.added.empty());
+        CHECK(plan.removed.empty());
+        CHECK(plan.lines == std::vector<std::string>{"edge/" + changed.name + ": socket opened", "edge/http: socket closed"});
+    }
+}
+
+TEST_CASE("reload plan: services are matched by name, wherever they stand in the list") {
+    const Config old = config({service("a", {listener("x", {"192.0.2.1"})}), service("b", {listener("x", {"192.0.2.2"})})});
+    const Config next = config({service("b", {listener("x", {"192.0.2.2"})}), service("c", {listener("x", {"192.0.2.3"})})});
+    const ReloadPlan plan = plan_reload(old, next);
+    CHECK(plan.added == std::vector<std::uint32_t>{1});
+    CHECK(plan.removed == std::vector<std::uint32_t>{0});
+    REQUIRE(plan.listeners.size() == 2);
+    CHECK(plan.listeners[0].kept == ListenerRef{1, 0});
+    CHECK_FALSE(plan.listeners[1].kept);
+}
+
+TEST_CASE("reload plan: listeners that share a name are matched in their order") {
+    const Config old = config({service("u", {listener("u.socket", {"192.0.2.1"}), listener("u.socket", {"192.0.2.2"})})});
+    const Config next = config({service("u", {listener("new", {"192.0.2.9"}), listener("u.socket", {"192.0.2.1"}), listener("u.socket", {"192.0.2.2"})})});
+    const ReloadPlan plan = plan_reload(old, next);
+    REQUIRE(plan.listeners.size() == 3);
+    CHECK_FALSE(plan.listeners[0].kept);
+    CHECK(plan.listeners[1].kept == ListenerRef{0, 0});
+    CHECK(plan.listeners[2].kept == ListenerRef{0, 1});
+}
