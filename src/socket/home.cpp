@@ -34,8 +34,11 @@ SocketAddress first_of(const Listener& listener, Family family) {
     return {Address::any(family), 0};
 }
 
-/// The port of a listener that claims exactly one: a UDP server that answers by PKTINFO answers from the bound port.
-std::uint16_t only_port(const Listener& listener) {
+/// The port that a socket had better keep wherever it is bound; 0 = none. A UDP server that answers by PKTINFO answers from the
+/// bound port, which is right if the listener claims exactly one. A TCP connection has the dialled port anyhow, and
+/// a listening socket on it would only keep others from binding the wildcard address.
+std::uint16_t port_to_keep(const Listener& listener) {
+    if (listener.protocol == Protocol::tcp) return 0;
     const PortRange first = listener.endpoints.front().ports.front();
     if (first.count() != 1) return 0;
     const bool same = std::all_of(listener.endpoints.begin(), listener.endpoints.end(), [&](const Endpoint& e) {
@@ -65,6 +68,8 @@ std::vector<Stack> stacks_of(const Listener& listener) {
     return {Stack::ipv4, Stack::ipv6};
 }
 
+bool is_unroutable(const Address& address) noexcept { return address == unroutable(address.family, 0).address; }
+
 Result<HomeChoice> choose_home(const Listener& listener, Stack stack, const HomeCheck& usable_home) {
     const Family family = home_family(stack);
     if (listener.home) {
@@ -79,7 +84,7 @@ Result<HomeChoice> choose_home(const Listener& listener, Stack stack, const Home
     HomeChoice choice;
     const SocketAddress first = first_of(listener, family);
     if (is_one_host(first.address) && usable_home(first)) choice.candidates.push_back(first);
-    if (const std::uint16_t port = only_port(listener); port != 0) choice.candidates.push_back(unroutable(family, port));
+    if (const std::uint16_t port = port_to_keep(listener); port != 0) choice.candidates.push_back(unroutable(family, port));
     choice.candidates.push_back(unroutable(family, 0));
     choice.candidates.push_back(loopback(family));
     return choice;

@@ -23,6 +23,9 @@ struct HomeChoice {
     bool fixed = false;                    ///< the administrator's `home`: it or nothing
 };
 
+/// 192.0.0.8 (RFC 7600) or 100::1 (RFC 6666): no packet is routed there.
+[[nodiscard]] bool is_unroutable(const Address& address) noexcept;
+
 /// Pure but for `usable_home`. Errors: the `home` of the listener cannot serve: wrong family, or it would expose the service.
 [[nodiscard]] Result<HomeChoice> choose_home(const Listener& listener, Stack stack, const HomeCheck& usable_home);
 

@@ -22,7 +22,8 @@ namespace {
 // * UDP answers by IP_PKTINFO / IPV6_PKTINFO leave from the address asked. Answers without fail by design: from a mapped home to an
 //   IPv6 client EAFNOSUPPORT, from a loopback home EINVAL, from an unroutable one they go out with that source or not at all.
 // * A wildcard bind of another process on the same port makes bind(2) fail with EADDRINUSE, for TCP in LISTEN even if both set
-//   SO_REUSEADDR; two that have bound but not listened yet may both succeed, and the second listen(2) fails.
+//   SO_REUSEADDR; two that have bound but not listened yet may both succeed, and the second listen(2) fails. For UDP it does so unless
+//   both set SO_REUSEADDR.
 
 struct Option {
     int level;
@@ -36,11 +37,17 @@ constexpr int kIpv6RecvOrigDstAddr = 74;
 constexpr int kIpv6Freebind = 78;
 
 /// SO_REUSEADDR on streams lets a restart bind over connections in TIME_WAIT, and Linux never lets it share a socket in LISTEN. On
-/// datagrams it would let any process that sets it too bind the same address and take the traffic: never.
-std::vector<Option> options_for(Protocol protocol, Stack stack) {
+/// datagrams any process that sets it too could bind the same address and take what is sent there. So it is set only where nothing is
+/// sent: what is steered goes to the socket chosen, not to an address. There it lets several listeners, and a server with a
+/// wildcard bind that sets it too (now, or when it restarts), have the one port that answers must come from.
+bool may_share(Protocol protocol, const SocketAddress& home) {
+    return protocol == Protocol::tcp || (is_unroutable(home.address) && home.port != 0);
+}
+
+std::vector<Option> options_for(Protocol protocol, Stack stack, const SocketAddress& home) {
     std::vector<Option> options;
     const bool datagram = protocol == Protocol::udp;
-    if (!datagram) options.push_back({SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR"});
+    if (may_share(protocol, home)) options.push_back({SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR"});
     if (stack != Stack::ipv4) {
         options.push_back({IPPROTO_IPV6, IPV6_V6ONLY, stack == Stack::ipv6 ? 1 : 0, "IPV6_V6ONLY"});
         options.push_back({IPPROTO_IPV6, kIpv6Freebind, 1, "IPV6_FREEBIND"}); // also lets answers leave from any address
@@ -56,11 +63,11 @@ std::vector<Option> options_for(Protocol protocol, Stack stack) {
 }
 
 /// A fresh one for each attempt: after a failed listen(2) the old one stays bound.
-Result<UniqueFd> open_socket(Protocol protocol, Stack stack) {
+Result<UniqueFd> open_socket(Protocol protocol, Stack stack, const SocketAddress& home) {
     const int type = protocol == Protocol::tcp ? SOCK_STREAM : SOCK_DGRAM;
     UniqueFd fd{::socket(stack == Stack::ipv4 ? AF_INET : AF_INET6, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
     if (!fd) return system_failure("socket");
-    for (const Option& option : options_for(protocol, stack))
+    for (const Option& option : options_for(protocol, stack, home))
         if (::setsockopt(fd.get(), option.level, option.name, &option.value, sizeof option.value) < 0) return system_failure(option.text);
     return fd;
 }
@@ -113,7 +120,7 @@ Result<BoundSocket> open_one(const Listener& listener, Stack stack, const NetNam
     if (!choice) return Failure(std::move(choice).error());
     Error last;
     for (const SocketAddress& home : choice->candidates) {
-        auto fd = open_socket(listener.protocol, stack);
+        auto fd = open_socket(listener.protocol, stack, home);
         if (!fd) return Failure(std::move(fd).error());
         auto bound = bind_to(fd->get(), listener, stack, home);
         if (bound) return describe(std::move(*fd), stack);

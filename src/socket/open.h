@@ -12,7 +12,7 @@ namespace swathe {
 /// One bound socket of a listener.
 struct BoundSocket {
     UniqueFd fd;
-    SocketAddress home;           ///< what it is really bound to
+    SocketAddress home;           ///< what it is really bound to; at 192.0.0.8 or 100::1 UDP listeners may share one
     bool takes_ipv4 = false;      ///< packets of this family may be steered to it
     bool takes_ipv6 = false;
     std::uint64_t cookie = 0;     ///< SO_COOKIE
@@ -23,8 +23,9 @@ struct BoundSocket {
 using HomeCheck = std::function<bool(const SocketAddress&)>;
 
 /// Opens, sets up and binds the socket(s) of `listener` inside `ns`, and listens on streams: one socket, or an IPv4 and an
-/// IPv6 one with `split`. CLOEXEC and NONBLOCK. The home address is chosen as DESIGN 4 says. Errors name the
-/// failing call, and for EADDRINUSE who holds the address.
+/// IPv6 one with `split`. CLOEXEC and NONBLOCK. The home address is the listener's `home`, or nothing;
+/// else the first that can be bound: its first address and port, where no packet goes (192.0.0.8, 100::1; UDP keeps the
+/// port if there is but one), loopback. Errors name the failing call, and for EADDRINUSE who holds the address.
 [[nodiscard]] Result<std::vector<BoundSocket>> open_listener(const Listener& listener, const NetNamespace& ns, const HomeCheck& usable_home);
 
 } // namespace swathe

@@ -50,6 +50,10 @@ TEST_CASE("home: first the listener's own first address, then where no packet go
     }
 }
 
+TEST_CASE("home: TCP keeps no port that others may want to bind") {
+    CHECK(candidates(listener(Protocol::tcp, {"192.0.2.0/24"}, {"80"}), Stack::ipv4, nowhere) == Texts{"192.0.0.8:0", "127.0.0.1:0"});
+}
+
 TEST_CASE("home: two endpoints with one port between them keep that port, with two they do not") {
     Listener l = listener(Protocol::udp, {"192.0.2.1"}, {"53"});
     l.endpoints.push_back(endpoint({"192.0.2.2"}, {"53"}));

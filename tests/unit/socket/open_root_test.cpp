@@ -27,12 +27,12 @@ int option(int fd, int level, int name) {
 }
 
 /// A listener of somebody else.
-UniqueFd occupy(const NetNamespace& ns, int type, const char* address, std::uint16_t port) {
+UniqueFd occupy(const NetNamespace& ns, int type, const char* address, std::uint16_t port, bool share = false) {
     UniqueFd fd;
     REQUIRE(ns.inside([&]() -> Status {
         fd.reset(::socket(AF_INET, type | SOCK_CLOEXEC, 0));
         const int on = 1;
-        if (type == SOCK_STREAM) REQUIRE(::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0);
+        if (type == SOCK_STREAM || share) REQUIRE(::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0);
         REQUIRE(::setsockopt(fd.get(), IPPROTO_IP, IP_FREEBIND, &on, sizeof on) == 0);
         sockaddr_storage raw{};
         const socklen_t size = SocketAddress{parse_address(address).value(), port}.to_sockaddr(raw);
@@ -115,15 +115,27 @@ TEST_CASE("open: with a wildcard bind of somebody else on the port the home move
     }
 }
 
-TEST_CASE("open: two listeners on one port at a home that may not be used do not get in each other's way") {
+TEST_CASE("open: UDP listeners on one port all keep it where no packet goes, beside a wildcard bind that shares, too") {
     const NetNamespace ns = make_namespace();
     const Listener a = listener(Protocol::udp, {"198.51.100.0/25"}, {"53"});
-    const Listener b = listener(Protocol::udp, {"198.51.100.128/25"}, {"53"});
-    const BoundSocket first = open_one(a, ns, nowhere);
+    const Listener b = listener(Protocol::udp, {"198.51.100.128/25", "2001:db8:1::/64"}, {"53"});
+    const UniqueFd sharing = occupy(ns, SOCK_DGRAM, "0.0.0.0", 53, true);
+    const BoundSocket first = open_one(a, ns); // the wildcard is in the way of its first address
     const BoundSocket second = open_one(b, ns, nowhere);
-    CHECK(first.home.to_string() == "192.0.0.8:53"); // keeps the port for who answers by PKTINFO
-    CHECK(second.home.address.to_string() == "192.0.0.8");
-    CHECK(second.home.port != 53);
+    CHECK(first.home.to_string() == "192.0.0.8:53");
+    CHECK(second.home.to_string() == "192.0.0.8:53");
+    CHECK(first.cookie != second.cookie);
+    const UniqueFd restarted = occupy(ns, SOCK_DGRAM, "0.0.0.0", 53, true);
+}
+
+TEST_CASE("open: a TCP listener at a home that may not be used is in nobody's way") {
+    const NetNamespace ns = make_namespace();
+    const Listener l = listener(Protocol::tcp, {"198.51.100.0/24"}, {"80"});
+    const BoundSocket first = open_one(l, ns, nowhere);
+    const BoundSocket second = open_one(l, ns, nowhere);
+    CHECK(first.home.address.to_string() == "192.0.0.8");
+    CHECK(first.home.port != second.home.port);
+    const UniqueFd native = occupy(ns, SOCK_STREAM, "0.0.0.0", 80);
 }
 
 TEST_CASE("open: an explicit home is taken, or refused with the holder's name") {

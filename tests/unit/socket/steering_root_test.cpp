@@ -227,3 +227,29 @@ TEST_CASE("steering: over a wildcard bind of another process the home moves and 
     steering.set_socket(sockets.front().fd.get(), false);
     check_tcp(net, sockets.front().fd.get(), kDialled4);
 }
+
+TEST_CASE("steering: UDP over a wildcard bind that shares its port is answered from address and port asked") {
+    const TestNet net;
+    net.deliver_locally();
+    Steering steering(net.server);
+    UniqueFd native;
+    REQUIRE(net.server.inside([&]() -> Status {
+        native.reset(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+        const int on = 1;
+        REQUIRE(::setsockopt(native.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0);
+        sockaddr_storage raw{};
+        const socklen_t size = SocketAddress{Address::any(Family::ipv4), 8123}.to_sockaddr(raw);
+        REQUIRE(::bind(native.get(), reinterpret_cast<sockaddr*>(&raw), size) == 0);
+        return {};
+    }));
+    const Listener l = listener(Protocol::udp, {"198.51.100.0/24", "2001:db8:1::/64"}, {"8123"});
+    const auto first = open_listener(l, net.server, everywhere).value();
+    const auto second = open_listener(l, net.server, everywhere).value(); // shares the home; steering tells them apart
+    CHECK(first.front().home == second.front().home);
+    steering.set_socket(first.front().fd.get(), true);
+    check_udp(net, first.front().fd.get(), kDialled4);
+    check_udp(net, first.front().fd.get(), kDialled6);
+    steering.set_socket(second.front().fd.get(), true);
+    check_udp(net, second.front().fd.get(), kDialled4);
+    check_udp(net, second.front().fd.get(), kDialled6);
+}
