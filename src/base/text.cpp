@@ -70,6 +70,15 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
     }
 }
 
+bool is_utf8(std::string_view text) noexcept {
+    while (!text.empty()) {
+        const std::size_t length = utf8_length(text);
+        if (length == 0) return false;
+        text.remove_prefix(length);
+    }
+    return true;
+}
+
 std::string quoted(std::string_view text, std::size_t limit) {
     std::string out = "\"";
     const bool cut = text.size() > limit;

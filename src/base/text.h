@@ -21,6 +21,8 @@ namespace swathe {
 /// that is not empty.
 [[nodiscard]] std::size_t utf8_length(std::string_view text) noexcept;
 
+[[nodiscard]] bool is_utf8(std::string_view text) noexcept; ///< RFC 3629
+
 /// `text` in double quotes, control characters and bytes that are no UTF-8 written as \xHH, cut after `limit` bytes:
 /// safe to put into a log line whoever wrote it.
 [[nodiscard]] std::string quoted(std::string_view text, std::size_t limit = 80);

@@ -6,10 +6,14 @@
 #include "config/limits.h"
 #include "config/service_name.h"
 #include "config/toml_reader.h"
+#include "config/unit_config.h"
 #include "config/validate.h"
 
 #include <algorithm>
+#include <map>
 #include <sys/stat.h>
+
+#include <fmt/format.h>
 
 namespace swathe {
 namespace {
@@ -30,6 +34,7 @@ public:
         if (path_.required) check_directories();
         read_daemon_settings();
         for (const ConfigFile& file : find_config_files(path_, "services.d", ".toml", ".toml", report_)) read_toml_service(file);
+        read_units();
         std::sort(config_.services.begin(), config_.services.end(), [](const Service& a, const Service& b) { return a.name < b.name; });
         validate(config_, report_);
         return {std::move(config_), report_.take()};
@@ -86,18 +91,50 @@ private:
             files.push_back(source.name());
         };
         bool ok = read_table(file.path, merge);
-        if (ok && files.empty()) return; // masked
+        if (files.empty()) return; // masked or broken
+        toml_files_.emplace(name, file.path);
         for (const std::string& drop_in : file.drop_ins) ok = read_table(drop_in, merge) && ok;
-        if (!ok) return; // what is missing may stand in the file that could not be read
-        auto service = build_service(text, name, report_);
-        if (!service) return;
+        auto service = build_service(text, name, report_); // even if a drop-in is broken: all errors are to be told at once
+        if (!ok || !service) return;
         service->files = std::move(files);
         config_.services.push_back(std::move(*service));
+    }
+
+    Unit read_unit(const ConfigFile& file, UnitKind kind) {
+        Unit unit{file.name, place_of(file.path), {}, {}, false, false};
+        unit.text.block.pos = unit.pos;
+        const auto merge = [&](std::string_view text, SourceFile source) {
+            merge_unit(unit.text, kind, unit.name, lex_unit(text, source, report_), report_);
+            unit.files.push_back(source.name());
+            return true;
+        };
+        unit.broken = !read(file.path, merge);
+        unit.masked = !unit.broken && unit.files.empty();
+        if (unit.masked) return unit;
+        for (const std::string& drop_in : file.drop_ins)
+            if (!read(drop_in, merge)) unit.broken = true;
+        return unit;
+    }
+
+    std::vector<Unit> units(std::string_view suffix, UnitKind kind) {
+        std::vector<Unit> all;
+        for (const ConfigFile& file : find_config_files(path_, "units", suffix, ".conf", report_)) all.push_back(read_unit(file, kind));
+        return all;
+    }
+
+    void read_units() {
+        const std::vector<Unit> sockets = units(".socket", UnitKind::socket);
+        for (Service& service : build_unit_services(sockets, units(".service", UnitKind::service), report_)) {
+            const auto same = toml_files_.find(service.name);
+            if (same == toml_files_.end()) config_.services.push_back(std::move(service));
+            else report_.error(service.pos, "", fmt::format("there is also a service {} in {}; remove one of them", service.name, same->second));
+        }
     }
 
     const SearchPath& path_;
     Report report_;
     Config config_;
+    std::map<std::string, std::string> toml_files_; ///< by the service's name
 };
 
 } // namespace

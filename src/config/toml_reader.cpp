@@ -132,6 +132,7 @@ std::string clean(std::string_view description) {
     std::string text(description.substr(0, kLongest));
     for (char& c : text)
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+    if (!text.empty() && text.front() >= 'A' && text.front() <= 'Z') text.front() = static_cast<char>(text.front() - 'A' + 'a');
     return text;
 }
 

@@ -5,6 +5,7 @@
 #include "model/choices.h"
 #include "config/value_context.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <sys/resource.h>
@@ -48,7 +49,8 @@ template <class T> bool read_choice(const Raw& raw, const ValueContext& context,
             return true;
         }
     }
-    return context.refuse(raw.pos, fmt::format("{} is not known; {}", quoted(*text), expected_one_of(names)));
+    const bool not_yet = std::find(kNotYet<T>.begin(), kNotYet<T>.end(), *text) != kNotYet<T>.end();
+    return context.refuse(raw.pos, fmt::format("{} is not {}; {}", quoted(*text), not_yet ? "supported yet" : "known", expected_one_of(names)));
 }
 
 } // namespace swathe

@@ -32,6 +32,10 @@ template <> inline constexpr auto kChoices<RestartPolicy> = std::to_array<Choice
      {"on-failure", RestartPolicy::on_failure}, {"on-abnormal", RestartPolicy::on_abnormal},
      {"on-abort", RestartPolicy::on_abort}, {"on-watchdog", RestartPolicy::on_watchdog}});
 
+/// Words of systemd's for the same that are not supported yet.
+template <class T> inline constexpr std::array<std::string_view, 0> kNotYet{};
+template <> inline constexpr auto kNotYet<ServiceType> = std::to_array<std::string_view>({"forking", "oneshot", "dbus", "idle", "notify-reload"});
+
 /// What `value` is called. Every value has a name.
 template <class T> [[nodiscard]] constexpr std::string_view name_of(T value) noexcept {
     for (const auto& choice : kChoices<T>)

@@ -1,0 +1,24 @@
+#pragma once
+
+#include "config/directives.h"
+
+#include <string_view>
+#include <vector>
+
+namespace swathe {
+
+/// What a directive of systemd's that is not in our table means to us.
+enum class ForeignDirective : std::uint8_t {
+    unknown,     ///< no directive of systemd 252 to 262 in this section
+    harmless,    ///< asks for what holds anyway, or for something without meaning here
+    unsupported, ///< not implemented yet
+    protection,  ///< not implemented, and to ignore it would weaken the service's protection
+    not_ip,      ///< asks for a socket that is neither TCP nor UDP
+};
+
+[[nodiscard]] ForeignDirective foreign_directive(UnitKind kind, std::string_view section, std::string_view key, std::string_view value);
+
+/// systemd's names for a section, for hints.
+[[nodiscard]] std::vector<std::string_view> systemd_names(UnitKind kind, std::string_view section);
+
+} // namespace swathe

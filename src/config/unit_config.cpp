@@ -1,0 +1,117 @@
+#include "config/unit_config.h"
+
+#include "base/text.h"
+#include "config/build.h"
+#include "config/service_name.h"
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+namespace swathe {
+namespace {
+
+/// A .socket unit, understood.
+struct Socket {
+    const Unit* unit = nullptr;
+    std::vector<Listener> listeners; ///< in file order
+    std::string service;             ///< the unit that it starts
+    SourcePos service_pos;           ///< where it says so
+    bool ok = true;
+};
+
+/// Only a bare port and [::] give an endpoint two families; with BindIPv6Only=ipv6-only they are IPv6 alone (systemd.socket(5)).
+void drop_ipv4_wildcards(SocketUnit& socket) {
+    for (SocketUnit::Line& line : socket.lines)
+        for (Endpoint& endpoint : line.endpoints)
+            if (endpoint.addresses.size() == 2) endpoint.addresses.erase(endpoint.addresses.begin());
+}
+
+Socket build_socket(const Unit& unit, Report& report) {
+    Socket socket{&unit, {}, {}, {}, true};
+    SocketUnit own;
+    Listener common;
+    common.name = unit.name; // systemd.socket(5), FileDescriptorName=
+    socket.ok = report_foreign(unit.text, UnitKind::socket, report);
+    socket.ok = apply(unit.text.block, Scope::socket_unit, &own, Format::unit, unit.name, report) && socket.ok;
+    socket.ok = apply(unit.text.block, Scope::listen, &common, Format::unit, unit.name, report) && socket.ok;
+    if (own.v6_only) drop_ipv4_wildcards(own);
+    for (SocketUnit::Line& line : own.lines) {
+        Listener& listener = socket.listeners.emplace_back(common);
+        listener.protocol = line.protocol;
+        listener.endpoints = std::move(line.endpoints);
+        listener.pos = line.pos;
+        socket.ok = check_home(listener, unit.text.block, Format::unit, report) && socket.ok;
+    }
+    if (socket.listeners.empty() && socket.ok) {
+        report.error(unit.pos, "ListenStream", "missing; a socket needs at least one ListenStream= or ListenDatagram=");
+        socket.ok = false;
+    }
+    socket.service = own.service.empty() ? fmt::format("{}.service", unit.stem()) : own.service;
+    socket.service_pos = own.service.empty() ? unit.pos : own.service_pos;
+    return socket;
+}
+
+std::optional<Service> build_unit_service(const Unit& unit, const std::vector<Socket>& sockets, Report& report) {
+    Service service;
+    service.name = unit.stem();
+    service.pos = unit.pos;
+    service.start_limit_hit = LimitAction::fail; // systemd's
+    bool ok = report_foreign(unit.text, UnitKind::service, report);
+    for (const Socket& socket : sockets) {
+        const Block& block = socket.unit->text.block;
+        ok = apply(block, Scope::file, &service, Format::unit, socket.unit->name, report) && ok;
+        ok = apply(block, Scope::service, &service, Format::unit, socket.unit->name, report) && ok;
+        ok = ok && socket.ok;
+        service.listeners.insert(service.listeners.end(), socket.listeners.begin(), socket.listeners.end());
+        service.files.insert(service.files.end(), socket.unit->files.begin(), socket.unit->files.end());
+    }
+    service.files.insert(service.files.end(), unit.files.begin(), unit.files.end());
+    ok = apply(unit.text.block, Scope::file, &service, Format::unit, unit.name, report) && ok;
+    ok = apply(unit.text.block, Scope::service, &service, Format::unit, unit.name, report) && ok;
+    report_missing(unit.text.block, Scope::service, Format::unit, report);
+    ok = ok && unit.text.block.find("exec_start") != nullptr;
+    if (!ok || !check_restart(service, unit.text.block, Format::unit, report)) return std::nullopt;
+    return service;
+}
+
+/// `units` are sorted by name.
+const Unit* find_unit(const std::vector<Unit>& units, std::string_view name) {
+    const auto found = std::lower_bound(units.begin(), units.end(), name, [](const Unit& u, std::string_view n) { return u.name < n; });
+    return found == units.end() || found->name != name ? nullptr : &*found;
+}
+
+} // namespace
+
+std::vector<Service> build_unit_services(const std::vector<Unit>& sockets, const std::vector<Unit>& services, Report& report) {
+    std::map<std::string, std::vector<Socket>> by_service;
+    for (const Unit& unit : sockets) {
+        if (unit.masked || unit.broken) continue;
+        if (const auto ok = check_service_name(unit.stem()); !ok) {
+            report.error(unit.pos, "", ok.error().message);
+            continue;
+        }
+        Socket socket = build_socket(unit, report);
+        const Unit* target = find_unit(services, socket.service);
+        if (target == nullptr) report.error(socket.service_pos, "", fmt::format("there is no unit {} for this socket to start", quoted(socket.service)));
+        else if (target->masked) report.warning(socket.service_pos, "", fmt::format("{} is masked: nothing listens for it", socket.service));
+        by_service[socket.service].push_back(std::move(socket));
+    }
+    std::vector<Service> built;
+    for (const Unit& unit : services) {
+        const auto group = by_service.find(unit.name);
+        if (unit.masked || unit.broken) continue;
+        if (group == by_service.end()) {
+            const bool has_socket = find_unit(sockets, fmt::format("{}.socket", unit.stem())) != nullptr; // masked, broken, or for another service
+            if (!has_socket) report.warning(unit.pos, "", "no .socket unit starts it; it is ignored");
+        } else if (const auto ok = check_service_name(unit.stem()); !ok) {
+            report.error(unit.pos, "", ok.error().message);
+        } else if (auto service = build_unit_service(unit, group->second, report)) {
+            built.push_back(std::move(*service));
+        }
+    }
+    return built;
+}
+
+} // namespace swathe

@@ -1,0 +1,134 @@
+#include "config/unit_reader.h"
+
+#include "base/text.h"
+#include "config/specifier.h"
+#include "config/systemd_names.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace swathe {
+namespace {
+
+constexpr std::string_view kOurs = "X-Swathe";
+
+bool is_extension(std::string_view name) noexcept { return name.substr(0, 2) == "X-"; }
+
+bool is_known_section(UnitKind kind, std::string_view name) noexcept {
+    return name == "Unit" || name == "Install" || name == kOurs || name == (kind == UnitKind::socket ? "Socket" : "Service");
+}
+
+/// Is the directive taken back together with `other`? systemd empties all Listen lines at once.
+bool resets_with(const Directive& directive, const Directive& other) noexcept {
+    return &directive == &other || (directive.scope == Scope::socket_unit && other.scope == Scope::socket_unit && directive.repeat == Repeat::add && other.repeat == Repeat::add);
+}
+
+/// Splits a line's value into words, each with its place, specifiers replaced. Nothing after a report.
+std::optional<Raw::List> words_of(const UnitLine& line, std::string_view unit, Report& report) {
+    constexpr std::string_view kSpace = " \t\r";
+    Raw::List words;
+    for (std::size_t at = line.value.find_first_not_of(kSpace); at != line.value.npos; at = line.value.find_first_not_of(kSpace, at)) {
+        const std::size_t end = std::min(line.value.find_first_of(kSpace, at), line.value.size());
+        auto word = expand_specifiers(std::string_view(line.value).substr(at, end - at), unit);
+        if (!word) {
+            report.error(line.place(at), line.key, word.error().message);
+            return std::nullopt;
+        }
+        words.push_back({std::move(*word), line.place(at)});
+        at = end;
+    }
+    return words;
+}
+
+/// The value as the readers want it. Command lines and variables are split first and have their specifiers replaced then.
+std::optional<Raw> raw_of(const Directive& directive, const UnitLine& line, std::string_view unit, Report& report) {
+    if (is_word_list(directive.type)) {
+        auto words = words_of(line, unit, report);
+        if (!words) return std::nullopt;
+        return Raw{std::move(*words), line.pos};
+    }
+    if (directive.type == ValueType::command || directive.type == ValueType::environment) return Raw{line.value, line.place(0)};
+    auto text = expand_specifiers(line.value, unit);
+    if (text) return Raw{std::move(*text), line.place(0)};
+    report.error(line.place(0), line.key, text.error().message);
+    return std::nullopt;
+}
+
+void assign(Block& block, const Directive& directive, const UnitLine& line, std::string_view unit, Report& report) {
+    auto& settings = block.settings;
+    const auto erase = [&](auto condition) { settings.erase(std::remove_if(settings.begin(), settings.end(), condition), settings.end()); };
+    if (line.value.empty()) return erase([&](const Setting& s) { return resets_with(directive, *s.directive); });
+    auto raw = raw_of(directive, line, unit, report);
+    if (!raw) return;
+    const auto same = [&](const Setting& s) { return s.directive == &directive; };
+    switch (directive.repeat) {
+    case Repeat::replace: erase(same); break;
+    case Repeat::add: break;
+    case Repeat::once:
+        if (const auto first = std::find_if(settings.begin(), settings.end(), same); first != settings.end())
+            return report.error(line.pos, line.key, fmt::format("given twice, first at {}; a drop-in takes the first back with an empty \"{}=\"",
+                                                                first->pos.to_string(), line.key));
+        break;
+    }
+    settings.push_back({&directive, line.pos, std::move(*raw)});
+}
+
+/// Where a key of ours would have been right, or what it was meant to be; "" = no idea.
+std::string hint_for(UnitKind kind, std::string_view section, std::string_view key) {
+    std::vector<std::string_view> known = systemd_names(kind, section);
+    for (const Directive& directive : directives()) {
+        if (directive.unit_key.empty()) continue;
+        if (directive.unit_key == key && find_unit_directive(kind, directive.unit_section, key) != nullptr) return fmt::format("; it belongs into [{}]", directive.unit_section);
+        if (find_unit_directive(kind, section, directive.unit_key) != nullptr) known.push_back(directive.unit_key);
+    }
+    const auto nearest = nearest_name(key, known);
+    return nearest ? fmt::format("; did you mean \"{}\"?", *nearest) : std::string();
+}
+
+void keep_foreign(UnitText& text, std::string_view section, const UnitLine& line) {
+    const auto same = std::find_if(text.foreign.begin(), text.foreign.end(), [&](const auto& f) { return f.key == line.key && f.section == section; });
+    UnitText::Foreign foreign{std::string(section), line.key, line.value, line.pos};
+    if (same == text.foreign.end()) text.foreign.push_back(std::move(foreign));
+    else *same = std::move(foreign);
+}
+
+void merge_section(UnitText& text, UnitKind kind, std::string_view unit, const UnitSection& section, Report& report) {
+    for (const UnitLine& line : section.lines) {
+        if (is_extension(line.key)) continue;
+        if (const Directive* directive = find_unit_directive(kind, section.name, line.key)) assign(text.block, *directive, line, unit, report);
+        else if (foreign_directive(kind, section.name, line.key, line.value) != ForeignDirective::unknown) keep_foreign(text, section.name, line);
+        else if (section.name == kOurs) report.error(line.pos, quoted(line.key), "unknown key" + hint_for(kind, section.name, line.key));
+        else report.warning(line.pos, quoted(line.key), fmt::format("unknown key in [{}]; it is ignored{}", section.name, hint_for(kind, section.name, line.key)));
+    }
+}
+
+} // namespace
+
+void merge_unit(UnitText& text, UnitKind kind, std::string_view unit, const std::vector<UnitSection>& sections, Report& report) {
+    for (const UnitSection& section : sections) {
+        if (is_known_section(kind, section.name)) merge_section(text, kind, unit, section, report);
+        else if (!is_extension(section.name)) report.warning(section.pos, "", fmt::format("unknown section [{}]; it is ignored", section.name));
+    }
+}
+
+bool report_foreign(const UnitText& text, UnitKind kind, Report& report) {
+    bool ok = true;
+    for (const UnitText::Foreign& line : text.foreign) {
+        switch (foreign_directive(kind, line.section, line.key, line.value)) {
+        case ForeignDirective::unknown: case ForeignDirective::harmless: break;
+        case ForeignDirective::unsupported: report.warning(line.pos, line.key, "this directive of systemd's is not implemented yet; it is ignored"); break;
+        case ForeignDirective::protection:
+            report.error(line.pos, line.key, "not implemented yet, and to ignore it would weaken the service's protection; remove it, or set it to nothing or \"no\" in a drop-in");
+            ok = false;
+            break;
+        case ForeignDirective::not_ip:
+            report.error(line.pos, line.key, "not an IP socket; only TCP and UDP sockets are supported");
+            ok = false;
+            break;
+        }
+    }
+    return ok;
+}
+
+} // namespace swathe

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "config/settings.h"
+#include "config/unit_lexer.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace swathe {
+
+/// What the files of one unit say, drop-ins included.
+struct UnitText {
+    /// A line that is not in our table.
+    struct Foreign {
+        std::string section;
+        std::string key;
+        std::string value;
+        SourcePos pos;
+    };
+    Block block;
+    std::vector<Foreign> foreign; ///< the last one of each key
+};
+
+/// Takes the lines of one file of `unit` ("foo.socket") into `text`; files come in the order in which they are applied. An empty value
+/// takes back all earlier ones of its key (of all Listen keys together, as systemd does). Reports unknown sections and keys, and values with
+/// bad specifiers.
+void merge_unit(UnitText& text, UnitKind kind, std::string_view unit, const std::vector<UnitSection>& sections, Report& report);
+
+/// Says what is to be said about systemd's directives that we do not have. Returns false after errors.
+bool report_foreign(const UnitText& text, UnitKind kind, Report& report);
+
+} // namespace swathe

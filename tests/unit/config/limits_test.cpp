@@ -1,0 +1,136 @@
+#include "config/limits.h"
+#include "scratch.h"
+
+#include <fmt/format.h>
+
+#include <doctest/doctest.h>
+
+using namespace swathe;
+
+namespace {
+
+/// The diagnostics of a service with these files, as lines.
+std::string problems(const Scratch& scratch) { return lines_of(scratch.load().diagnostics, scratch.path()); }
+
+/// Writes a valid service whose [service] table has `line`, too, and returns its diagnostics.
+std::string with_service_line(std::string_view line) {
+    const Scratch scratch;
+    scratch.write("services.d/a.toml", small_service() + std::string(line) + "\n");
+    return problems(scratch);
+}
+
+std::string with_listen_line(std::string_view line) {
+    const Scratch scratch;
+    scratch.write("services.d/a.toml", fmt::format("[[listen]]\n{}\nprotocol = \"tcp\"\naddresses = \"192.0.2.1\"\nports = 80\n[service]\nexec_start = \"/bin/true\"\n", line));
+    return problems(scratch);
+}
+
+std::string table_of(std::size_t variables) {
+    std::string text = "environment = {";
+    for (std::size_t i = 0; i < variables; ++i) text += fmt::format("{} V{} = \"\"", i == 0 ? "" : ",", i);
+    return text + " }";
+}
+
+} // namespace
+
+TEST_CASE("limits: a file of 16 MiB is read, one byte more is refused") {
+    const Scratch scratch;
+    std::string text = small_service() + "#";
+    text.resize(limits::kFileBytes, 'x');
+    scratch.write("services.d/a.toml", text);
+    CHECK(problems(scratch) == "");
+    scratch.write("services.d/a.toml", text + "x");
+    CHECK(problems(scratch) == "services.d/a.toml: larger than 16777216 bytes\n");
+}
+
+TEST_CASE("limits: a key of 16 parts is read, one of 17 is refused, however it is written; a megabyte of them, too") {
+    const std::string sixteen = "a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a";
+    const auto refused_as_deep = [](const std::string& text) {
+        const Scratch scratch;
+        scratch.write("services.d/a.toml", text);
+        return problems(scratch).find("a key of more than 16 parts") != std::string::npos;
+    };
+    CHECK_FALSE(refused_as_deep(sixteen + " = 1"));
+    CHECK(refused_as_deep(sixteen + ".a = 1"));
+    CHECK(refused_as_deep("[" + sixteen + ".a]"));
+    CHECK(refused_as_deep("x = { " + sixteen + " . \"a\" = 1 }"));
+    CHECK(refused_as_deep("x = \"\"\"\n\"\"\"\ny = '''\\'''\n" + sixteen + ".'a.b' = 1"));
+    CHECK_FALSE(refused_as_deep("x = \"" + sixteen + ".a\" # " + sixteen + ".a"));
+    CHECK_FALSE(refused_as_deep("x = '''\n" + sixteen + ".a'''\ny = \"\\\"" + sixteen + ".a\"\n"));
+    std::string megabyte = "a";
+    while (megabyte.size() < (1U << 20)) megabyte += ".a";
+    CHECK(refused_as_deep(megabyte + " = 1"));
+}
+
+TEST_CASE("limits: nested values are refused before the stack ends") {
+    const Scratch scratch;
+    scratch.write("services.d/a.toml", "x = " + std::string(1U << 20, '['));
+    CHECK(problems(scratch).find("nested value depth") != std::string::npos);
+}
+
+TEST_CASE("limits: names") {
+    const Scratch scratch;
+    scratch.write("services.d/" + std::string(limits::kServiceNameBytes, 'a') + ".toml", small_service());
+    CHECK(problems(scratch) == "");
+    scratch.write("services.d/" + std::string(limits::kServiceNameBytes + 1, 'a') + ".toml", small_service());
+    CHECK(problems(scratch).find("the service's name is longer than 247 bytes") != std::string::npos);
+
+    CHECK(with_listen_line("name = \"" + std::string(255, 'n') + "\"") == "");
+    CHECK(with_listen_line("name = \"" + std::string(256, 'n') + "\"").find("1 to 255 bytes") != std::string::npos);
+    CHECK(with_listen_line("interface = \"" + std::string(15, 'n') + "\"") == "");
+    CHECK(with_listen_line("interface = \"" + std::string(16, 'n') + "\"").find("is no interface name") != std::string::npos);
+    CHECK(with_service_line("user = \"" + std::string(31, 'n') + "\"") == "");
+    CHECK(with_service_line("user = \"" + std::string(32, 'n') + "\"").find("is no user or group name") != std::string::npos);
+    CHECK(with_service_line("user = 65534") == "");
+    CHECK(with_service_line("user = 65535").find("is no user or group number") != std::string::npos);
+    CHECK(with_service_line("user = 4294967294") == "");
+    CHECK(with_service_line("user = -1").find("is no user or group") != std::string::npos);
+}
+
+TEST_CASE("limits: numbers, texts and lists of a service") {
+    CHECK(with_service_line("restart_steps = 2147483647\nrestart_max_delay_sec = \"1s\"") == "");
+    CHECK(with_service_line("restart_steps = 2147483648").find("from 0 to 2147483647") != std::string::npos);
+    CHECK(with_listen_line("backlog = 4294967295") == "");
+    CHECK(with_listen_line("backlog = 4294967296").find("from 0 to 4294967295") != std::string::npos);
+    CHECK(with_service_line(table_of(limits::kEnvironment)) == "");
+    CHECK(with_service_line(table_of(limits::kEnvironment + 1)).find("more than 1024 variables") != std::string::npos);
+    CHECK(with_service_line("environment = { A = \"" + std::string(limits::kWordBytes - 2, 'x') + "\" }") == "");
+    CHECK(with_service_line("environment = { A = \"" + std::string(limits::kWordBytes - 1, 'x') + "\" }").find("longer than 131071 bytes") != std::string::npos);
+    CHECK(with_service_line("working_directory = \"/" + std::string(limits::kPathBytes - 1, 'x') + "\"") == "");
+    CHECK(with_service_line("working_directory = \"/" + std::string(limits::kPathBytes, 'x') + "\"").find("longer than 4095 bytes") != std::string::npos);
+    const auto described = [](std::size_t size) {
+        const Scratch scratch;
+        scratch.write("services.d/a.toml", "description = \"" + std::string(size, 'x') + "\"\n" + small_service());
+        return problems(scratch);
+    };
+    CHECK(described(limits::kDescriptionBytes) == "");
+    CHECK(described(limits::kDescriptionBytes + 1).find("longer than 1024 bytes") != std::string::npos);
+}
+
+TEST_CASE("limits: as many listener sockets as the dispatcher has slots; split ones count twice") {
+    const auto with_listeners = [](std::size_t count, std::string_view last) {
+        const Scratch scratch;
+        std::string text;
+        for (std::size_t i = 1; i < count; ++i) text += fmt::format("[[listen]]\nname=\"{}\"\nprotocol=\"tcp\"\naddresses=\"192.0.2.1\"\nports={}\n", i, i % 65535 + 1);
+        text += fmt::format("[[listen]]\nname=\"last\"\nprotocol=\"udp\"\naddresses=[\"192.0.2.1\",\"2001:db8::1\"]\nports=1\n{}\n[service]\nexec_start=\"x\"\n", last);
+        scratch.write("services.d/a.toml", text);
+        return problems(scratch);
+    };
+    CHECK(with_listeners(limits::kListenerSockets, "") == "");
+    CHECK(with_listeners(limits::kListenerSockets, "family_sockets = \"split\"").find("more than 65536 listener sockets in all") != std::string::npos);
+    CHECK(with_listeners(limits::kListenerSockets + 1, "").find("more than 65536 listener sockets in all") != std::string::npos);
+}
+
+TEST_CASE("limits: after a thousand problems the rest is only counted as there") {
+    const auto with_problems = [](std::size_t count) {
+        const Scratch scratch;
+        std::string text = "[service]\n";
+        for (std::size_t i = 0; i < count; ++i) text += fmt::format("x{} = 1\n", i);
+        scratch.write("services.d/a.toml", text + "exec_start = \"x\"\n[[listen]]\nprotocol = \"tcp\"\naddresses = \"192.0.2.1\"\nports = 1\n");
+        return scratch.load().diagnostics;
+    };
+    CHECK(with_problems(limits::kDiagnostics).size() == limits::kDiagnostics);
+    const Diagnostics all = with_problems(limits::kDiagnostics + 1);
+    REQUIRE(all.size() == limits::kDiagnostics + 1);
+    CHECK(all.back().to_string() == "more than 1000 problems; the rest is not shown");
+}
