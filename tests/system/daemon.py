@@ -79,7 +79,10 @@ class Daemon:
         self.runtime = self.base / "run"
         self.options = list(options)
         self.process = None
+        self.reader = None
         self.lines = []
+        self.expected_links = 0 # of others, in the same namespace
+        self.expected_pins = 0  # of others, in the same bpffs
         self._news = threading.Condition()
 
     # life
@@ -94,7 +97,8 @@ class Daemon:
         self.lines = []
         self.process = subprocess.Popen(self.argv(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.PIPE, env=env)
-        threading.Thread(target=self._read, args=(self.process.stderr, self.lines), daemon=True).start()
+        self.reader = threading.Thread(target=self._read, args=(self.process.stderr, self.lines), daemon=True)
+        self.reader.start()
 
     def start(self):
         self.launch()
@@ -124,11 +128,14 @@ class Daemon:
     def leftovers(self):
         """What a stopped daemon must not leave: processes, an attached program, pins, routes, its control socket."""
         left = [f"process {pid}: {command(pid)}" for pid in subreaper.strangers()]
-        left += [f"link {link['id']}" for link in netns_links(self.ns.inode)]
-        left += [f"pin {path}" for path in pathlib.Path(self.bpffs).rglob("*") if not path.is_dir()]
+        left += [f"link {link['id']}" for link in netns_links(self.ns.inode)[self.expected_links:]]
+        left += [f"pin {path}" for path in self.pins()[self.expected_pins:]]
         left += [f"route {route}" for route in self.ns.local_routes(ROUTE_PROTOCOL)]
         left += ["control socket"] if (self.runtime / "control").exists() else []
         return left
+
+    def pins(self):
+        return sorted(path for path in pathlib.Path(self.bpffs).rglob("*") if not path.is_dir())
 
     # what it says
 
@@ -142,6 +149,10 @@ class Daemon:
 
     def log(self):
         return "\n".join(self.lines)
+
+    def wait_quiet(self):
+        """After its end: until all that it said has been read."""
+        self.reader.join(DEADLINE)
 
     def wait_for(self, wanted, what, timeout=DEADLINE, since=0):
         """The first line from number `since` on that `wanted` accepts."""
@@ -158,9 +169,11 @@ class Daemon:
 
     # what an administrator does
 
+    def ctl_argv(self, *args):
+        return [str(BIN / "swathectl"), "--runtime-dir", str(self.runtime), *map(str, args)]
+
     def ctl(self, *args, status=0, **options):
-        done = subprocess.run([str(BIN / "swathectl"), "--runtime-dir", str(self.runtime), *map(str, args)],
-                              capture_output=True, text=True, timeout=60, **options)
+        done = subprocess.run(self.ctl_argv(*args), capture_output=True, text=True, timeout=60, **options)
         assert status is None or done.returncode == status, \
             f"swathectl {' '.join(map(str, args))}: exit {done.returncode}, not {status}\n{done.stdout}{done.stderr}\n{self.log()}"
         return done
