@@ -81,6 +81,7 @@ class Daemon:
         self.process = None
         self.reader = None
         self.lines = []
+        self.environment = {}   # on top of the test's own
         self.expected_links = 0 # of others, in the same namespace
         self.expected_pins = 0  # of others, in the same bpffs
         self._news = threading.Condition()
@@ -93,7 +94,7 @@ class Daemon:
         return self.ns.command(*argv) if self.inside else [*argv, "--netns", self.ns.name]
 
     def launch(self):
-        env = {k: v for k, v in os.environ.items() if k not in ("NOTIFY_SOCKET", "JOURNAL_STREAM")}
+        env = {k: v for k, v in os.environ.items() if k not in ("NOTIFY_SOCKET", "JOURNAL_STREAM")} | self.environment
         self.lines = []
         self.process = subprocess.Popen(self.argv(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.PIPE, env=env)

@@ -8,6 +8,7 @@ import pathlib
 import socket
 import struct
 import subprocess
+import threading
 
 CLONE_NEWNET = 0x40000000
 IPV6_RECVPKTINFO, IPV6_PKTINFO = 49, 50
@@ -35,7 +36,7 @@ class NetNs:
     def __init__(self, label):
         self.name = f"swt-{os.getpid()}-{next(_numbers)}-{label}"
         self.path = f"/run/netns/{self.name}"
-        self._outside = []
+        self._outside = threading.local() # setns(2) is of one thread
         run("ip", "netns", "add", self.name)
         self.ip("link", "set", "lo", "up")
         self.inode = os.stat(self.path).st_ino
@@ -69,7 +70,7 @@ class NetNs:
         return run(*self.command(*argv), **options)
 
     def __enter__(self):
-        self._outside.append(os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC))
+        self._outside.fd = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         inside = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             _setns(inside)
@@ -78,9 +79,8 @@ class NetNs:
         return self
 
     def __exit__(self, *_):
-        outside = self._outside.pop()
-        _setns(outside)
-        os.close(outside)
+        _setns(self._outside.fd)
+        os.close(self._outside.fd)
 
     def open_socket(self, kind, address):
         with self:

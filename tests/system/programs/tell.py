@@ -5,7 +5,7 @@
 import argparse
 import json
 import os
-import select
+import selectors
 
 from inherited import Drain, plain, sockets
 
@@ -20,11 +20,14 @@ if args.log:
 
 drain = Drain()
 listeners = {sock: name for name, sock in sockets()}
+selector = selectors.DefaultSelector()
 for sock in listeners:
     sock.setblocking(False)
+    selector.register(sock, selectors.EVENT_READ)
+selector.register(drain, selectors.EVENT_READ)
 
 while True:
-    readable, _, _ = select.select([drain, *listeners], [], [])
+    readable = [key.fileobj for key, _ in selector.select()]
     if drain in readable:
         raise SystemExit(0)
     for listener in readable:
