@@ -271,7 +271,7 @@ def test_the_installed_tree_is_complete(base):
 
 
 @pytest.mark.parametrize("example", sorted(p.name for p in (pathlib.Path(__file__).parents[2] / "units/examples").iterdir()))
-def test_every_example_passes_check(example):
+def test_every_example_passes_check(server, example):
     directory = pathlib.Path(__file__).parents[2] / "units/examples" / example
-    done = subprocess.run([BIN / "swathectl", "check", "--config", directory], capture_output=True, text=True)
+    done = subprocess.run([BIN / "swathectl", "check", "--config", directory, "--netns", server.name], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
