@@ -23,6 +23,24 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     return d[a.size()][b.size()];
 }
 
+/// As utf8_length, but 0 for control characters, too: U+0080 to U+009F move cursors on some terminals.
+std::size_t printable_length(std::string_view text) noexcept {
+    const auto lead = static_cast<std::uint8_t>(text.front());
+    if (lead < 0x20 || lead == 0x7f) return 0;
+    if (lead == 0xc2 && text.size() > 1 && static_cast<std::uint8_t>(text[1]) < 0xa0) return 0;
+    return utf8_length(text);
+}
+
+/// Moves the first character from `text` to `out`, or its first byte as \xHH.
+void take_printable(std::string_view& text, std::string& out) {
+    const std::size_t length = printable_length(text);
+    if (length == 0)
+        out += fmt::format("\\x{:02x}", static_cast<std::uint8_t>(text.front()));
+    else
+        out += text.substr(0, length);
+    text.remove_prefix(std::max<std::size_t>(1, length));
+}
+
 } // namespace
 
 std::optional<std::string_view> nearest_name(std::string_view name, std::span<const std::string_view> known) {
@@ -84,18 +102,17 @@ std::string quoted(std::string_view text, std::size_t limit) {
     const bool cut = text.size() > limit;
     if (cut) text = text.substr(0, limit);
     while (!text.empty()) {
-        const std::size_t length = utf8_length(text);
-        const auto lead = static_cast<std::uint8_t>(text.front());
-        if (length == 0 || lead < 0x20 || lead == 0x7f) {
-            out += fmt::format("\\x{:02x}", lead);
-            text.remove_prefix(1);
-            continue;
-        }
-        if (lead == '"' || lead == '\\') out += '\\';
-        out += text.substr(0, length);
-        text.remove_prefix(length);
+        if (text.front() == '"' || text.front() == '\\') out += '\\';
+        take_printable(text, out);
     }
     out += cut ? "...\"" : "\"";
+    return out;
+}
+
+std::string escaped(std::string_view text) {
+    std::string out;
+    out.reserve(text.size());
+    while (!text.empty()) take_printable(text, out);
     return out;
 }
 

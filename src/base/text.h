@@ -27,4 +27,7 @@ namespace swathe {
 /// safe to put into a log line whoever wrote it.
 [[nodiscard]] std::string quoted(std::string_view text, std::size_t limit = 80);
 
+/// `text` with control characters (C0, DEL, and C1 in UTF-8) and bytes that are no UTF-8 written as \xHH: safe on a terminal.
+[[nodiscard]] std::string escaped(std::string_view text);
+
 } // namespace swathe

@@ -22,6 +22,8 @@ TEST_CASE("text: quoting leaves nothing that moves a cursor or breaks a line") {
     CHECK(quoted("a\nb\x1b[2J\"\\") == "\"a\\x0ab\\x1b[2J\\\"\\\\\"");
     CHECK(quoted("\xc3\xa9\xff") == "\"\xc3\xa9\\xff\"");
     CHECK(quoted("abcdef", 3) == "\"abc...\"");
+    CHECK(escaped("a\tb\x7f\xff \xe2\x82\xac\\\"") == "a\\x09b\\x7f\\xff \xe2\x82\xac\\\"");
+    CHECK(escaped("\xc2\x9b" "2J\xc2\xa0\xc2") == "\\xc2\\x9b2J\xc2\xa0\\xc2"); // U+009B is CSI
 }
 
 TEST_CASE("error: prints its place, its message and its errno, each where known") {
