@@ -95,12 +95,14 @@ tl::expected<std::unique_ptr<Daemon>, ExitStatus> Daemon::start(Loop& loop, cons
 }
 
 Status Daemon::open_parts(NetNamespace ns, const DaemonSettings& settings) {
-    if (auto made = make_runtime_dir(options_.runtime_dir); !made) return made;
+    if (auto made = make_own_directory(options_.runtime_dir, 0755); !made) return made;
     auto mounted = ensure_bpffs(options_.bpffs);
     if (!mounted) return Failure(std::move(mounted).error());
     if (*mounted) log(LogLevel::notice, fmt::format("no BPF file system on {}: mounted one", options_.bpffs));
 
-    const std::string pin = fmt::format("{}/swathe/{}/link", options_.bpffs, ns.inode());
+    const std::string pins = options_.bpffs + "/swathe";
+    if (auto made = make_own_directory(pins, 0700); !made) return made; // the bpffs may be writable by all
+    const std::string pin = fmt::format("{}/{}/link", pins, ns.inode());
     auto supervisor = Supervisor::create(loop_, {std::move(ns), pin, options_.runtime_dir + "/notify"});
     if (!supervisor) return Failure(std::move(supervisor).error());
     supervisor_ = std::move(*supervisor);

@@ -23,8 +23,8 @@ std::string holder(int fd) {
 
 } // namespace
 
-Status make_runtime_dir(const std::string& path) {
-    if (::mkdir(path.c_str(), 0755) == 0) return {};
+Status make_own_directory(const std::string& path, mode_t mode) {
+    if (::mkdir(path.c_str(), mode) == 0) return {};
     if (errno != EEXIST) return system_failure(fmt::format("mkdir {}", path));
     struct stat st {};
     if (::lstat(path.c_str(), &st) < 0) return system_failure(path);
@@ -35,7 +35,7 @@ Status make_runtime_dir(const std::string& path) {
 }
 
 Result<InstanceLock> InstanceLock::take(const NetNamespace& ns) {
-    if (auto made = make_runtime_dir(kLockDir); !made) return Failure(std::move(made).error());
+    if (auto made = make_own_directory(kLockDir, 0755); !made) return Failure(std::move(made).error());
     const std::string path = fmt::format("{}/netns-{}-{}.lock", kLockDir, ns.device(), ns.inode());
     InstanceLock lock;
     lock.fd_.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));

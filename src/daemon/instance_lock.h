@@ -16,7 +16,7 @@ private:
     UniqueFd fd_;
 };
 
-/// Makes `path` a directory of root, mode 0755. Errors: something else is there, or another user owns it.
-[[nodiscard]] Status make_runtime_dir(const std::string& path);
+/// Makes `path` a directory of ours with `mode`. Errors: something else is there, another user owns it, or others may write.
+[[nodiscard]] Status make_own_directory(const std::string& path, mode_t mode);
 
 } // namespace swathe

@@ -1,6 +1,7 @@
 #include "base/log.h"
 #include "daemon/daemon.h"
 
+#include <csignal>
 #include <cstdio>
 
 #include <fmt/format.h>
@@ -16,6 +17,8 @@ int main(int argc, char** argv) {
     if (options->help) return fmt::print("{}", usage()), static_cast<int>(ExitStatus::ok);
     if (options->version) return fmt::print("swathed {}\n", SWATHE_VERSION), static_cast<int>(ExitStatus::ok);
     if (options->check) return static_cast<int>(check_configuration(*options));
+
+    (void)std::signal(SIGPIPE, SIG_IGN); // a reader of our log that goes away must not take us along
 
     auto loop = Loop::create();
     if (!loop) {

@@ -2,6 +2,7 @@
 // dispatcher switches in one step; then sockets and services follow, which cannot fail any more.
 
 #include "base/log.h"
+#include "socket/backlog.h"
 #include "socket/local_routes.h"
 #include "socket/natives.h"
 #include "supervise/draft.h"
@@ -18,17 +19,6 @@ namespace {
 Diagnostics refusal(Error error) { return {{Diagnostic::Severity::error, std::move(error)}}; }
 
 const Listener& listener_at(const Config& config, ListenerRef ref) { return config.services[ref.service].listeners[ref.listener]; }
-
-/// Until sockets are open, a listener's number stands for its slot.
-SlotOf numbering(const Config& config) {
-    std::vector<std::uint32_t> first;
-    std::uint32_t count = 0;
-    for (const Service& service : config.services) {
-        first.push_back(count);
-        count += static_cast<std::uint32_t>(service.listeners.size());
-    }
-    return [first = std::move(first)](ListenerRef ref, Family) { return first[ref.service] + ref.listener; };
-}
 
 /// A home is usable where nothing can come in by another way than the listener's own rules: its unguarded rule wins there; or,
 /// for a home that was asked for, no rule leaves the packet to the kernel, since the implicit home rule refuses all else.
@@ -65,8 +55,6 @@ tl::expected<Supervisor::Applied, Diagnostics> Supervisor::apply(Config next) {
 
 tl::expected<std::unique_ptr<Supervisor::Draft>, Diagnostics> Supervisor::draft(Config next) {
     auto made = std::make_unique<Draft>(dispatcher_);
-    made->warnings = check_network(next, options_.ns, socket_inodes());
-    if (has_errors(made->warnings)) return tl::unexpected(std::move(made->warnings));
     made->plan = plan_reload(world_->config, next);
     made->world->config = std::move(next);
     if (auto opened = open_sockets(*made); !opened) return tl::unexpected(std::move(opened).error());
@@ -80,18 +68,34 @@ tl::expected<std::unique_ptr<Supervisor::Draft>, Diagnostics> Supervisor::draft(
         append(homes, listener_at(config, step.next).protocol, step.kept ? kept_listener(*made, i).sockets : made->opened[i]);
     }
     made->world->rules = rules_of(config, homes);
-    auto tables = compile_tables(config, made->world->rules, [&](ListenerRef ref, Family family) {
+    const SlotOf slot_of = [&](ListenerRef ref, Family family) {
         const std::size_t i = step_of.at(ref);
         return slot_for(made->plan.listeners[i].kept ? kept_listener(*made, i).sockets : made->opened[i], family);
-    });
+    };
+    auto tables = compile_tables(config, made->world->rules, slot_of);
     if (!tables) return tl::unexpected(std::move(tables).error());
     made->world->tables = std::move(*tables);
+    made->warnings = check_network(config, options_.ns, our_inodes(*made), claim_check(config, made->world->tables, slot_of));
+    if (has_errors(made->warnings)) return tl::unexpected(std::move(made->warnings));
     for (const std::uint32_t s : made->plan.added) {
         auto unit = ServiceUnit::create(loop_, *this, options_.notify_path, service_of(made->world, s));
         if (!unit) return tl::unexpected(refusal(std::move(unit).error()));
         made->units.push_back(std::move(*unit));
     }
     return made;
+}
+
+std::unordered_set<std::uint64_t> Supervisor::our_inodes(const Draft& draft) const {
+    std::unordered_set<std::uint64_t> inodes;
+    const auto collect = [&](const std::vector<LiveSocket>& sockets) {
+        for (const LiveSocket& socket : sockets)
+            if (socket.bound.fd)
+                if (auto inode = socket_inode(socket.bound.fd.get()); inode) inodes.insert(*inode);
+    };
+    for (const auto& [name, unit] : units_)
+        for (const LiveListener& listener : unit->listeners()) collect(listener.sockets);
+    for (const auto& sockets : draft.opened) collect(sockets);
+    return inodes;
 }
 
 tl::expected<void, Diagnostics> Supervisor::open_sockets(Draft& draft) {

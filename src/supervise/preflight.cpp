@@ -8,6 +8,7 @@
 #include "socket/natives.h"
 
 #include <map>
+#include <unordered_map>
 
 #include <fmt/format.h>
 
@@ -24,12 +25,13 @@ template <class T> Diagnostics or_warning(Result<T> asked) {
     return {{Diagnostic::Severity::warning, std::move(asked).error()}};
 }
 
-Diagnostics check_lockouts(const Config& config, const NetNamespace& ns, const std::unordered_set<std::uint64_t>& ours) {
+Diagnostics check_lockouts(const Config& config, const NetNamespace& ns, const std::unordered_set<std::uint64_t>& ours,
+                           const ClaimCheck& claims) {
     auto natives = native_sockets(ns);
     if (!natives) return or_warning(Result<Diagnostics>(Failure(std::move(natives).error())));
     auto configured = interface_addresses(ns);
     if (!configured) return or_warning(Result<Diagnostics>(Failure(std::move(configured).error())));
-    return find_lockouts(config, *natives, *configured, ours);
+    return find_lockouts(config, *natives, *configured, ours, claims);
 }
 
 Diagnostics check_interfaces(const Config& config, const NetNamespace& ns) {
@@ -58,26 +60,48 @@ Diagnostics check_programs(const Config& config) {
     return found;
 }
 
-Diagnostics check_rules(const Config& config) {
-    const RuleSet rules = rules_of(config);
-    std::map<std::string, std::uint32_t> numbers; // any will do, as long as each interface has its own
-    const InterfaceIndex number = [&](const std::string& name) { return numbers.emplace(name, numbers.size() + 1).first->second; };
-    auto tables = compile({rules, config, [](ListenerRef ref, Family) { return ref.listener; }, number});
-    return tables ? Diagnostics{} : std::move(tables).error();
+ClaimCheck claim_check(const Config& config, const Tables& tables, SlotOf slot_of) {
+    std::unordered_map<const Listener*, ListenerRef> refs;
+    for (std::uint32_t s = 0; s < config.services.size(); ++s)
+        for (std::uint32_t l = 0; l < config.services[s].listeners.size(); ++l) refs.emplace(&config.services[s].listeners[l], ListenerRef{s, l});
+    return [refs = std::move(refs), &tables, slot_of = std::move(slot_of)](const Listener& listener, const SocketAddress& at) {
+        if (!listener.guard.empty()) return true; // it wins for some sources, and one is enough to lock out
+        const Family family = at.address.family;
+        const Decision decision = decide(tables, {listener.protocol, at, {Address::any(family), 0}, 0});
+        return decision.verdict == Verdict::steer && decision.slot == slot_of(refs.at(&listener), family);
+    };
 }
 
-Diagnostics check_network(const Config& config, const NetNamespace& ns, const std::unordered_set<std::uint64_t>& ours) {
-    Diagnostics found = check_lockouts(config, ns, ours);
+Diagnostics check_network(const Config& config, const NetNamespace& ns, const std::unordered_set<std::uint64_t>& ours,
+                          const ClaimCheck& claims) {
+    Diagnostics found = check_lockouts(config, ns, ours, claims);
     append(found, or_warning(find_unrouted(config, ns)));
     append(found, find_ephemeral_overlaps(config, ns));
     append(found, check_interfaces(config, ns));
     return found;
 }
 
+SlotOf numbering(const Config& config) {
+    std::vector<std::uint32_t> first;
+    std::uint32_t count = 0;
+    for (const Service& service : config.services) {
+        first.push_back(count);
+        count += static_cast<std::uint32_t>(service.listeners.size());
+    }
+    return [first = std::move(first)](ListenerRef ref, Family) { return first[ref.service] + ref.listener; };
+}
+
 Diagnostics preflight(const Config& config, const NetNamespace& ns) {
     Diagnostics found = check_programs(config);
-    append(found, check_rules(config));
-    append(found, check_network(config, ns));
+    const RuleSet rules = rules_of(config);
+    std::map<std::string, std::uint32_t> numbers; // any will do, as long as each interface has its own
+    const InterfaceIndex number = [&](const std::string& name) { return numbers.emplace(name, numbers.size() + 1).first->second; };
+    const SlotOf slot_of = numbering(config);
+    auto tables = compile({rules, config, slot_of, number});
+    if (tables)
+        append(found, check_network(config, ns, {}, claim_check(config, *tables, slot_of)));
+    else
+        append(found, std::move(tables).error());
     sort_by_place(found);
     return found;
 }

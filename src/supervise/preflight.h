@@ -1,7 +1,7 @@
 #pragma once
 
-#include "model/config.h"
-#include "socket/net_namespace.h"
+#include "classify/tables.h"
+#include "socket/natives.h"
 
 #include <cstdint>
 #include <unordered_set>
@@ -14,14 +14,19 @@ namespace swathe {
 /// since they may come later and must not keep the other services from running.
 [[nodiscard]] Diagnostics check_programs(const Config& config);
 
-/// Rules of equal precision: errors. Looks at nothing but the configuration.
-[[nodiscard]] Diagnostics check_rules(const Config& config);
+/// Until sockets are open, a listener's number stands for its slot: for tables that are only asked.
+[[nodiscard]] SlotOf numbering(const Config& config);
+
+/// Does a listener's rule really win at an address and port that it claims? `tables` were compiled with
+/// `slot_of`; both, and `config`, must outlive the answer.
+[[nodiscard]] ClaimCheck claim_check(const Config& config, const Tables& tables, SlotOf slot_of);
 
 /// Lock-outs (errors), prefixes that are not routed local and UDP ranges over the ephemeral ports (warnings),
 /// interfaces that are not there (warnings). Sockets whose inode is in `ours` are no natives.
-[[nodiscard]] Diagnostics check_network(const Config& config, const NetNamespace& ns, const std::unordered_set<std::uint64_t>& ours = {});
+[[nodiscard]] Diagnostics check_network(const Config& config, const NetNamespace& ns, const std::unordered_set<std::uint64_t>& ours,
+                                        const ClaimCheck& claims);
 
-/// All of them: what `swathectl check` and `swathed --check` report.
+/// All of them and rules of equal precision (errors): what `swathectl check` and `swathed --check` report.
 [[nodiscard]] Diagnostics preflight(const Config& config, const NetNamespace& ns);
 
 } // namespace swathe

@@ -1,10 +1,8 @@
 #include "supervise/supervisor.h"
 
 #include "base/log.h"
-#include "socket/backlog.h"
 #include "socket/interfaces.h"
 #include "socket/local_routes.h"
-#include "socket/natives.h"
 
 #include <algorithm>
 
@@ -96,19 +94,6 @@ std::uint32_t Supervisor::slot_of(ListenerRef ref, Family family) const {
 
 InterfaceIndex Supervisor::interface_index() const {
     return [this](const std::string& name) { return swathe::interface_index(options_.ns, name).value_or(0); };
-}
-
-std::unordered_set<std::uint64_t> Supervisor::socket_inodes() const {
-    std::unordered_set<std::uint64_t> inodes;
-    const auto collect = [&](const ServiceUnit& unit) {
-        for (const LiveListener& listener : unit.listeners())
-            for (const LiveSocket& socket : listener.sockets)
-                if (socket.bound.fd)
-                    if (auto inode = socket_inode(socket.bound.fd.get()); inode) inodes.insert(*inode);
-    };
-    for (const auto& [name, unit] : units_) collect(*unit);
-    for (const auto& unit : leaving_) collect(*unit);
-    return inodes;
 }
 
 } // namespace swathe

@@ -50,7 +50,6 @@ public:
     [[nodiscard]] InterfaceIndex interface_index() const; ///< of the dispatcher's namespace, now
     [[nodiscard]] const NetNamespace& net_namespace() const noexcept { return options_.ns; }
     [[nodiscard]] std::uint32_t slot_of(ListenerRef ref, Family family) const; ///< of the world in force
-    [[nodiscard]] std::unordered_set<std::uint64_t> socket_inodes() const;     ///< of all listeners
 
 private:
     struct Draft;
@@ -64,6 +63,7 @@ private:
     [[nodiscard]] tl::expected<void, Diagnostics> open_sockets(Draft& draft);
     [[nodiscard]] Status open_listener_of(Draft& draft, std::size_t step, const HomeCheck& usable_home);
     [[nodiscard]] const LiveListener& kept_listener(const Draft& draft, std::size_t step) const;
+    [[nodiscard]] std::unordered_set<std::uint64_t> our_inodes(const Draft& draft) const; ///< of all sockets, the draft's too
     [[nodiscard]] tl::expected<Tables, Diagnostics> compile_tables(const Config& config, const RuleSet& rules, const SlotOf& slot_of) const;
     [[nodiscard]] Status switch_to(Draft& draft);
     void commit(Draft& draft);
