@@ -38,10 +38,6 @@ int on_signal(sd_event_source*, const signalfd_siginfo*, void* userdata) noexcep
     (*static_cast<Thunk*>(userdata))();
     return 0;
 }
-int on_defer(sd_event_source*, void* userdata) noexcept {
-    (*static_cast<Thunk*>(userdata))();
-    return 0;
-}
 
 std::uint64_t to_usec(Monotonic at) noexcept {
     const auto since_boot = std::chrono::duration_cast<Duration>(at.time_since_epoch()).count();
@@ -137,20 +133,7 @@ Result<SignalSource> SignalSource::watch(Loop& loop, int signal, std::function<v
 }
 
 Result<DeferSource> DeferSource::create(Loop& loop, std::function<void()> handler) {
-    auto boxed = std::make_unique<Thunk>(std::move(handler));
-    DeferSource source;
-    sd_event_source* raw = nullptr;
-    if (const int r = sd_event_add_defer(loop.native(), &raw, &on_defer, boxed.get()); r < 0) return failure("sd_event_add_defer", -r);
-    source.source_.reset(raw);
-    if (const int r = sd_event_source_set_enabled(raw, SD_EVENT_OFF); r < 0) return failure("sd_event_source_set_enabled", -r);
-    if (auto owned = own(raw, std::move(boxed)); !owned) return Failure(std::move(owned).error());
-    return source;
-}
-
-Status DeferSource::trigger() {
-    if (const int r = sd_event_source_set_enabled(source_.get(), SD_EVENT_ONESHOT); r < 0)
-        return failure("sd_event_source_set_enabled", -r);
-    return {};
+    return TimerSource::create(loop, std::move(handler)).map([](TimerSource&& timer) { return DeferSource(std::move(timer)); });
 }
 
 } // namespace swathe

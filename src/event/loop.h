@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <utility>
 
 #include <sys/epoll.h>
 
@@ -71,14 +72,16 @@ private:
     SourcePtr source_;
 };
 
-/// Work to be done once, in the next iteration, outside whatever call stack asked for it.
+/// Work to be done once, in the next iteration, outside whatever call stack asked for it. A timer that is due at once: sd-event's own
+/// defer sources count as pending since their creation, so one that triggers itself starves all others.
 class DeferSource {
 public:
     [[nodiscard]] static Result<DeferSource> create(Loop& loop, std::function<void()> handler);
-    [[nodiscard]] Status trigger(); ///< again before it ran: runs once
+    [[nodiscard]] Status trigger() { return timer_.arm(Monotonic{}); } ///< again before it ran: runs once
 
 private:
-    SourcePtr source_;
+    explicit DeferSource(TimerSource timer) noexcept : timer_(std::move(timer)) {}
+    TimerSource timer_;
 };
 
 } // namespace swathe

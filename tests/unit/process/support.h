@@ -78,7 +78,7 @@ inline SpawnPlan probe_plan(const std::string& report, const std::string& second
 
 inline Child must_spawn(const SpawnPlan& plan) {
     auto child = spawn(plan);
-    if (!child) FAIL("spawn: " << to_string(child.error().step) << ": " << child.error().error.to_string());
+    if (!child) FAIL("spawn: " << std::string(to_string(child.error().step)) << ": " << child.error().error.to_string());
     return std::move(*child);
 }
 
