@@ -51,21 +51,19 @@ apt_install_idle() {
     ( # a shell of its own, so that its trap is nobody else's
         trap restore_policy EXIT
         trap 'exit 1' HUP INT TERM
-        deny_starts
-        apt_install "${missing[@]}"
+        deny_starts && apt_install "${missing[@]}"
     ) && disable_services "${missing[@]}"
 }
 
 policy=/usr/sbin/policy-rc.d
 policy_mark='# by swathe: nothing is started while its test servers are installed'
 
-deny_starts() {
+deny_starts() { # fails if it could not
     grep -qsF "$policy_mark" "$policy" && rm -f "$policy" # a run that was killed left it
     if [ -e "$policy" ] || [ -L "$policy" ]; then
-        [ -e "$policy.swathe-saved" ] || mv "$policy" "$policy.swathe-saved"
+        [ -e "$policy.swathe-saved" ] || mv "$policy" "$policy.swathe-saved" || return
     fi
-    printf '#!/bin/sh\n%s\nexit 101\n' "$policy_mark" >"$policy"
-    chmod 755 "$policy"
+    printf '#!/bin/sh\n%s\nexit 101\n' "$policy_mark" >"$policy" && chmod 755 "$policy"
 }
 
 restore_policy() {
@@ -73,12 +71,13 @@ restore_policy() {
     if [ -e "$policy.swathe-saved" ]; then mv "$policy.swathe-saved" "$policy"; fi
 }
 
-# disable_services PACKAGE...: the units that these packages brought do not start at boot.
+# disable_services PACKAGE...: what these packages brought does not start at boot, neither by systemd nor by sysvinit.
 disable_services() {
-    local unit units
-    command -v systemctl >/dev/null || return 0
-    mapfile -t units < <(dpkg-query -L "$@" | sed -n 's,^/\(usr/\)\{0\,1\}lib/systemd/system/\([^/@]*\.\(service\|socket\|timer\)\)$,\2,p' | sort -u)
-    for unit in "${units[@]}"; do
-        systemctl --quiet disable "$unit" >/dev/null 2>&1 || say "note: $unit stays enabled; systemctl disable $unit"
-    done
+    local unit script units scripts
+    mapfile -t units < <(dpkg-query -L "$@" | sed -nE 's,^(/usr)?/lib/systemd/system/([^/@]*\.(service|socket|timer))$,\2,p' | sort -u)
+    mapfile -t scripts < <(dpkg-query -L "$@" | sed -nE 's,^/etc/init\.d/([^/]*)$,\1,p' | sort -u)
+    if command -v systemctl >/dev/null; then
+        for unit in "${units[@]}"; do systemctl --quiet disable "$unit" >/dev/null 2>&1 || say "note: could not disable $unit"; done
+    fi
+    for script in "${scripts[@]}"; do update-rc.d "$script" disable >/dev/null || say "note: could not disable $script"; done
 }
