@@ -21,6 +21,6 @@ inline constexpr std::size_t kDescriptionBytes = 1024;
 inline constexpr std::size_t kInterfaceNameBytes = 15;       ///< IFNAMSIZ without its NUL
 inline constexpr std::size_t kUserNameBytes = 31;            ///< utmp's, as useradd(8) has it
 inline constexpr std::int64_t kCount = 2147483647;           ///< a number of things: int
-inline constexpr std::size_t kDiagnostics = 1000;            ///< after so many errors and warnings the rest is not shown
+inline constexpr std::size_t kDiagnostics = 1000;            ///< errors that are shown, and warnings likewise
 
 } // namespace swathe::limits

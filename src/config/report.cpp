@@ -9,10 +9,8 @@
 namespace swathe {
 
 void Report::add(Diagnostic::Severity severity, const SourcePos& where, std::string_view key, std::string_view reason) {
-    if (all_.size() >= limits::kDiagnostics) {
-        cut_ = true;
-        return;
-    }
+    std::size_t& count = severity == Diagnostic::Severity::error ? errors_ : warnings_;
+    if (++count > limits::kDiagnostics) return;
     std::string message = key.empty() ? std::string(reason) : fmt::format("{}: {}", key, reason);
     all_.push_back({severity, Error{std::move(message), 0, where}});
 }
@@ -28,8 +26,12 @@ void Report::warning(const SourcePos& where, std::string_view key, std::string_v
 Diagnostics Report::take() {
     Diagnostics all = std::exchange(all_, {});
     sort_by_place(all);
-    if (std::exchange(cut_, false))
-        all.push_back({Diagnostic::Severity::error, Error{fmt::format("more than {} problems; the rest is not shown", limits::kDiagnostics), 0, {}}});
+    const auto say_cut = [&](Diagnostic::Severity severity, std::size_t& count, std::string_view what) {
+        if (std::exchange(count, 0) > limits::kDiagnostics)
+            all.push_back({severity, Error{fmt::format("more than {} {}; the rest is not shown", limits::kDiagnostics, what), 0, {}}});
+    };
+    say_cut(Diagnostic::Severity::warning, warnings_, "warnings");
+    say_cut(Diagnostic::Severity::error, errors_, "errors");
     return all;
 }
 

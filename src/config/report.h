@@ -7,7 +7,7 @@
 
 namespace swathe {
 
-/// Collects all that is wrong with a configuration, at most limits::kDiagnostics of it.
+/// Collects all that is wrong with a configuration: at most limits::kDiagnostics errors, and as many warnings.
 class Report {
 public:
     /// `key` is what the administrator wrote left of the equals sign; "" where there is none.
@@ -20,7 +20,8 @@ private:
     void add(Diagnostic::Severity severity, const SourcePos& where, std::string_view key, std::string_view reason);
 
     Diagnostics all_;
-    bool cut_ = false;
+    std::size_t errors_ = 0;
+    std::size_t warnings_ = 0;
 };
 
 } // namespace swathe

@@ -27,7 +27,7 @@ enum class LimitAction : std::uint8_t {
 struct Command {
     std::string path; ///< absolute, or a bare file name looked up in the search path (COMPAT 2.12)
     std::vector<std::string> argv;
-    bool expand = false; ///< $NAME and ${NAME} in argv behind the first word stand for variables of the child's environment (COMPAT 2.12)
+    bool expand = false; ///< argv has variables to be replaced at the start: model/expand.h
     SourcePos pos;
 };
 

@@ -121,16 +121,29 @@ TEST_CASE("limits: as many listener sockets as the dispatcher has slots; split o
     CHECK(with_listeners(limits::kListenerSockets + 1, "").find("more than 65536 listener sockets in all") != std::string::npos);
 }
 
-TEST_CASE("limits: after a thousand problems the rest is only counted as there") {
-    const auto with_problems = [](std::size_t count) {
+TEST_CASE("limits: after a thousand errors, or warnings, the rest is only counted as there") {
+    const auto errors = [](std::size_t count) {
         const Scratch scratch;
-        std::string text = "[service]\n";
+        std::string text = small_service();
         for (std::size_t i = 0; i < count; ++i) text += fmt::format("x{} = 1\n", i);
-        scratch.write("services.d/a.toml", text + "exec_start = \"x\"\n[[listen]]\nprotocol = \"tcp\"\naddresses = \"192.0.2.1\"\nports = 1\n");
+        scratch.write("services.d/a.toml", text);
         return scratch.load().diagnostics;
     };
-    CHECK(with_problems(limits::kDiagnostics).size() == limits::kDiagnostics);
-    const Diagnostics all = with_problems(limits::kDiagnostics + 1);
-    REQUIRE(all.size() == limits::kDiagnostics + 1);
-    CHECK(all.back().to_string() == "more than 1000 problems; the rest is not shown");
+    CHECK(errors(limits::kDiagnostics).size() == limits::kDiagnostics);
+    REQUIRE(errors(limits::kDiagnostics + 1).size() == limits::kDiagnostics + 1);
+    CHECK(errors(limits::kDiagnostics + 1).back().to_string() == "more than 1000 errors; the rest is not shown");
+
+    const auto warnings = [](std::size_t count) {
+        const Scratch scratch;
+        std::string text = "[Service]\nExecStart=/bin/true\n";
+        for (std::size_t i = 0; i < count; ++i) text += fmt::format("Unknown{}=1\n", i);
+        scratch.write("units/a.socket", "[Socket]\nListenStream=192.0.2.1:1\n");
+        scratch.write("units/a.service", text);
+        return scratch.load();
+    };
+    CHECK(warnings(limits::kDiagnostics).diagnostics.size() == limits::kDiagnostics);
+    const Loaded many = warnings(limits::kDiagnostics + 1);
+    CHECK(many.diagnostics.back().to_string() == "warning: more than 1000 warnings; the rest is not shown");
+    CHECK_FALSE(has_errors(many.diagnostics)); // however many warnings, they refuse nothing
+    CHECK(many.config.services.size() == 1);
 }
