@@ -1,7 +1,5 @@
 #include "config/validate.h"
 
-#include "config/limits.h"
-
 #include <array>
 
 #include <fmt/format.h>
@@ -38,16 +36,16 @@ std::size_t sockets_of(const Listener& listener) noexcept {
 /// What of a configuration is limited as a whole; says so once, where the limit is passed.
 class Totals {
 public:
-    explicit Totals(Report& report) : report_(report) {}
+    Totals(Report& report, std::size_t max_addresses) : report_(report), max_addresses_(max_addresses) {}
 
     void add(const Listener& listener) {
         count(sockets_, sockets_of(listener), limits::kListenerSockets, "listener sockets", listener.pos);
-        count(addresses_, addresses_in(listener.endpoints) + addresses_in(listener.except) + listener.guard.from.size(), limits::kAddresses,
+        count(addresses_, addresses_in(listener.endpoints) + addresses_in(listener.except) + listener.guard.from.size(), max_addresses_,
               "address ranges", listener.pos);
     }
 
     void add(const GlobalRule& rule) {
-        count(addresses_, addresses_in(rule.endpoints) + addresses_in(rule.except) + rule.guard.from.size(), limits::kAddresses, "address ranges", rule.pos);
+        count(addresses_, addresses_in(rule.endpoints) + addresses_in(rule.except) + rule.guard.from.size(), max_addresses_, "address ranges", rule.pos);
     }
 
 private:
@@ -57,14 +55,15 @@ private:
     }
 
     Report& report_;
+    std::size_t max_addresses_;
     std::size_t sockets_ = 0;
     std::size_t addresses_ = 0;
 };
 
 } // namespace
 
-void validate(const Config& config, Report& report) {
-    Totals totals(report);
+void validate(const Config& config, Report& report, std::size_t max_addresses) {
+    Totals totals(report, max_addresses);
     for (const GlobalRule& rule : config.rules) totals.add(rule);
     for (const Service& service : config.services)
         for (const Listener& listener : service.listeners) {

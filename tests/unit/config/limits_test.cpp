@@ -1,4 +1,5 @@
 #include "config/limits.h"
+#include "config/validate.h"
 #include "scratch.h"
 
 #include <fmt/format.h>
@@ -119,6 +120,21 @@ TEST_CASE("limits: as many listener sockets as the dispatcher has slots; split o
     CHECK(with_listeners(limits::kListenerSockets, "") == "");
     CHECK(with_listeners(limits::kListenerSockets, "family_sockets = \"split\"").find("more than 65536 listener sockets in all") != std::string::npos);
     CHECK(with_listeners(limits::kListenerSockets + 1, "").find("more than 65536 listener sockets in all") != std::string::npos);
+}
+
+TEST_CASE("limits: address ranges are counted over all services and rules, with holes and guards") {
+    const Scratch scratch;
+    scratch.write("swathe.toml", "[[drop]]\naddresses = [\"192.0.2.1\", \"192.0.2.2\"]\nexcept = [\"192.0.2.3\"]\nfrom = [\"203.0.113.1\"]\n");
+    scratch.write("services.d/a.toml", "[[listen]]\nprotocol = \"tcp\"\naddresses = [\"192.0.2.1\"]\nexcept = [\"22\"]\nfrom = \"203.0.113.1\"\nports = 1\n[service]\nexec_start = \"x\"\n");
+    const Config config = scratch.load().config;
+    constexpr std::size_t kHere = 4 + 4; // the hole "22" is one for each family
+    Report report;
+    validate(config, report, kHere);
+    CHECK(report.take().empty());
+    validate(config, report, kHere - 1);
+    CHECK(lines_of(report.take(), scratch.path()) == "services.d/a.toml:1:1: more than 7 address ranges in all\n");
+    validate(config, report, 3);
+    CHECK(lines_of(report.take(), scratch.path()) == "swathe.toml:1:1: more than 3 address ranges in all\n");
 }
 
 TEST_CASE("limits: after a thousand errors, or warnings, the rest is only counted as there") {
