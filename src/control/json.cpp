@@ -247,7 +247,13 @@ std::string batch_error_to_json(std::uint64_t line, const std::string& error) {
     return dump(Json{{"line", line}, {"error", error}});
 }
 
-std::string version_to_json(const std::string& swathectl) { return dump(Json{{"version", swathectl}}); }
+std::string versions_to_json(const std::string& swathectl, const std::string& swathed) {
+    Json object = Json::object();
+    Writer f{object};
+    f("swathectl", swathectl);
+    f.nullable("swathed", swathed);
+    return dump(object);
+}
 
 Result<StatusView> read_status(std::string_view text) { return read_as<StatusView>(text); }
 Result<std::vector<RuleView>> read_rules(std::string_view text) { return read_as<std::vector<RuleView>>(text); }

@@ -20,7 +20,8 @@ namespace swathe {
 
 /// {"line":LINE,"error":TEXT}: what `explain --batch` prints for a line without an answer.
 [[nodiscard]] std::string batch_error_to_json(std::uint64_t line, const std::string& error);
-[[nodiscard]] std::string version_to_json(const std::string& swathectl);
+/// {"swathectl":VERSION,"swathed":VERSION}; "" = not known.
+[[nodiscard]] std::string versions_to_json(const std::string& swathectl, const std::string& swathed);
 
 // Back again. Unknown fields are ignored and missing ones keep their default, so that a client may be older or newer than its
 // daemon. Errors: not JSON, or a field of another type.

@@ -192,7 +192,7 @@ class Daemon:
         return self.ctl_json("status")["daemon"]["generation"]
 
     def service(self, name):
-        return next(s for s in self.ctl_json("status", name)["services"] if s["name"] == name)
+        return next(s for s in self.ctl_json("status", name, status=None)["services"] if s["name"] == name)
 
     def listener(self, service, name):
         return next(one for one in self.service(service)["listeners"] if one["name"] == name)

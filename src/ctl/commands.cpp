@@ -1,0 +1,51 @@
+#include "ctl/commands.h"
+
+#include <array>
+
+namespace swathe::ctl {
+namespace {
+
+constexpr Option kConfig{"--config", "DIR", "read this directory instead of the search path, and ask no daemon", Offer::directory};
+
+constexpr std::array kRulesOptions{kConfig};
+constexpr std::array kExplainOptions{
+    Option{"--from", "ADDR[:PORT]", "where the packet comes from"},
+    Option{"--interface", "IF", "the interface it comes in through", Offer::interface},
+    kConfig,
+    Option{"--kernel", "", "ask the BPF program instead of the tables"},
+    Option{"--batch", "", "read one question a line from standard input, print one JSON object a line"},
+};
+constexpr std::array kCheckOptions{
+    Option{"--config", "DIR", "read this directory instead of the search path", Offer::directory},
+    Option{"--netns", "NAME", "look at this network namespace instead of the current one", Offer::netns},
+};
+
+constexpr std::array kGlobal{
+    Option{"--json", "", "print JSON"},
+    Option{"--runtime-dir", "DIR", "where the daemon's control socket is (default /run/swathe)", Offer::directory},
+    Option{"--help", "", "print this and exit"},
+};
+
+constexpr std::array kCommands{
+    Command{Verb::status, "status", "[NAME]", 0, 1, Offer::service, "show the daemon and its services, or one of them", {}},
+    Command{Verb::list, "list", "", 0, 0, Offer::nothing, "list the services, one a line", {}},
+    Command{Verb::rules, "rules", "", 0, 0, Offer::nothing, "list the rules in the order in which the dispatcher prefers them",
+            kRulesOptions},
+    Command{Verb::explain, "explain", "[PROTO ADDR PORT]", 0, 3, Offer::protocol, "say what becomes of a packet, and why",
+            kExplainOptions},
+    Command{Verb::check, "check", "", 0, 0, Offer::nothing, "find what is wrong with a configuration, without a daemon",
+            kCheckOptions},
+    Command{Verb::start, "start", "NAME...", 1, kMany, Offer::service, "start services", {}},
+    Command{Verb::stop, "stop", "NAME...", 1, kMany, Offer::service, "stop services; who connects waits in the backlog", {}},
+    Command{Verb::restart, "restart", "NAME...", 1, kMany, Offer::service, "stop services and start them again", {}},
+    Command{Verb::reload, "reload", "", 0, 0, Offer::nothing, "make the daemon read its configuration anew", {}},
+    Command{Verb::version, "version", "", 0, 0, Offer::nothing, "print the versions of swathectl and of the daemon", {}},
+    Command{Verb::completion, "completion", "SHELL", 1, 1, Offer::shell, "print a completion script; SHELL is bash", {}},
+};
+
+} // namespace
+
+std::span<const Command> commands() noexcept { return kCommands; }
+std::span<const Option> global_options() noexcept { return kGlobal; }
+
+} // namespace swathe::ctl

@@ -1,0 +1,202 @@
+#include "base/text.h"
+#include "control/json.h"
+#include "ctl/answer.h"
+#include "ctl/batch.h"
+#include "ctl/offline.h"
+#include "ctl/remote.h"
+#include "ctl/show.h"
+#include "ctl/verbs.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <unistd.h>
+
+namespace swathe::ctl {
+namespace {
+
+/// Answers questions, an answer each and in order.
+class Explainer {
+public:
+    virtual ~Explainer() = default;
+    [[nodiscard]] virtual Reply<std::vector<Reply<ExplainView>>> explain(const std::vector<ExplainQuery>& queries) = 0;
+};
+
+Reply<ExplainView> reply_of(Result<ExplainView> result) {
+    if (result) return std::move(*result);
+    return tl::unexpected(ClientError{Trouble::bad_request, result.error().to_string()});
+}
+
+class ByDaemon final : public Explainer {
+public:
+    ByDaemon(ControlClient client, bool kernel) : client_(std::move(client)), kernel_(kernel) {}
+    Reply<std::vector<Reply<ExplainView>>> explain(const std::vector<ExplainQuery>& queries) override {
+        std::vector<Reply<ExplainView>> answers;
+        for (ExplainQuery query : queries) {
+            query.kernel = kernel_;
+            answers.push_back(client_.explain(query));
+        }
+        return answers;
+    }
+
+private:
+    ControlClient client_;
+    bool kernel_;
+};
+
+class ByTables final : public Explainer {
+public:
+    explicit ByTables(Offline offline) : offline_(std::move(offline)) {}
+    Reply<std::vector<Reply<ExplainView>>> explain(const std::vector<ExplainQuery>& queries) override {
+        std::vector<Reply<ExplainView>> answers;
+        for (const ExplainQuery& query : queries) answers.push_back(reply_of(offline_.explain(query)));
+        return answers;
+    }
+
+private:
+    Offline offline_;
+};
+
+class ByProgram final : public Explainer {
+public:
+    explicit ByProgram(Offline offline) : offline_(std::move(offline)) {}
+    Reply<std::vector<Reply<ExplainView>>> explain(const std::vector<ExplainQuery>& queries) override {
+        auto asked = offline_.ask(queries);
+        if (!asked) return tl::unexpected(ClientError{Trouble::failed, asked.error().to_string()});
+        std::vector<Reply<ExplainView>> answers;
+        for (auto& answer : *asked) answers.push_back(reply_of(std::move(answer)));
+        return answers;
+    }
+
+private:
+    Offline offline_;
+};
+
+using ExplainerPtr = std::unique_ptr<Explainer>;
+
+Reply<Offline> offline_of(const Invocation& invocation) {
+    auto offline = load_offline(search_path_of(invocation.value_or_empty("--config")));
+    if (offline) return std::move(*offline);
+    for (const Diagnostic& diagnostic : offline.error())
+        if (diagnostic.severity == Diagnostic::Severity::error) complain(diagnostic.to_string());
+    return tl::unexpected(ClientError{Trouble::failed, "the configuration has errors"});
+}
+
+Reply<ExplainerPtr> explainer_offline(const Invocation& invocation) {
+    auto offline = offline_of(invocation);
+    if (!offline) return tl::unexpected(std::move(offline).error());
+    if (invocation.has("--kernel")) return ExplainerPtr(std::make_unique<ByProgram>(std::move(*offline)));
+    return ExplainerPtr(std::make_unique<ByTables>(std::move(*offline)));
+}
+
+Reply<ExplainerPtr> explainer_for(const Invocation& invocation) {
+    if (invocation.has("--config")) return explainer_offline(invocation);
+    auto client = connect_to_daemon(invocation);
+    if (!client) return tl::unexpected(std::move(client).error());
+    return ExplainerPtr(std::make_unique<ByDaemon>(std::move(*client), invocation.has("--kernel")));
+}
+
+/// Lines in, objects out, a chunk at a time; a chunk's answers are out before the next is waited for.
+class Batch {
+public:
+    explicit Batch(Explainer& explainer) : explainer_(explainer) {}
+
+    Exit run() {
+        std::vector<char> chunk(kBatchChunk);
+        for (;;) {
+            const ssize_t n = ::read(STDIN_FILENO, chunk.data(), chunk.size());
+            if (n < 0 && errno == EINTR) continue;
+            if (n < 0) {
+                complain(system_failure("standard input").value().to_string());
+                return Exit::failure;
+            }
+            std::vector<BatchItem> items;
+            if (n == 0)
+                reader_.finish(items);
+            else
+                reader_.feed({chunk.data(), static_cast<std::size_t>(n)}, items);
+            if (const Exit exit = answer(items); exit != Exit::ok) return exit;
+            if (n == 0) return all_well_ ? Exit::ok : Exit::failure;
+        }
+    }
+
+private:
+    /// Not ok: no use to go on.
+    Exit answer(const std::vector<BatchItem>& items) {
+        std::vector<ExplainQuery> queries;
+        for (const BatchItem& item : items)
+            if (const auto* query = std::get_if<ExplainQuery>(&item)) queries.push_back(*query);
+        const auto answers = explainer_.explain(queries);
+        if (!answers) return complain(answers.error());
+
+        auto next = answers->begin();
+        for (const BatchItem& item : items) {
+            ++line_;
+            if (const auto* error = std::get_if<Error>(&item))
+                print_error(error->to_string());
+            else if (const auto& reply = *next++; reply)
+                print_line(to_json(*reply));
+            else
+                print_error(reply.error().message);
+        }
+        return std::fflush(stdout) == 0 ? Exit::ok : Exit::failure;
+    }
+
+    void print_error(const std::string& why) {
+        all_well_ = false;
+        print_line(batch_error_to_json(line_, why));
+    }
+
+    Explainer& explainer_;
+    BatchReader reader_;
+    std::uint64_t line_ = 0;
+    bool all_well_ = true;
+};
+
+Exit explain_one(const Invocation& invocation, Explainer& explainer) {
+    const ExplainQuery query{invocation.words[0],
+                             invocation.words[1],
+                             invocation.words[2],
+                             invocation.value_or_empty("--from"),
+                             invocation.value_or_empty("--interface"),
+                             invocation.has("--kernel")};
+    const auto answers = explainer.explain({query});
+    if (!answers) return complain(answers.error());
+    const Reply<ExplainView>& answer = answers->front();
+    if (!answer) return complain(answer.error());
+    if (invocation.json)
+        print_line(to_json(*answer));
+    else
+        print(show_explain(query, *answer));
+    return Exit::ok;
+}
+
+Reply<std::vector<RuleView>> rules_for(const Invocation& invocation) {
+    if (invocation.has("--config")) {
+        const auto offline = offline_of(invocation);
+        if (!offline) return tl::unexpected(offline.error());
+        return rule_views(offline->rules, offline->config);
+    }
+    auto client = connect_to_daemon(invocation);
+    if (!client) return tl::unexpected(std::move(client).error());
+    return client->rules();
+}
+
+} // namespace
+
+Exit run_explain(const Invocation& invocation) {
+    const auto explainer = explainer_for(invocation);
+    if (!explainer) return complain(explainer.error());
+    return invocation.has("--batch") ? Batch(**explainer).run() : explain_one(invocation, **explainer);
+}
+
+Exit run_rules(const Invocation& invocation) {
+    const auto rules = rules_for(invocation);
+    if (!rules) return complain(rules.error());
+    if (invocation.json)
+        print_line(to_json(*rules));
+    else
+        print(show_rules(*rules));
+    return Exit::ok;
+}
+
+} // namespace swathe::ctl

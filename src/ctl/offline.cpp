@@ -1,0 +1,101 @@
+#include "ctl/offline.h"
+
+#include "dispatch/dispatcher.h"
+
+#include <cerrno>
+
+#include <fmt/format.h>
+
+namespace swathe::ctl {
+namespace {
+
+/// A slot for each listener, as good as the daemon's: which one it is does not change who wins.
+class Slots {
+public:
+    explicit Slots(const Config& config) {
+        for (const Service& service : config.services) {
+            first_.push_back(count_);
+            count_ += service.listeners.size();
+        }
+    }
+    [[nodiscard]] std::size_t count() const noexcept { return count_; }
+    [[nodiscard]] std::uint32_t of(const ListenerRef& ref) const {
+        return static_cast<std::uint32_t>(first_.at(ref.service) + ref.listener);
+    }
+
+private:
+    std::vector<std::size_t> first_;
+    std::size_t count_ = 0;
+};
+
+InterfaceIndex index_by(std::shared_ptr<InterfaceNames> names) {
+    return [names = std::move(names)](const std::string& name) { return names->index_of(name); };
+}
+
+Error explained(Error error) {
+    if (error.errno_value == EPERM || error.errno_value == EACCES)
+        return std::move(error).within("--kernel needs root (CAP_BPF and CAP_NET_ADMIN)");
+    return error;
+}
+
+} // namespace
+
+std::uint32_t InterfaceNames::index_of(const std::string& name) {
+    return known_.try_emplace(name, static_cast<std::uint32_t>(known_.size() + 1)).first->second;
+}
+
+Result<ExplainView> Offline::explain(const ExplainQuery& query) const {
+    const InterfaceIndex index = index_by(interfaces);
+    const auto flow = flow_of(query, index);
+    if (!flow) return Failure(flow.error());
+    const Decision decision = decide(tables, *flow);
+    return view_of(rules, config, *flow, {decision.verdict, decision.rule, decide_by_rules(rules, *flow, index).others, "tables"});
+}
+
+Result<std::vector<Result<ExplainView>>> Offline::ask(const std::vector<ExplainQuery>& queries) const {
+    const InterfaceIndex index = index_by(interfaces);
+    std::vector<Result<Flow>> read;
+    std::vector<Flow> flows;
+    for (const ExplainQuery& query : queries) {
+        read.push_back(query.interface.empty() ? flow_of(query, index)
+                                               : failure("the kernel cannot be told an interface in a test run"));
+        if (read.back()) flows.push_back(*read.back());
+    }
+    auto decisions = ask_kernel(tables, flows);
+    if (!decisions) return Failure(explained(std::move(decisions).error()));
+
+    std::vector<Result<ExplainView>> answers;
+    auto decision = decisions->begin();
+    for (const Result<Flow>& flow : read) {
+        if (!flow) {
+            answers.emplace_back(Failure(flow.error()));
+            continue;
+        }
+        auto others = decide_by_rules(rules, *flow, index).others;
+        answers.emplace_back(view_of(rules, config, *flow, {decision->verdict, decision->rule, std::move(others), "kernel"}));
+        ++decision;
+    }
+    return answers;
+}
+
+tl::expected<Offline, Diagnostics> load_offline(const SearchPath& path) {
+    auto [config, diagnostics] = load_config(path);
+    if (has_errors(diagnostics)) return tl::unexpected(std::move(diagnostics));
+
+    const Slots slots(config);
+    if (slots.count() > DISPATCH_SLOTS) {
+        Error error{fmt::format("{} listeners, and the dispatcher holds {}", slots.count(), DISPATCH_SLOTS), 0, std::nullopt};
+        return tl::unexpected(Diagnostics{{Diagnostic::Severity::error, std::move(error)}});
+    }
+    RuleSet rules = rules_of(config);
+    const auto interfaces = std::make_shared<InterfaceNames>();
+    auto tables = compile({rules, config, [&](ListenerRef ref, Family) { return slots.of(ref); }, index_by(interfaces)});
+    if (!tables) return tl::unexpected(std::move(tables).error());
+    return Offline{std::move(config), std::move(rules), std::move(*tables), interfaces};
+}
+
+SearchPath search_path_of(const std::string& directory) {
+    return directory.empty() ? SearchPath::standard() : SearchPath::only(directory);
+}
+
+} // namespace swathe::ctl

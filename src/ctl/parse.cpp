@@ -1,0 +1,144 @@
+#include "ctl/parse.h"
+
+#include "base/text.h"
+#include "ctl/help.h"
+
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+namespace swathe::ctl {
+namespace {
+
+/// Where CLI11 puts what it reads; its addresses are CLI11's until the parse is over.
+struct OptionSlot {
+    std::string name;
+    std::string value;
+    bool flag = false;
+    CLI::Option* option = nullptr;
+};
+struct VerbSlot {
+    const Command* command = nullptr;
+    CLI::App* app = nullptr;
+    std::vector<std::string> words;
+};
+
+class Parser {
+public:
+    Parser() : app_("", "swathectl") {
+        app_.require_subcommand(1); // exactly one: a service may be called "list"
+        app_.set_help_flag("--help,-h");
+        for (const Option& option : global_options())
+            if (option.name != "--help") add_option(app_, option);
+        for (const Command& command : commands()) add_command(command);
+    }
+
+    std::variant<Invocation, Message> run(int argc, const char* const* argv) {
+        try {
+            app_.parse(argc, argv);
+        } catch (const CLI::CallForHelp&) {
+            return Message{help(), Exit::ok};
+        } catch (const CLI::ParseError& error) {
+            return wrong(reason_of(error));
+        }
+        return collect();
+    }
+
+private:
+    void add_option(CLI::App& app, const Option& option) {
+        OptionSlot& slot = *options_.emplace_back(std::make_unique<OptionSlot>());
+        slot.name = std::string(option.name);
+        slot.option = option.value.empty() ? app.add_flag(slot.name, slot.flag) : app.add_option(slot.name, slot.value);
+    }
+
+    void add_command(const Command& command) {
+        VerbSlot& verb = *verbs_.emplace_back(std::make_unique<VerbSlot>());
+        verb.command = &command;
+        verb.app = app_.add_subcommand(std::string(command.name));
+        verb.app->fallthrough(); // global options may follow the verb
+        verb.app->set_help_flag("--help,-h");
+        verb.app->add_option("words", verb.words)->expected(0, static_cast<int>(kMany)); // counted by misfit_of()
+        for (const Option& option : command.options) add_option(*verb.app, option);
+    }
+
+    std::string help() const {
+        const Command* command = given();
+        return command != nullptr ? help_of(*command) : help_of_all();
+    }
+
+    /// In the words of the command table, where CLI11 would use its own.
+    std::string reason_of(const CLI::ParseError& error) const {
+        if (const std::vector<std::string> rest = app_.remaining(true); !rest.empty()) return unknown(rest.front());
+        return given() == nullptr ? "command expected" : error.what();
+    }
+
+    std::string unknown(const std::string& word) const {
+        const bool option = word.starts_with("-");
+        std::vector<std::string_view> known;
+        if (option)
+            for (const auto& slot : options_) known.push_back(slot->name);
+        else
+            for (const Command& one : commands()) known.push_back(one.name);
+        const auto nearest = nearest_name(word, known);
+        return fmt::format("unknown {} {}{}", option ? "option" : "command", swathe::quoted(word),
+                           nearest ? fmt::format("; did you mean {}?", *nearest) : "");
+    }
+
+    const Command* given() const {
+        for (const auto& verb : verbs_)
+            if (verb->app->parsed()) return verb->command;
+        return nullptr;
+    }
+
+    static Message wrong(const std::string& what) { return {"swathectl: " + what + "\nTry \"swathectl --help\".\n", Exit::usage}; }
+
+    std::variant<Invocation, Message> collect() const {
+        Invocation invocation;
+        for (const auto& slot : options_)
+            if (slot->option->count() > 0) invocation.options.emplace(slot->name, slot->value);
+        for (const auto& verb : verbs_)
+            if (verb->app->parsed()) {
+                invocation.verb = verb->command->verb;
+                invocation.words = verb->words;
+            }
+        invocation.json = invocation.has("--json");
+        if (invocation.has("--runtime-dir")) invocation.runtime_dir = invocation.value_or_empty("--runtime-dir");
+        if (const std::string misfit = misfit_of(*given(), invocation); !misfit.empty())
+            return wrong(fmt::format("{}: {}", given()->name, misfit));
+        return invocation;
+    }
+
+    /// Which words and options go together; "" if these do.
+    static std::string misfit_of(const Command& command, const Invocation& invocation) {
+        if (invocation.words.size() < command.min_words) return fmt::format("{} expected", command.words);
+        if (invocation.words.size() > command.max_words)
+            return fmt::format("unexpected argument {}", swathe::quoted(invocation.words[command.max_words]));
+        if (command.verb == Verb::completion && invocation.words.front() != "bash") return "the only shell is bash";
+        return command.verb == Verb::explain ? misfit_of_explain(invocation) : "";
+    }
+
+    static const char* misfit_of_explain(const Invocation& invocation) {
+        if (invocation.has("--kernel") && invocation.has("--interface"))
+            return "the kernel cannot be told an interface in a test run; leave out --kernel or --interface";
+        if (!invocation.has("--batch")) return invocation.words.size() == 3 ? "" : "PROTO ADDR PORT expected";
+        if (!invocation.words.empty() || invocation.has("--from") || invocation.has("--interface"))
+            return "with --batch the questions come from standard input";
+        return "";
+    }
+
+    CLI::App app_;
+    std::vector<std::unique_ptr<OptionSlot>> options_;
+    std::vector<std::unique_ptr<VerbSlot>> verbs_;
+};
+
+} // namespace
+
+std::string Invocation::value_or_empty(std::string_view option) const {
+    const auto found = options.find(option);
+    return found == options.end() ? std::string{} : found->second;
+}
+
+std::variant<Invocation, Message> parse(int argc, const char* const* argv) { return Parser{}.run(argc, argv); }
+
+} // namespace swathe::ctl

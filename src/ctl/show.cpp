@@ -1,0 +1,196 @@
+#include "ctl/show.h"
+
+#include "base/text.h"
+
+#include <array>
+#include <cstring>
+
+#include <fmt/format.h>
+
+namespace swathe::ctl {
+namespace {
+
+/// How a state looks; the names are those of to_string(State).
+struct StateLook {
+    std::string_view state;
+    const char* mark;
+    const char* plain_mark;
+    Colour colour;
+    bool up;
+};
+constexpr std::array<StateLook, 9> kStates{{
+    {"idle", "○", "o", Colour::green, true},
+    {"starting", "●", "*", Colour::yellow, true},
+    {"running", "●", "*", Colour::green, true},
+    {"stopping", "●", "*", Colour::yellow, true},
+    {"killing", "●", "*", Colour::yellow, true},
+    {"backoff", "○", "o", Colour::yellow, true},
+    {"paused", "○", "o", Colour::yellow, true},
+    {"failed", "×", "x", Colour::red, false},
+    {"stopped", "○", "o", Colour::grey, false},
+}};
+constexpr StateLook kUnknownState{"", "○", "o", Colour::none, true};
+
+const StateLook& look_of_state(std::string_view state) {
+    for (const StateLook& look : kStates)
+        if (look.state == state) return look;
+    return kUnknownState; // of a newer daemon
+}
+
+std::string joined(const std::vector<std::string>& texts, const char* separator) {
+    std::string all;
+    for (const std::string& text : texts) {
+        if (!all.empty()) all += separator;
+        all += escaped(text);
+    }
+    return all;
+}
+
+std::string dash_if_empty(const std::string& text) { return text.empty() ? "-" : escaped(text); }
+
+std::string ports_text(const std::string& ports) { return ports == "all" ? "all ports" : "ports " + escaped(ports); }
+
+bool shared_namespace(const DaemonView& daemon) {
+    for (const ProgramView& program : daemon.programs)
+        if (!program.ours) return true;
+    return false;
+}
+
+std::string programs_line(const DaemonView& daemon) {
+    std::string line;
+    for (const ProgramView& program : daemon.programs)
+        line += fmt::format("{}{} (id {}{})", line.empty() ? "" : ", ", escaped(program.name), program.id, program.ours ? ", ours" : "");
+    return "    sk_lookup programs in run order: " + line + "\n";
+}
+
+std::string show_daemon(const DaemonView& daemon, const Look& look) {
+    std::string text = fmt::format("swathed {} (pid {}), generation {}, {} rule{}", escaped(daemon.version), daemon.pid,
+                                   daemon.generation, daemon.rules, daemon.rules == 1 ? "" : "s");
+    if (!daemon.netns.empty()) text += ", network namespace " + escaped(daemon.netns);
+    text += '\n';
+    if (shared_namespace(daemon)) text += programs_line(daemon);
+    for (const std::string& warning : daemon.warnings)
+        text += paint(look, Colour::yellow, "    warning: " + escaped(warning)) + "\n";
+    return text;
+}
+
+std::string state_line(const ServiceView& service, const Look& look) {
+    std::string text = paint(look, look_of_state(service.state).colour, escaped(service.state));
+    if (service.result != "success" && !service.result.empty()) text += fmt::format(" (last run: {})", escaped(service.result));
+    if (service.state_since_usec > 0)
+        text += fmt::format(" since {}; {} ago", calendar(service.state_since_usec), span_text(look.now_usec - service.state_since_usec));
+    return text;
+}
+
+std::string socket_line(const ListenerView::Socket& socket) {
+    std::string text = fmt::format("home {}  slot {}  lookups {}  steered {}  no socket {}  errors {}", dash_if_empty(socket.home),
+                                   socket.slot, socket.lookups, socket.steered, socket.no_socket, socket.assign_errors);
+    if (socket.assign_errors > 0)
+        if (const char* name = strerrordesc_np(socket.last_errno); name != nullptr) text += fmt::format(" (last: {})", name);
+    return text + fmt::format("  queued {}", socket.queued);
+}
+
+std::string show_listener(const ListenerView& listener) {
+    std::string text = fmt::format("    {}: {} {} {}\n", escaped(listener.name), escaped(listener.protocol),
+                                   joined(listener.addresses, " "), ports_text(listener.ports));
+    for (const auto& socket : listener.sockets) text += "        " + socket_line(socket) + "\n";
+    return text;
+}
+
+std::string listeners_cell(const ServiceView& service) {
+    std::string text;
+    for (const ListenerView& listener : service.listeners)
+        text += fmt::format("{}{} {} {}", text.empty() ? "" : "; ", escaped(listener.protocol), joined(listener.addresses, ","),
+                            ports_text(listener.ports));
+    return text;
+}
+
+std::string target_of(const RuleView& rule) {
+    return rule.service.empty() ? "-" : fmt::format("{}/{}", escaped(rule.service), escaped(rule.listener));
+}
+
+std::string place_of(const RuleView& rule) {
+    return rule.file.empty() ? "-" : fmt::format("{}:{}:{}", escaped(rule.file), rule.line, rule.column);
+}
+
+std::string match_of(const RuleView& rule) {
+    std::string text = fmt::format("{} {}", escaped(rule.prefix), ports_text(rule.ports));
+    if (!rule.from.empty()) text += " from " + escaped(rule.from);
+    if (!rule.interface.empty()) text += " interface " + escaped(rule.interface);
+    return text;
+}
+
+std::string deed_of(const std::string& verdict, const std::string& service, const std::string& listener) {
+    if (service.empty()) return escaped(verdict);
+    return fmt::format("{} to {}/{}", escaped(verdict), escaped(service), escaped(listener));
+}
+
+std::string question_of(const ExplainQuery& query) {
+    const bool brackets = query.address.find(':') != query.address.npos;
+    std::string text = fmt::format("{} {}{}{}:{}", escaped(query.protocol), brackets ? "[" : "", escaped(query.address),
+                                   brackets ? "]" : "", escaped(query.port));
+    if (!query.from.empty()) text += " from " + escaped(query.from);
+    if (!query.interface.empty()) text += " on " + escaped(query.interface);
+    return text;
+}
+
+const char* reason_without_rule(const ExplainView& answer) {
+    if (answer.verdict == "drop") return "  by no rule: it is the home address of a listener, which is reached through its range only\n";
+    return "  by no rule: the kernel's own lookup decides\n";
+}
+
+} // namespace
+
+bool is_up(const ServiceView& service) { return look_of_state(service.state).up; }
+
+std::string show_service(const ServiceView& service, const Look& look, bool detail) {
+    const StateLook& state = look_of_state(service.state);
+    std::string text = paint(look, state.colour, look.utf8 ? state.mark : state.plain_mark) + " " + escaped(service.name);
+    if (!service.description.empty()) text += " - " + escaped(service.description);
+    text += "\n    State: " + state_line(service, look) + "\n";
+    if (service.main_pid) text += fmt::format("    Main PID: {}\n", *service.main_pid);
+    if (!service.status_text.empty()) text += "    Status: \"" + escaped(service.status_text) + "\"\n";
+    if (detail) {
+        text += fmt::format("    Activation: {}, type {}\n", escaped(service.activation), escaped(service.type));
+        text += fmt::format("    Starts: {}, of these {} automatic restarts\n", service.starts, service.restarts);
+        text += "    Files: " + joined(service.files, " ") + "\n";
+    }
+    for (const ListenerView& listener : service.listeners) text += show_listener(listener);
+    return text;
+}
+
+std::string show_status(const StatusView& status, const Look& look) {
+    std::string text = show_daemon(status.daemon, look);
+    for (const ServiceView& service : status.services) text += "\n" + show_service(service, look, false);
+    return text;
+}
+
+std::string show_list(const std::vector<ServiceView>& services) {
+    Table table;
+    table.add({"NAME", "STATE", "PID", "LISTENERS"});
+    for (const ServiceView& service : services)
+        table.add({escaped(service.name), escaped(service.state), service.main_pid ? std::to_string(*service.main_pid) : "-",
+                   listeners_cell(service)});
+    return table.to_string();
+}
+
+std::string show_rules(const std::vector<RuleView>& rules) {
+    Table table;
+    table.add({"PROTO", "PREFIX", "PORTS", "FROM", "INTERFACE", "VERDICT", "TARGET", "PLACE"});
+    for (const RuleView& rule : rules)
+        table.add({escaped(rule.protocol), escaped(rule.prefix), escaped(rule.ports), dash_if_empty(rule.from),
+                   dash_if_empty(rule.interface), escaped(rule.verdict), target_of(rule), place_of(rule)});
+    return table.to_string();
+}
+
+std::string show_explain(const ExplainQuery& query, const ExplainView& answer) {
+    std::string text = question_of(query) + " -> " + deed_of(answer.verdict, answer.service, answer.listener) + "\n";
+    if (!answer.rule) text += reason_without_rule(answer);
+    Table table;
+    if (answer.rule) table.add({"  by " + match_of(*answer.rule), place_of(*answer.rule)});
+    for (const RuleView& other : answer.others)
+        table.add({"  lost: " + match_of(other) + " -> " + deed_of(other.verdict, other.service, other.listener), place_of(other)});
+    return text + table.to_string();
+}
+
+} // namespace swathe::ctl

@@ -1,0 +1,20 @@
+#pragma once
+
+#include "ctl/text.h"
+#include "supervise/view.h"
+
+namespace swathe::ctl {
+
+// What people read. Pure; nothing that a service, a file or the daemon says reaches the terminal unescaped.
+
+[[nodiscard]] std::string show_status(const StatusView& status, const Look& look);
+[[nodiscard]] std::string show_service(const ServiceView& service, const Look& look, bool detail);
+[[nodiscard]] std::string show_list(const std::vector<ServiceView>& services);
+[[nodiscard]] std::string show_rules(const std::vector<RuleView>& rules);
+[[nodiscard]] std::string show_explain(const ExplainQuery& query, const ExplainView& answer);
+
+/// Does it run, or will it start by itself? Not so when stopped or failed: only a start by hand leads out. Decides the exit
+/// status of `status NAME` (LSB: 3 = not running).
+[[nodiscard]] bool is_up(const ServiceView& service);
+
+} // namespace swathe::ctl

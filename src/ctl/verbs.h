@@ -1,0 +1,18 @@
+#pragma once
+
+#include "ctl/parse.h"
+
+namespace swathe::ctl {
+
+// What the verbs do: each prints its answer, complains on standard error, and says how to exit.
+
+[[nodiscard]] Exit run_status(const Invocation& invocation);
+[[nodiscard]] Exit run_list(const Invocation& invocation);
+[[nodiscard]] Exit run_rules(const Invocation& invocation);
+[[nodiscard]] Exit run_explain(const Invocation& invocation);
+[[nodiscard]] Exit run_check(const Invocation& invocation);
+[[nodiscard]] Exit run_act(const Invocation& invocation); ///< start, stop, restart
+[[nodiscard]] Exit run_reload(const Invocation& invocation);
+[[nodiscard]] Exit run_version(const Invocation& invocation);
+
+} // namespace swathe::ctl

@@ -1,0 +1,111 @@
+#include "ctl/parse.h"
+
+#include <set>
+
+#include <doctest/doctest.h>
+
+using namespace swathe::ctl;
+
+namespace {
+
+std::variant<Invocation, Message> parsed(std::vector<const char*> words) {
+    words.insert(words.begin(), "swathectl");
+    return parse(static_cast<int>(words.size()), words.data());
+}
+
+Invocation good(const std::vector<const char*>& words) {
+    auto result = parsed(words);
+    const auto* message = std::get_if<Message>(&result);
+    REQUIRE_MESSAGE(message == nullptr, message->text);
+    return std::get<Invocation>(result);
+}
+
+std::string refusal(const std::vector<const char*>& words) {
+    auto result = parsed(words);
+    const auto* message = std::get_if<Message>(&result);
+    REQUIRE(message != nullptr);
+    CHECK(message->exit == Exit::usage);
+    return message->text;
+}
+
+using Words = std::vector<std::string>;
+
+} // namespace
+
+TEST_CASE("parse: every verb of the table is understood, with as many words as it takes") {
+    for (const Command& command : commands()) {
+        CAPTURE(std::string(command.name));
+        std::vector<const char*> words{command.name.data()};
+        if (command.verb == Verb::explain) words.insert(words.end(), {"tcp", "192.0.2.9", "443"});
+        if (command.verb == Verb::completion) words.push_back("bash");
+        if (command.max_words == kMany) words.insert(words.end(), {"a", "b"});
+        CHECK(good(words).verb == command.verb);
+        CHECK(good(words).words.size() == words.size() - 1);
+        if (command.max_words == kMany) continue;
+        words.insert(words.end(), {"too", "many", "words", "here"});
+        CHECK(refusal(words).find("unexpected argument") != std::string::npos);
+    }
+}
+
+TEST_CASE("parse: global options stand before or after the verb") {
+    for (const auto& words : {std::vector<const char*>{"--json", "--runtime-dir", "/x", "status", "edge"},
+                              std::vector<const char*>{"status", "edge", "--json", "--runtime-dir=/x"},
+                              std::vector<const char*>{"--json", "status", "--runtime-dir", "/x", "edge"}}) {
+        const Invocation invocation = good(words);
+        CHECK(invocation.json);
+        CHECK(invocation.runtime_dir == "/x");
+        CHECK(invocation.words == Words{"edge"});
+    }
+    CHECK_FALSE(good({"status"}).json);
+    CHECK(good({"status"}).runtime_dir == "/run/swathe");
+}
+
+TEST_CASE("parse: explain takes a question, or a batch of them") {
+    const Invocation one = good({"explain", "tcp", "2001:db8::9", "443", "--from", "[2001:db8::1]:55", "--interface", "eth0", "--json"});
+    CHECK(one.words == Words{"tcp", "2001:db8::9", "443"});
+    CHECK(one.value_or_empty("--from") == "[2001:db8::1]:55");
+    CHECK(one.value_or_empty("--interface") == "eth0");
+    CHECK_FALSE(one.has("--config"));
+    CHECK(good({"explain", "--batch", "--kernel", "--config", "d"}).value_or_empty("--config") == "d");
+
+    CHECK(refusal({"explain"}).find("PROTO ADDR PORT expected") != std::string::npos);
+    CHECK(refusal({"explain", "tcp", "192.0.2.9"}).find("PROTO ADDR PORT expected") != std::string::npos);
+    CHECK(refusal({"explain", "--batch", "tcp", "192.0.2.9", "443"}).find("standard input") != std::string::npos);
+    CHECK(refusal({"explain", "--batch", "--from", "192.0.2.9"}).find("standard input") != std::string::npos);
+    CHECK(refusal({"explain", "tcp", "192.0.2.9", "443", "--kernel", "--interface", "lo"}).find("test run") != std::string::npos);
+}
+
+TEST_CASE("parse: a service may be called like a verb") {
+    CHECK(good({"start", "list", "status"}).words == Words{"list", "status"});
+    CHECK(good({"status", "rules"}).words == Words{"rules"});
+}
+
+TEST_CASE("parse: what is not understood is said, with what was meant") {
+    CHECK(refusal({}) == "swathectl: command expected\nTry \"swathectl --help\".\n");
+    CHECK(refusal({"statsu"}).find("unknown command \"statsu\"; did you mean status?") != std::string::npos);
+    CHECK(refusal({"status", "--jsom"}).find("unknown option \"--jsom\"; did you mean --json?") != std::string::npos);
+    CHECK(refusal({"status", "--config", "d"}).find("unknown option \"--config\"") != std::string::npos); // is not one of status
+    CHECK(refusal({"start"}).find("start: NAME... expected") != std::string::npos);
+    CHECK(refusal({"rules", "--config"}).find("--config") != std::string::npos);
+    CHECK(refusal({"completion", "tcsh"}).find("bash") != std::string::npos);
+    CHECK(refusal({"st\x1b[2J"}).find('\x1b') == std::string::npos);
+}
+
+TEST_CASE("parse: help names every verb, and of a verb every option") {
+    const auto help_of = [](const std::vector<const char*>& words) {
+        auto result = parsed(words);
+        const auto* message = std::get_if<Message>(&result);
+        REQUIRE(message != nullptr);
+        CHECK(message->exit == Exit::ok);
+        return message->text;
+    };
+    const std::string all = help_of({"--help"});
+    CHECK(help_of({"-h"}) == all);
+    for (const Command& command : commands()) {
+        CAPTURE(std::string(command.name));
+        CHECK(all.find("\n  " + std::string(command.name)) != std::string::npos);
+        const std::string help = help_of({command.name.data(), "--help"});
+        CHECK(help.starts_with("Usage: swathectl " + std::string(command.name)));
+        for (const Option& option : command.options) CHECK(help.find("\n  " + std::string(option.name)) != std::string::npos);
+    }
+}
