@@ -2,6 +2,7 @@
 
 #include "dispatch/dispatcher.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include <fmt/format.h>
@@ -49,7 +50,7 @@ Result<ExplainView> Offline::explain(const ExplainQuery& query) const {
     const auto flow = flow_of(query, index);
     if (!flow) return Failure(flow.error());
     const Decision decision = decide(tables, *flow);
-    return view_of(rules, config, *flow, {decision.verdict, decision.rule, decide_by_rules(rules, *flow, index).others, "tables"});
+    return view(*flow, decision.verdict, decision.rule, "tables");
 }
 
 Result<std::vector<Result<ExplainView>>> Offline::ask(const std::vector<ExplainQuery>& queries) const {
@@ -71,11 +72,16 @@ Result<std::vector<Result<ExplainView>>> Offline::ask(const std::vector<ExplainQ
             answers.emplace_back(Failure(flow.error()));
             continue;
         }
-        auto others = decide_by_rules(rules, *flow, index).others;
-        answers.emplace_back(view_of(rules, config, *flow, {decision->verdict, decision->rule, std::move(others), "kernel"}));
+        answers.emplace_back(view(*flow, decision->verdict, decision->rule, "kernel"));
         ++decision;
     }
     return answers;
+}
+
+ExplainView Offline::view(const Flow& flow, Verdict verdict, std::optional<RuleId> winner, const char* source) const {
+    std::vector<RuleId> others = finder.matching(rules, flow, index_by(interfaces));
+    if (winner) others.erase(std::remove(others.begin(), others.end(), *winner), others.end());
+    return view_of(rules, config, flow, {verdict, winner, std::move(others), source});
 }
 
 tl::expected<Offline, Diagnostics> load_offline(const SearchPath& path) {
@@ -91,7 +97,8 @@ tl::expected<Offline, Diagnostics> load_offline(const SearchPath& path) {
     const auto interfaces = std::make_shared<InterfaceNames>();
     auto tables = compile({rules, config, [&](ListenerRef ref, Family) { return slots.of(ref); }, index_by(interfaces)});
     if (!tables) return tl::unexpected(std::move(tables).error());
-    return Offline{std::move(config), std::move(rules), std::move(*tables), interfaces};
+    RuleFinder finder(rules);
+    return Offline{std::move(config), std::move(rules), std::move(finder), std::move(*tables), interfaces};
 }
 
 SearchPath search_path_of(const std::string& directory) {

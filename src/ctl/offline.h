@@ -3,6 +3,7 @@
 #include "classify/tables.h"
 #include "config/loader.h"
 #include "supervise/explain.h"
+#include "supervise/rule_finder.h"
 
 #include <map>
 #include <memory>
@@ -22,12 +23,16 @@ private:
 struct Offline {
     Config config;
     RuleSet rules;
+    RuleFinder finder;
     Tables tables;
     std::shared_ptr<InterfaceNames> interfaces;
 
     [[nodiscard]] Result<ExplainView> explain(const ExplainQuery& query) const;
     /// Asks the BPF program, all at once; an answer each, in order. Errors: no such right, no such kernel.
     [[nodiscard]] Result<std::vector<Result<ExplainView>>> ask(const std::vector<ExplainQuery>& queries) const;
+
+private:
+    [[nodiscard]] ExplainView view(const Flow& flow, Verdict verdict, std::optional<RuleId> winner, const char* source) const;
 };
 
 /// Errors: all that is wrong with the configuration itself; warnings are for `check` to say.
