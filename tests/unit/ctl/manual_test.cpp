@@ -67,10 +67,10 @@ Entries entries_of_table() {
 TEST_CASE("manual: every verb and option has its entry, and every entry its verb or option") {
     const Entries table = entries_of_table();
     const Entries page = entries_of_manual();
-    for (const auto& [verb, options] : table) {
-        CAPTURE(verb);
-        REQUIRE(page.count(verb) == 1);
-        CHECK(page.at(verb) == options);
+    for (const auto& entry : table) {
+        CAPTURE(entry.first);
+        REQUIRE(page.count(entry.first) == 1);
+        CHECK(page.at(entry.first) == entry.second);
     }
     for (const auto& entry : page) {
         CAPTURE(entry.first);
