@@ -76,6 +76,7 @@ private:
 /// defer sources count as pending since their creation, so one that triggers itself starves all others.
 class DeferSource {
 public:
+    DeferSource() noexcept = default; ///< never fires
     [[nodiscard]] static Result<DeferSource> create(Loop& loop, std::function<void()> handler);
     [[nodiscard]] Status trigger() { return timer_.arm(Monotonic{}); } ///< again before it ran: runs once
 

@@ -1,7 +1,7 @@
 #include "process/spawn.h"
 
 #include "base/text.h"
-#include "model/service.h"
+#include "model/expand.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -166,6 +166,13 @@ Status plan_credentials(const Service& service, const std::optional<User>& user,
     return {};
 }
 
+/// What LISTEN_FDS and its kin will be is not known yet: to a command line they are unset.
+std::optional<std::string> value_of(const std::vector<std::string>& env, std::string_view name) {
+    for (auto entry = env.rbegin(); entry != env.rend(); ++entry) // later wins
+        if (entry->size() > name.size() && entry->starts_with(name) && (*entry)[name.size()] == '=') return entry->substr(name.size() + 1);
+    return std::nullopt;
+}
+
 } // namespace
 
 Result<SpawnPlan> plan_spawn(const Service& service, const std::string& notify_path) {
@@ -173,7 +180,6 @@ Result<SpawnPlan> plan_spawn(const Service& service, const std::string& notify_p
     auto path = find_program(service.exec_start.path);
     if (!path) return Failure(std::move(path).error().within("exec_start").at(service.exec_start.pos));
     plan.path = std::move(*path);
-    plan.argv = service.exec_start.argv;
 
     std::optional<User> user;
     if (service.user) {
@@ -187,6 +193,7 @@ Result<SpawnPlan> plan_spawn(const Service& service, const std::string& notify_p
     if (!directory) return Failure(std::move(directory).error().within("working_directory").at(service.working_directory->pos));
     plan.working_directory = std::move(*directory);
     plan.env = environment_of(service, user, notify_path);
+    plan.argv = expand_words(service.exec_start, [&](std::string_view name) { return value_of(plan.env, name); });
     plan.umask = service.umask;
     plan.nofile = service.limit_nofile;
     return plan;
