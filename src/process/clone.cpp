@@ -19,7 +19,6 @@ long clone3_and_call(clone_args& args, int (*entry)(void*) noexcept, void* argum
     asm volatile("syscall\n\t"
                  "test %%rax, %%rax\n\t"
                  "jnz 1f\n\t"
-                 "xor %%ebp, %%ebp\n\t" // the outermost frame, for debuggers
                  "mov %[argument], %%rdi\n\t"
                  "call *%[entry]\n\t"
                  "ud2\n"

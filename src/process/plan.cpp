@@ -204,7 +204,7 @@ Status check_plan(const SpawnPlan& plan, const Service& service) {
     struct stat status {};
     if (::stat(plan.working_directory.c_str(), &status) != 0) {
         if (errno == EACCES) return {}; // the service's user may see more
-        return Failure(std::move(system_failure("working_directory: " + quoted(plan.working_directory)).value()).at(where));
+        return Failure(Error{"working_directory: " + quoted(plan.working_directory), errno, where});
     }
     if (!S_ISDIR(status.st_mode)) return failure_at(where, "working_directory: " + quoted(plan.working_directory) + " is not a directory");
     return {};

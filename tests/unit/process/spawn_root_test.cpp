@@ -146,7 +146,7 @@ TEST_CASE("spawn as root: a process of the service's user that stops all it can 
     plan.path = "/bin/true";
     plan.argv = {"true"};
     plan = as_stranger(plan);
-    for (int i = 0; i < 200; ++i) {
+    for (int i = 0; i < 1000; ++i) {
         const Child child = must_spawn(plan); // may be stopped by now, which is its user's own affair
         REQUIRE(child.signal(SIGKILL));
         REQUIRE(reap(child));
