@@ -3,8 +3,7 @@
  * Records that the compiler of the tables (C++) and the dispatcher (BPF) share. All in host byte order but where said.
  *
  * The walk: address -> node (one per set of prefixes that behave alike) -> port -> choice -> verdict. Where a node has no
- * answer the walk goes on at its parent, the next shorter prefix with rules. An answer of 0 is "none" everywhere, so element
- * 0 of nodes and choices is never used.
+ * answer the walk goes on at its parent, the next shorter prefix with rules. Node 0 and choice 0 are none.
  */
 #ifndef SWATHE_DISPATCH_ABI_H
 #define SWATHE_DISPATCH_ABI_H
@@ -58,25 +57,26 @@ ABI_ASSERT(sizeof(struct dispatch_step128) == 24);
 /* Prefixes with the same rules under the same parent. */
 struct dispatch_node {
 	struct dispatch_cell ports;   /* port -> choice */
-	__u32 parent;                 /* element of nodes; 0 = none: no rule matches */
+	__u32 parent;                 /* element of nodes; 0 = no rule matches */
 	__u16 first_port, last_port;  /* no port outside has an answer here */
 };
 ABI_ASSERT(sizeof(struct dispatch_node) == 16);
 
 enum dispatch_kind {
+	DISPATCH_NONE,         /* no rule of the node matches: go on at its parent */
 	DISPATCH_PASS,         /* the kernel's own lookup decides */
 	DISPATCH_DROP,         /* TCP RST, ICMP port unreachable */
-	DISPATCH_STEER,        /* to the socket in slot cell.at */
-	DISPATCH_BY_INTERFACE, /* ingress interface -> choice, by cell */
-	DISPATCH_BY_SOURCE,    /* source address -> choice, by cell */
+	DISPATCH_STEER,        /* to the socket in slot `at` */
+	DISPATCH_BY_INTERFACE, /* choices[at + answer]; `map` is asked for the ingress interface */
+	DISPATCH_BY_SOURCE,    /* choices[at + answer]; `map` is asked for the source address */
 };
 
 struct dispatch_choice {
-	__u8 kind;       /* enum dispatch_kind */
-	__u8 when_down;  /* steer: DISPATCH_PASS or DISPATCH_DROP if the slot has no usable socket */
+	__u8 kind;      /* enum dispatch_kind */
+	__u8 when_down; /* steer: DISPATCH_PASS or DISPATCH_DROP if the slot has no usable socket */
 	__u16 unused;
-	__u32 otherwise; /* by interface, by source: the choice if there is no answer; 0 = go on at the node's parent */
-	struct dispatch_cell cell;
+	__u32 at;
+	struct dispatch_cell map; /* by interface, by source: answer 0 (nothing known of the key) is what comes next in order */
 };
 ABI_ASSERT(sizeof(struct dispatch_choice) == 16);
 

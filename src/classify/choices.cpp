@@ -23,6 +23,17 @@ std::uint8_t kind_of(WhenDown when_down) {
     return DISPATCH_DROP;
 }
 
+/// Answers each of the keys, which ascend, with its number, counted from 1.
+std::vector<Point> exact_keys(const std::vector<std::uint32_t>& keys) {
+    std::vector<Point> points{{}};
+    for (std::uint32_t i = 0; i < keys.size(); ++i) {
+        if (points.back().first.lo == keys[i]) points.pop_back();
+        points.push_back({{0, keys[i]}, i + 1});
+        points.push_back({{0, keys[i] + 1ULL}, 0});
+    }
+    return points;
+}
+
 bool same_run(const Atom& a, const Atom& b) noexcept {
     return a.destination_length == b.destination_length && a.port_count == b.port_count && a.has_interface == b.has_interface;
 }
@@ -70,20 +81,14 @@ std::uint32_t ChoiceBuilder::by_interface(Atoms atoms, Family family, std::uint3
     std::map<std::uint32_t, std::vector<const Atom*>> by_ifindex;
     for (const Atom* atom : atoms) by_ifindex[ifindex(input_.rules.rules[atom->rule])].push_back(atom);
 
-    std::vector<Point> points{{{}, 0}};
-    std::uint32_t links = links_[otherwise];
+    std::vector<std::uint32_t> indexes, answers{otherwise};
     for (const auto& [index, here] : by_ifindex) {
-        const std::uint32_t choice = by_source(here, family, otherwise);
-        links = std::max(links, links_[choice]);
-        if (points.back().first.lo == index) points.pop_back();
-        points.push_back({{0, index}, choice});
-        points.push_back({{0, index + 1ULL}, 0});
+        indexes.push_back(index);
+        answers.push_back(by_source(here, family, otherwise));
     }
-    const auto known = interface_maps_.find(points);
-    const dispatch_cell cell = known != interface_maps_.end() ? known->second : Packer(tables_).pack(points, false);
-    if (known == interface_maps_.end()) interface_maps_.emplace(std::move(points), cell);
-    tables_.by_interface = true;
-    return add({DISPATCH_BY_INTERFACE, 0, 0, otherwise, cell}, RuleIndex::kNoGroup, links + 1);
+    const auto [known, added] = interface_maps_.try_emplace(indexes);
+    if (added) known->second = Packer(tables_).pack(exact_keys(indexes), false);
+    return guard(DISPATCH_BY_INTERFACE, known->second, answers);
 }
 
 /// Of atoms that are equal but in their sources.
@@ -93,36 +98,45 @@ std::uint32_t ChoiceBuilder::by_source(Atoms atoms, Family family, std::uint32_t
     if (any != atoms.end()) otherwise = target(**any, family);
     if (sourced.empty()) return otherwise;
 
-    std::uint32_t links = links_[otherwise];
-    for (const Atom* atom : sourced) links = std::max(links, links_[target(*atom, family)]);
-    const dispatch_cell cell = source_map(sourced, family);
-    tables_.by_source = true;
-    return add({DISPATCH_BY_SOURCE, 0, 0, otherwise, cell}, RuleIndex::kNoGroup, links + 1);
+    std::vector<std::uint32_t> answers{otherwise};
+    for (const Atom* atom : sourced) answers.push_back(target(*atom, family));
+    return guard(DISPATCH_BY_SOURCE, source_map(sourced, family), answers);
 }
 
+/// From a source address to the number, counted from 1, of the atom that has the longest prefix around it.
 dispatch_cell ChoiceBuilder::source_map(Atoms atoms, Family family) {
-    std::vector<std::pair<std::uint32_t, std::uint32_t>> key;
-    for (const Atom* atom : atoms) key.emplace_back(input_.rules.rules[atom->rule].sources, target(*atom, family));
-    const auto [known, added] = source_maps_.try_emplace({family, key});
+    std::vector<std::uint32_t> sets;
+    for (const Atom* atom : atoms) sets.push_back(input_.rules.rules[atom->rule].sources);
+    const auto [known, added] = source_maps_.try_emplace({family, sets});
     if (!added) return known->second;
 
-    struct Source {
-        Prefix prefix;
-        std::size_t rank; // of the atom: among equal sources the earlier rule
-        std::uint32_t choice;
-    };
-    std::vector<Source> sources;
-    for (std::size_t rank = 0; rank < key.size(); ++rank)
-        for (const Prefix& p : input_.rules.source_sets[key[rank].first])
-            if (p.family() == family) sources.push_back({p, rank, key[rank].second});
-    std::sort(sources.begin(), sources.end(), [](const Source& a, const Source& b) { return std::tie(a.prefix, a.rank) < std::tie(b.prefix, b.rank); });
-
+    std::vector<std::pair<Prefix, std::uint32_t>> sources;
+    for (std::uint32_t i = 0; i < sets.size(); ++i)
+        for (const Prefix& p : input_.rules.source_sets[sets[i]])
+            if (p.family() == family) sources.emplace_back(p, i + 1);
+    std::sort(sources.begin(), sources.end()); // among equal sources the earlier rule
     PrefixSweep sweep;
-    for (const Source& source : sources) {
-        (void)sweep.leave_before(source.prefix.address.bits);
-        sweep.enter(source.prefix, source.choice);
+    for (const auto& [prefix, number] : sources) {
+        (void)sweep.leave_before(prefix.address.bits);
+        sweep.enter(prefix, number);
     }
     return known->second = Packer(tables_).pack(sweep.finish(), family == Family::ipv6);
+}
+
+/// A choice between `answers`: the first if the map knows nothing of the key.
+std::uint32_t ChoiceBuilder::guard(std::uint8_t kind, const dispatch_cell& map, const std::vector<std::uint32_t>& answers) {
+    const auto [known, added] = blocks_.try_emplace(answers, static_cast<std::uint32_t>(tables_.choices.size()));
+    std::uint32_t links = 0;
+    for (const std::uint32_t answer : answers) {
+        links = std::max(links, links_[answer]);
+        if (!added) continue;
+        const dispatch_choice copy = tables_.choices[answer];
+        index_.set_choice(static_cast<std::uint32_t>(tables_.choices.size()), index_.group_of_choice(answer));
+        tables_.choices.push_back(copy);
+        links_.push_back(links_[answer]);
+    }
+    tables_.guarded = true;
+    return add({kind, 0, 0, known->second, map}, RuleIndex::kNoGroup, links + 1);
 }
 
 std::uint32_t ChoiceBuilder::target(const Atom& atom, Family family) {
@@ -133,14 +147,14 @@ std::uint32_t ChoiceBuilder::target(const Atom& atom, Family family) {
     if (to.verdict == Verdict::steer) {
         const Listener& listener = input_.config.services[to.listener.service].listeners[to.listener.listener];
         choice.when_down = kind_of(listener.when_down);
-        choice.cell.at = input_.slot_of(to.listener, family);
-        tables_.slots = std::max(tables_.slots, choice.cell.at + 1);
+        choice.at = input_.slot_of(to.listener, family);
+        tables_.slots = std::max(tables_.slots, choice.at + 1);
     }
     return targets_[group] = add(choice, group, 1);
 }
 
 std::uint32_t ChoiceBuilder::add(const dispatch_choice& choice, std::uint32_t group, std::uint32_t links) {
-    const Key key{choice.kind, choice.when_down, choice.otherwise, choice.cell.at, choice.cell.count, group};
+    const Key key{choice.kind, choice.when_down, choice.at, choice.map.at, choice.map.count, group};
     const auto [known, added] = known_.try_emplace(key, static_cast<std::uint32_t>(tables_.choices.size()));
     if (!added) return known->second;
     tables_.choices.push_back(choice);

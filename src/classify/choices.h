@@ -31,7 +31,7 @@ public:
     ChoiceBuilder(const CompileInput& input, RuleIndex& index, Tables& tables);
 
     /// The choice that tries `atoms`, sorted by tried_before() and at most the last of them unguarded, one after the other and ends at `tail`
-    /// (0 = the parent).
+    /// (0 = the parent's).
     [[nodiscard]] std::uint32_t chain(std::span<const Atom* const> atoms, Family family, std::uint32_t tail);
 
     /// An end that belongs to no rule.
@@ -48,6 +48,7 @@ private:
     [[nodiscard]] std::uint32_t by_source(Atoms atoms, Family family, std::uint32_t otherwise);
     [[nodiscard]] dispatch_cell source_map(Atoms atoms, Family family);
     [[nodiscard]] std::uint32_t target(const Atom& atom, Family family);
+    [[nodiscard]] std::uint32_t guard(std::uint8_t kind, const dispatch_cell& map, const std::vector<std::uint32_t>& answers);
     [[nodiscard]] std::uint32_t add(const dispatch_choice& choice, std::uint32_t group, std::uint32_t links);
 
     const CompileInput& input_;
@@ -59,8 +60,9 @@ private:
     std::vector<std::uint32_t> links_;                  // by choice: the longest way from it to an end
     using Key = std::tuple<std::uint8_t, std::uint8_t, std::uint32_t, std::uint32_t, std::uint32_t, std::uint32_t>;
     std::map<Key, std::uint32_t> known_;
-    std::map<std::pair<Family, std::vector<std::pair<std::uint32_t, std::uint32_t>>>, dispatch_cell> source_maps_; // (source set, choice)...
-    std::map<std::vector<Point>, dispatch_cell> interface_maps_;
+    std::map<std::vector<std::uint32_t>, std::uint32_t> blocks_; // choices that a guard chooses from, copied side by side
+    std::map<std::pair<Family, std::vector<std::uint32_t>>, dispatch_cell> source_maps_; // by source sets, in order
+    std::map<std::vector<std::uint32_t>, dispatch_cell> interface_maps_;                 // by interface indexes
 };
 
 } // namespace swathe

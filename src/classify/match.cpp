@@ -43,17 +43,14 @@ std::uint32_t find_address(const Tables& tables, const dispatch_cell& cell, cons
                                           : find(tables, tables.steps32, cell, address.bits);
 }
 
-/// Follows guards from `at` to a choice that ends the walk; 0 = go on at the parent.
+/// Follows guards from `at` to the first choice whose guards hold.
 std::uint32_t settle(const Tables& tables, std::uint32_t at, const Flow& flow) {
-    while (at != 0) {
+    for (;;) {
         const dispatch_choice& choice = tables.choices[at];
-        std::uint32_t next = 0;
-        if (choice.kind == DISPATCH_BY_INTERFACE) next = find(tables, tables.steps32, choice.cell, {0, flow.ifindex});
-        else if (choice.kind == DISPATCH_BY_SOURCE) next = find_address(tables, choice.cell, flow.remote.address);
-        else break;
-        at = next != 0 ? next : choice.otherwise;
+        if (choice.kind == DISPATCH_BY_INTERFACE) at = choice.at + find(tables, tables.steps32, choice.map, {0, flow.ifindex});
+        else if (choice.kind == DISPATCH_BY_SOURCE) at = choice.at + find_address(tables, choice.map, flow.remote.address);
+        else return at;
     }
-    return at;
 }
 
 } // namespace
@@ -61,13 +58,13 @@ std::uint32_t settle(const Tables& tables, std::uint32_t at, const Flow& flow) {
 Decision decide(const Tables& tables, const Flow& flow) {
     const bool ipv6 = flow.local.address.family == Family::ipv6;
     const dispatch_cell& root = tables.roots[DISPATCH_PLANE(ipv6, flow.protocol == Protocol::udp)];
-    std::uint32_t choice = 0;
-    for (std::uint32_t at = find_address(tables, root, flow.local.address); at != 0 && choice == 0; at = tables.nodes[at].parent) {
+    for (std::uint32_t at = find_address(tables, root, flow.local.address); at != 0; at = tables.nodes[at].parent) {
         const dispatch_node& node = tables.nodes[at];
         if (flow.local.port < node.first_port || flow.local.port > node.last_port) continue;
-        choice = settle(tables, find(tables, tables.steps32, node.ports, {0, flow.local.port}), flow);
+        const std::uint32_t choice = settle(tables, find(tables, tables.steps32, node.ports, {0, flow.local.port}), flow);
+        if (tables.choices[choice].kind != DISPATCH_NONE) return decision_of(tables, choice, flow);
     }
-    return decision_of(tables, choice, flow);
+    return {};
 }
 
 Decision decision_of(const Tables& tables, std::uint32_t choice, const Flow& flow) {
@@ -78,7 +75,7 @@ Decision decision_of(const Tables& tables, std::uint32_t choice, const Flow& flo
     if (made.kind == DISPATCH_DROP) decision.verdict = Verdict::drop;
     if (made.kind == DISPATCH_STEER) {
         decision.verdict = Verdict::steer;
-        decision.slot = made.cell.at;
+        decision.slot = made.at;
     }
     return decision;
 }

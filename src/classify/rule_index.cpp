@@ -48,8 +48,8 @@ void RuleIndex::set_choice(std::uint32_t choice, std::uint32_t group) {
 }
 
 std::optional<RuleId> RuleIndex::rule_of(std::uint32_t choice, const Address& destination) const {
-    if (choice >= group_of_choice_.size() || group_of_choice_[choice] == kNoGroup) return std::nullopt;
-    const std::uint32_t group = group_of_choice_[choice];
+    const std::uint32_t group = group_of_choice(choice);
+    if (group == kNoGroup) return std::nullopt;
     const auto begin = entries_.begin() + static_cast<std::ptrdiff_t>(begins_[group]);
     const auto end = entries_.begin() + static_cast<std::ptrdiff_t>(begins_[group + 1]);
     for (int length = static_cast<int>(width_of(destination.family)); length >= 0; --length) {

@@ -18,6 +18,9 @@ public:
 
     /// Says which group a choice of the tables belongs to; kNoGroup for guards and implicit rules.
     void set_choice(std::uint32_t choice, std::uint32_t group);
+    [[nodiscard]] std::uint32_t group_of_choice(std::uint32_t choice) const {
+        return choice < group_of_choice_.size() ? group_of_choice_[choice] : kNoGroup;
+    }
     [[nodiscard]] std::optional<RuleId> rule_of(std::uint32_t choice, const Address& destination) const;
 
 private:

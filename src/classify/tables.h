@@ -35,8 +35,7 @@ struct Tables {
     std::vector<dispatch_node> nodes;       ///< [0] unused
     std::vector<dispatch_choice> choices;   ///< [0] unused
     WalkBounds bounds;
-    bool by_interface = false; ///< any choice of that kind
-    bool by_source = false;
+    bool guarded = false;      ///< any choice by interface or by source
     std::uint32_t slots = 0;   ///< highest slot named + 1
     std::shared_ptr<const RuleIndex> rule_index;
 

@@ -27,7 +27,7 @@ Result<UniqueFd> own_netns(int borrowed) {
 std::vector<bool> slots_named(const Tables& tables) {
     std::vector<bool> named(tables.slots);
     for (const dispatch_choice& choice : tables.choices)
-        if (choice.kind == DISPATCH_STEER) named[choice.cell.at] = true;
+        if (choice.kind == DISPATCH_STEER) named[choice.at] = true;
     return named;
 }
 

@@ -43,6 +43,13 @@ template <class Record> Status fill(const bpf_map* map, const std::vector<Record
     return {};
 }
 
+/// Would the verifier have to follow too many turns of nested loops, if the search for a port were part of the loop over the
+/// parents? Then it is called as a function, which is verified once and costs some nanoseconds.
+bool is_deep(const WalkBounds& bounds) {
+    constexpr std::uint64_t kPerLevel = 200, kPerStep = 30, kAffordable = 50'000; // instructions, counted generously; the limit is 10^6
+    return std::uint64_t{bounds.depth} * (bounds.levels * kPerLevel + bounds.steps * kPerStep) > kAffordable;
+}
+
 bpf_sk_lookup context_of(const Flow& flow) {
     bpf_sk_lookup context{};
     context.protocol = flow.protocol == Protocol::tcp ? IPPROTO_TCP : IPPROTO_UDP;
@@ -88,8 +95,8 @@ Result<Generation> Generation::load(const Tables& tables, const Shared& shared) 
     constants.max_steps = tables.bounds.steps;
     constants.max_depth = tables.bounds.depth;
     constants.max_links = tables.bounds.links;
-    constants.by_interface = tables.by_interface;
-    constants.by_source = tables.by_source;
+    constants.guarded = tables.guarded;
+    constants.deep = is_deep(tables.bounds);
     error = dispatch_bpf__load(&skeleton);
     if (error < 0) return log.failure("load the BPF program", -error);
 

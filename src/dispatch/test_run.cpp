@@ -12,7 +12,7 @@ KernelDecision ChoiceReader::read(std::uint32_t choice, const Flow& flow) const 
     if (choices_[choice].kind == DISPATCH_DROP) decision.verdict = Verdict::drop;
     if (choices_[choice].kind == DISPATCH_STEER) {
         decision.verdict = Verdict::steer;
-        decision.slot = choices_[choice].cell.at;
+        decision.slot = choices_[choice].at;
     }
     return decision;
 }

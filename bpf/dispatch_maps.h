@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the loader gives a generation of the dispatcher: constants and maps. */
+#ifndef SWATHE_DISPATCH_MAPS_H
+#define SWATHE_DISPATCH_MAPS_H
+
+#include <stdbool.h>
+#include "dispatch_abi.h"
+
+/* Set before the program is loaded: the verifier then removes what the generation does not need, and follows no loop further. */
+const volatile struct dispatch_cell roots[DISPATCH_PLANES];
+const volatile __u32 max_levels, max_steps, max_depth, max_links;
+const volatile bool guarded, deep, explain;
+volatile struct dispatch_question question; /* of the explaining instance */
+
+#define MAP(name, map_type, flags, entries, record) \
+	struct { \
+		__uint(type, map_type); \
+		__uint(map_flags, flags); \
+		__uint(max_entries, entries); \
+		__type(key, __u32); \
+		__type(value, record); \
+	} name SEC(".maps")
+#define TABLE(name, record) MAP(name, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, 1, record)
+
+/* Sized exactly, one set per generation. */
+TABLE(indexes, struct dispatch_index);
+TABLE(cells, struct dispatch_cell);
+TABLE(steps32, struct dispatch_step32);
+TABLE(steps128, struct dispatch_step128);
+TABLE(nodes, struct dispatch_node);
+TABLE(choices, struct dispatch_choice);
+/* Shared by all generations. */
+MAP(sockets, BPF_MAP_TYPE_SOCKMAP, 0, DISPATCH_SLOTS, __u64);
+MAP(counters, BPF_MAP_TYPE_PERCPU_ARRAY, 0, 1, struct dispatch_counters);
+
+#endif
