@@ -3,11 +3,27 @@
 
 #include <csignal>
 #include <cstdio>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
+namespace {
+
+/// Whoever starts us with a standard descriptor closed would have our next socket take its number.
+void fill_standard_descriptors() {
+    for (int fd = ::open("/dev/null", O_RDWR); fd >= 0; fd = ::open("/dev/null", O_RDWR))
+        if (fd > STDERR_FILENO) {
+            (void)::close(fd);
+            return;
+        }
+}
+
+} // namespace
+
 int main(int argc, char** argv) {
     using namespace swathe;
+    fill_standard_descriptors();
     open_log(LogLevel::info);
     const auto options = parse_options(argc, argv);
     if (!options) {

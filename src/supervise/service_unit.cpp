@@ -39,13 +39,13 @@ bool has_process(State state) noexcept {
 
 } // namespace
 
-ServiceUnit::ServiceUnit(Loop& loop, SlotKeeper& keeper, std::string notify_path, std::shared_ptr<const Service> service)
-    : loop_(loop), keeper_(keeper), notify_path_(std::move(notify_path)), service_(std::move(service)), policy_(policy_of(*service_)),
+ServiceUnit::ServiceUnit(Loop& loop, UnitHost& host, std::string notify_path, std::shared_ptr<const Service> service)
+    : loop_(loop), host_(host), notify_path_(std::move(notify_path)), service_(std::move(service)), policy_(policy_of(*service_)),
       lifecycle_(swathe::begin(*service_).next), since_usec_(realtime_usec()) {}
 
-Result<std::unique_ptr<ServiceUnit>> ServiceUnit::create(Loop& loop, SlotKeeper& keeper, std::string notify_path,
+Result<std::unique_ptr<ServiceUnit>> ServiceUnit::create(Loop& loop, UnitHost& host, std::string notify_path,
                                                           std::shared_ptr<const Service> service) {
-    std::unique_ptr<ServiceUnit> unit(new ServiceUnit(loop, keeper, std::move(notify_path), std::move(service)));
+    std::unique_ptr<ServiceUnit> unit(new ServiceUnit(loop, host, std::move(notify_path), std::move(service)));
     auto timer = TimerSource::create(loop, [self = unit.get()] { self->post(TimerFired{}); });
     if (!timer) return Failure(std::move(timer).error());
     unit->timer_ = std::move(*timer);
@@ -107,7 +107,7 @@ std::vector<LiveListener> ServiceUnit::leave_configuration() {
     return listeners;
 }
 
-void ServiceUnit::notified(const NotifySocket::Sender&, const Notification& message) {
+void ServiceUnit::notified(const Notification& message) {
     if (message.status) status_text_ = *message.status;
     if (message.ready) post(Ready{});
 }
@@ -223,7 +223,7 @@ void ServiceUnit::close_listeners() {
     disarm();
     for (LiveListener& listener : listeners_)
         for (LiveSocket& socket : listener.sockets) {
-            keeper_.empty_slot(socket.slot);
+            host_.empty_slot(socket.slot);
             socket.bound.fd.reset();
         }
 }
@@ -231,11 +231,11 @@ void ServiceUnit::close_listeners() {
 Status ServiceUnit::open_listeners() {
     for (std::size_t i = 0; i < listeners_.size(); ++i) {
         LiveListener& closed = listeners_[i];
-        auto opened = keeper_.reopen(service_->listeners[i], closed);
+        auto opened = host_.reopen(service_->listeners[i], closed);
         if (!opened) return Failure(std::move(opened).error().within(fmt::format("listener {}", service_->listeners[i].name)));
         for (std::size_t s = 0; s < closed.sockets.size(); ++s) {
             closed.sockets[s].bound = std::move((*opened)[s]);
-            if (auto filled = keeper_.fill_slot(closed.sockets[s].slot, closed.sockets[s].bound.fd.get()); !filled) return filled;
+            if (auto filled = host_.fill_slot(closed.sockets[s].slot, closed.sockets[s].bound.fd.get()); !filled) return filled;
         }
     }
     return {};
@@ -253,8 +253,8 @@ void ServiceUnit::keep_slots() {
         for (const LiveSocket& socket : listeners_[i].sockets) {
             if (!socket.bound.fd) continue;
             if (down)
-                keeper_.empty_slot(socket.slot);
-            else if (auto filled = keeper_.fill_slot(socket.slot, socket.bound.fd.get()); !filled)
+                host_.empty_slot(socket.slot);
+            else if (auto filled = host_.fill_slot(socket.slot, socket.bound.fd.get()); !filled)
                 say(LogLevel::error, filled.error().to_string());
         }
     }
@@ -285,6 +285,7 @@ void ServiceUnit::spawn_child() {
 }
 
 void ServiceUnit::child_exited(const Exit& exit) {
+    host_.drain_notifications(); // its last words count: READY=1 just before the end
     const bool clean = exit.kind == Exit::Kind::code && exit.value == 0;
     last_failure_ = fmt::format("pid {} {}", main_pid(), describe(exit));
     say(clean || lifecycle_.state == State::stopping ? LogLevel::info : LogLevel::warning, last_failure_);

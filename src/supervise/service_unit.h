@@ -30,12 +30,13 @@ struct LiveListener {
 /// addresses of this family, and so does the socket.
 [[nodiscard]] std::uint32_t slot_for(const std::vector<LiveSocket>& sockets, Family family) noexcept;
 
-/// What a unit needs of the dispatcher, so that it knows nothing else of it.
-class SlotKeeper {
+/// What a unit needs of its surroundings, so that it knows nothing else of them.
+class UnitHost {
 public:
-    virtual ~SlotKeeper() = default;
+    virtual ~UnitHost() = default;
     [[nodiscard]] virtual Status fill_slot(std::uint32_t slot, int fd) = 0;
     virtual void empty_slot(std::uint32_t slot) = 0;
+    virtual void drain_notifications() = 0; ///< hands on every datagram that has come before now
     /// Opens the sockets of a listener anew, at the same homes.
     [[nodiscard]] virtual Result<std::vector<BoundSocket>> reopen(const Listener& listener, const LiveListener& closed) = 0;
 };
@@ -45,8 +46,8 @@ class ServiceUnit {
 public:
     using Done = std::function<void(Status)>;
 
-    /// Has no listeners yet: replace() gives them. `keeper` and `loop` outlive the unit.
-    [[nodiscard]] static Result<std::unique_ptr<ServiceUnit>> create(Loop& loop, SlotKeeper& keeper, std::string notify_path,
+    /// Has no listeners yet: replace() gives them. `host` and `loop` outlive the unit.
+    [[nodiscard]] static Result<std::unique_ptr<ServiceUnit>> create(Loop& loop, UnitHost& host, std::string notify_path,
                                                                       std::shared_ptr<const Service> service);
     ServiceUnit(const ServiceUnit&) = delete;
     ServiceUnit& operator=(const ServiceUnit&) = delete;
@@ -64,7 +65,7 @@ public:
     /// The same, for a unit that will only be stopped: it no longer refers to the configuration it came from.
     [[nodiscard]] std::vector<LiveListener> leave_configuration();
 
-    void notified(const NotifySocket::Sender& sender, const Notification& message);
+    void notified(const Notification& message); ///< from the main process
 
     [[nodiscard]] const Service& service() const noexcept { return *service_; }
     [[nodiscard]] const Lifecycle& lifecycle() const noexcept { return lifecycle_; }
@@ -77,7 +78,7 @@ public:
     [[nodiscard]] bool has_child() const noexcept { return child_.has_value(); }
 
 private:
-    ServiceUnit(Loop& loop, SlotKeeper& keeper, std::string notify_path, std::shared_ptr<const Service> service);
+    ServiceUnit(Loop& loop, UnitHost& host, std::string notify_path, std::shared_ptr<const Service> service);
 
     enum class Awaited { running, gone };
     struct Waiter {
@@ -102,7 +103,7 @@ private:
     void say(LogLevel level, const std::string& text) const;
 
     Loop& loop_;
-    SlotKeeper& keeper_;
+    UnitHost& host_;
     std::string notify_path_;
     std::shared_ptr<const Service> service_;
     LifecyclePolicy policy_;

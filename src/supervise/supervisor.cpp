@@ -23,11 +23,16 @@ Result<std::unique_ptr<Supervisor>> Supervisor::create(Loop& loop, Options optio
     auto notify = NotifySocket::open(
         loop, self->options_.notify_path,
         [s = self.get()](const NotifySocket::Sender& sender, const Notification& message) { s->notified(sender, message); },
-        [](const NotifySocket::Sender& sender, const Error& error) {
-            log(LogLevel::warning, fmt::format("notification of pid {} refused: {}", sender.pid, error.to_string()));
+        [s = self.get()](const NotifySocket::Sender& sender, const Error& error) {
+            s->complain(fmt::format("notification of pid {} (uid {}) refused: {}", sender.pid, sender.uid, error.to_string()));
         });
     if (!notify) return Failure(std::move(notify).error());
     self->notify_ = std::move(*notify);
+
+    auto orphans = Orphans::adopt(
+        loop, [s = self.get()](pid_t pid) { return s->unit_of(pid) != nullptr; }, [](pid_t, const Exit&) {});
+    if (!orphans) return Failure(std::move(orphans).error());
+    self->orphans_ = std::move(*orphans);
 
     auto sweep = DeferSource::create(loop, [s = self.get()] { s->sweep(); });
     if (!sweep) return Failure(std::move(sweep).error());
@@ -40,13 +45,23 @@ ServiceUnit* Supervisor::find(const std::string& service) {
     return found == units_.end() ? nullptr : found->second.get();
 }
 
+ServiceUnit* Supervisor::unit_of(pid_t main_pid) {
+    for (const auto& [name, unit] : units_)
+        if (unit->main_pid() == main_pid) return unit.get();
+    for (const auto& unit : leaving_)
+        if (unit->main_pid() == main_pid) return unit.get();
+    return nullptr;
+}
+
 /// Believed is the main process of a service, as the kernel names it (NotifyAccess=main); nobody else is.
 void Supervisor::notified(const NotifySocket::Sender& sender, const Notification& message) {
-    for (const auto& [name, unit] : units_)
-        if (unit->main_pid() == sender.pid) return unit->notified(sender, message);
-    for (const auto& unit : leaving_)
-        if (unit->main_pid() == sender.pid) return unit->notified(sender, message);
-    log(LogLevel::warning, fmt::format("notification of pid {} (uid {}) ignored: not the main process of a service", sender.pid, sender.uid));
+    if (ServiceUnit* unit = unit_of(sender.pid); unit != nullptr) return unit->notified(message);
+    complain(fmt::format("notification of pid {} (uid {}) ignored: not the main process of a service", sender.pid, sender.uid));
+}
+
+/// Anyone can write to the notify socket: what strangers make us say is limited.
+void Supervisor::complain(const std::string& text) {
+    if (complaints_.allow(now())) log(LogLevel::warning, text);
 }
 
 void Supervisor::shut_down(std::function<void()> done) {
@@ -78,6 +93,8 @@ void Supervisor::sweep() {
 Status Supervisor::fill_slot(std::uint32_t slot, int fd) { return dispatcher_.set_socket(slot, fd); }
 
 void Supervisor::empty_slot(std::uint32_t slot) { dispatcher_.clear_socket(slot); }
+
+void Supervisor::drain_notifications() { notify_->drain(); }
 
 Result<std::vector<BoundSocket>> Supervisor::reopen(const Listener& listener, const LiveListener& closed) {
     std::vector<SocketAddress> homes;

@@ -2,6 +2,7 @@
 
 #include "classify/tables.h"
 #include "dispatch/dispatcher.h"
+#include "process/orphans.h"
 #include "supervise/reload_plan.h"
 #include "supervise/service_unit.h"
 #include "supervise/view.h"
@@ -19,7 +20,7 @@ struct World {
 };
 
 /// All services of one daemon and the dispatcher that feeds them.
-class Supervisor final : private SlotKeeper {
+class Supervisor final : private UnitHost {
 public:
     struct Options {
         NetNamespace ns;
@@ -57,6 +58,7 @@ private:
 
     Status fill_slot(std::uint32_t slot, int fd) override;
     void empty_slot(std::uint32_t slot) override;
+    void drain_notifications() override;
     Result<std::vector<BoundSocket>> reopen(const Listener& listener, const LiveListener& closed) override;
 
     [[nodiscard]] tl::expected<std::unique_ptr<Draft>, Diagnostics> draft(Config next);
@@ -67,8 +69,10 @@ private:
     [[nodiscard]] tl::expected<Tables, Diagnostics> compile_tables(const Config& config, const RuleSet& rules, const SlotOf& slot_of) const;
     [[nodiscard]] Status switch_to(Draft& draft);
     void commit(Draft& draft);
+    void complain(const std::string& text);
     void retire(const std::string& name);
     void sweep();
+    [[nodiscard]] ServiceUnit* unit_of(pid_t main_pid);
     void notified(const NotifySocket::Sender& sender, const Notification& message);
 
     Loop& loop_;
@@ -78,8 +82,10 @@ private:
     std::map<std::string, std::unique_ptr<ServiceUnit>> units_;
     std::vector<std::unique_ptr<ServiceUnit>> leaving_; ///< removed from the configuration, child not yet gone
     std::optional<NotifySocket> notify_;
+    std::optional<Orphans> orphans_;
     std::optional<DeferSource> sweep_; ///< deletes units that have left, outside their own call stacks
     std::function<void()> shut_down_done_;
+    RateLimit complaints_{std::chrono::seconds(10), 5};
     bool routes_ours_ = false; ///< local routes of ours may exist
 };
 
