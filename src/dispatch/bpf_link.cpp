@@ -22,7 +22,8 @@ Result<std::uint32_t> inode_of(int netns_fd) {
 bool is_link(int fd) {
     char name[64];
     const ssize_t length = readlink(("/proc/self/fd/" + std::to_string(fd)).c_str(), name, sizeof name);
-    return length > 0 && std::string_view(name, static_cast<std::size_t>(length)).find("bpf_link") != std::string_view::npos;
+    const std::string_view kind(name, length > 0 ? static_cast<std::size_t>(length) : 0);
+    return kind == "anon_inode:bpf-link" || kind == "anon_inode:bpf_link"; // kernel/bpf/syscall.c has both spellings
 }
 
 /// The directory must be ours alone: whoever can write there could put his own link in place of ours.

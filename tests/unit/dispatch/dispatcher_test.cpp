@@ -1,1 +1,242 @@
+#include "dispatch/dispatcher.h"
+#include "rules_for_test.h"
+#include "sandbox.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include "foreign.skel.h"
+
+using namespace swathe;
+using test::HandRules;
+
+namespace {
+
+Dispatcher dispatcher_with(std::uint32_t slots) {
+    (void)test::Sandbox::instance();
+    Dispatcher dispatcher = Dispatcher::create({}).value();
+    for (std::uint32_t i = 0; i < slots; ++i) REQUIRE(dispatcher.allocate_slot().value() == i);
+    return dispatcher;
+}
+
+Flow tcp4(const char* address, std::uint16_t port) {
+    return {Protocol::tcp, {parse_address(address).value(), port}, {parse_address("192.0.2.99").value(), 40000}, 0};
+}
+
+/// Another program in the namespace, attached as long as this lives.
+class Foreign {
+public:
+    enum What : std::uint32_t { pass, drop, select };
+    Foreign(What what, std::uint16_t port, int socket) : skeleton_(foreign_bpf__open()) {
+        skeleton_->rodata->what = what;
+        skeleton_->rodata->port = port;
+        REQUIRE(foreign_bpf__load(skeleton_) == 0);
+        const std::uint32_t key = 0;
+        const auto value = static_cast<std::uint64_t>(socket);
+        REQUIRE(bpf_map_update_elem(bpf_map__fd(skeleton_->maps.socket), &key, &value, BPF_ANY) == 0);
+        const UniqueFd netns(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+        link_.reset(bpf_link_create(bpf_program__fd(skeleton_->progs.foreign), netns.get(), BPF_SK_LOOKUP, nullptr));
+        REQUIRE(link_.get() >= 0);
+    }
+    ~Foreign() { foreign_bpf__destroy(skeleton_); }
+    Foreign(const Foreign&) = delete;
+    Foreign& operator=(const Foreign&) = delete;
+
+private:
+    foreign_bpf* skeleton_;
+    UniqueFd link_;
+};
+
+} // namespace
+
+TEST_CASE("dispatch: one socket takes every address and port of its range, and nothing beside it") {
+    Dispatcher dispatcher = dispatcher_with(1);
+    const UniqueFd socket = test::tcp_listener();
+    REQUIRE(dispatcher.set_socket(0, socket.get()).has_value());
+    HandRules rules;
+    rules.steer("127.0.1.0/24", {8000, 8999}, rules.listener(0));
+    REQUIRE(dispatcher.publish(rules.tables()).has_value());
+    CHECK(dispatcher.generation() == 1);
+
+    for (const char* address : {"127.0.1.0", "127.0.1.1", "127.0.1.255"})
+        for (const int port : {8000, 8500, 8999}) CHECK(test::tcp_reaches(address, static_cast<std::uint16_t>(port), socket.get()));
+    CHECK(test::tcp_connect_error("127.0.0.255", 8000) == ECONNREFUSED);
+    CHECK(test::tcp_connect_error("127.0.2.0", 8000) == ECONNREFUSED);
+    CHECK(test::tcp_connect_error("127.0.1.1", 7999) == ECONNREFUSED);
+    CHECK(test::tcp_connect_error("127.0.1.1", 9000) == ECONNREFUSED);
+    CHECK(dispatcher.counters(0).steered == 9);
+}
+
+TEST_CASE("dispatch: what no rule matches goes to whoever has it bound, a pass rule too, a drop rule does not") {
+    Dispatcher dispatcher = dispatcher_with(1);
+    const UniqueFd steered = test::tcp_listener(), native = test::tcp_listener();
+    sockaddr_in own{};
+    socklen_t size = sizeof own;
+    REQUIRE(getsockname(native.get(), reinterpret_cast<sockaddr*>(&own), &size) == 0);
+    const std::uint16_t port = ntohs(own.sin_port);
+    REQUIRE(dispatcher.set_socket(0, steered.get()).has_value());
+
+    HandRules rules;
+    const std::uint32_t listener = rules.listener(0);
+    rules.steer("127.0.1.0/24", {port, port}, listener);
+    REQUIRE(dispatcher.publish(rules.tables()).has_value());
+    CHECK(test::tcp_reaches("127.0.0.1", port, native.get()));
+
+    rules.steer("127.0.0.0/16", PortRange::all(), listener);
+    REQUIRE(dispatcher.publish(rules.tables()).has_value());
+    CHECK(test::tcp_reaches("127.0.0.1", port, steered.get()));
+
+    HandRules passing = rules;
+    passing.add("127.0.0.1/32", {port, port}, {Verdict::pass, {}});
+    REQUIRE(dispatcher.publish(passing.tables()).has_value());
+    CHECK(test::tcp_reaches("127.0.0.1", port, native.get()));
+
+    rules.add("127.0.0.1/32", {port, port}, {Verdict::drop, {}});
+    REQUIRE(dispatcher.publish(rules.tables()).has_value());
+    CHECK(test::tcp_connect_error("127.0.0.1", port) == ECONNREFUSED);
+    CHECK(dispatcher.generation() == 4);
+}
+
+TEST_CASE("dispatch: a listener without a socket refuses or passes, as when_down says, and is counted") {
+    Dispatcher dispatcher = dispatcher_with(3);
+    const UniqueFd native = test::tcp_listener();
+    sockaddr_in own{};
+    socklen_t size = sizeof own;
+    REQUIRE(getsockname(native.get(), reinterpret_cast<sockaddr*>(&own), &size) == 0);
+    const std::uint16_t port = ntohs(own.sin_port);
+    const WhenDown policies[] = {WhenDown::queue, WhenDown::drop, WhenDown::pass};
+    for (std::uint32_t slot = 0; slot < 3; ++slot) {
+        HandRules rules;
+        rules.steer("127.0.0.0/24", PortRange::all(), rules.listener(slot, policies[slot]));
+        REQUIRE(dispatcher.publish(rules.tables()).has_value());
+        CAPTURE(slot);
+        if (policies[slot] == WhenDown::pass) CHECK(test::tcp_reaches("127.0.0.1", port, native.get()));
+        else CHECK(test::tcp_connect_error("127.0.0.1", port) == ECONNREFUSED);
+        const SlotCounters counters = dispatcher.counters(slot);
+        CHECK(counters.no_socket == 1);
+        CHECK(counters.lookups == 1);
+        CHECK(counters.steered == 0);
+    }
+}
+
+TEST_CASE("dispatch: a socket that the kernel refuses to assign is counted with its errno") {
+    Dispatcher dispatcher = dispatcher_with(1);
+    const UniqueFd udp = test::udp_socket(); // for TCP packets: EPROTOTYPE
+    REQUIRE(dispatcher.set_socket(0, udp.get()).has_value());
+    HandRules rules;
+    rules.steer("127.0.1.0/24", {80, 80}, rules.listener(0));
+    REQUIRE(dispatcher.publish(rules.tables()).has_value());
+    CHECK(test::tcp_connect_error("127.0.1.1", 80) == ECONNREFUSED);
+    const SlotCounters counters = dispatcher.counters(0);
+    CHECK(counters.assign_errors == 1);
+    CHECK(counters.lookups == 1);
+    CHECK(counters.last_errno == EPROTOTYPE);
+}
+
+TEST_CASE("dispatch: sockets that cannot be steered to are refused with the reason") {
+    Dispatcher dispatcher = dispatcher_with(1);
+    const UniqueFd fresh(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const auto refused = dispatcher.set_socket(0, fresh.get());
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().errno_value == EOPNOTSUPP);
+    CHECK(refused.error().message.find("neither a listening TCP nor a bound UDP socket") != std::string::npos);
+    CHECK_FALSE(dispatcher.set_socket(0, -1).has_value());
+    const UniqueFd good = test::tcp_listener();
+    CHECK_FALSE(dispatcher.set_socket(1, good.get()).has_value()); // never allocated
+}
+
+TEST_CASE("dispatch: test_run names the rule and the slot, also of an empty slot, and counts nothing") {
+    Dispatcher dispatcher = dispatcher_with(2);
+    CHECK_FALSE(dispatcher.test_run(tcp4("127.0.1.1", 80)).has_value()); // nothing is published yet
+    HandRules rules;
+    rules.steer("127.0.0.0/8", PortRange::all(), rules.listener(0));
+    rules.steer("127.0.1.0/24", {80, 80}, rules.listener(1));
+    rules.add("127.0.1.0/24", {81, 81}, {Verdict::drop, {}});
+    rules.rules.homes.push_back({Protocol::tcp, parse_socket_address("192.0.2.1:1234").value()});
+    REQUIRE(dispatcher.publish(rules.tables()).has_value());
+
+    struct Case { const char* address; std::uint16_t port; Verdict verdict; std::optional<RuleId> rule; std::uint32_t slot; };
+    const Case cases[] = {
+        {"127.0.1.1", 80, Verdict::steer, 1, 1},
+        {"127.0.1.1", 81, Verdict::drop, 2, 0},
+        {"127.0.1.1", 82, Verdict::steer, 0, 0},
+        {"192.0.2.1", 1234, Verdict::drop, std::nullopt, 0},
+        {"192.0.2.1", 1235, Verdict::pass, std::nullopt, 0},
+    };
+    for (const Case& c : cases) {
+        CAPTURE(c.port);
+        const auto said = dispatcher.test_run(tcp4(c.address, c.port));
+        REQUIRE(said.has_value());
+        CHECK(said->verdict == c.verdict);
+        CHECK(said->rule == c.rule);
+        CHECK(said->slot == c.slot);
+    }
+    CHECK(dispatcher.counters(0).lookups == 0);
+    CHECK(dispatcher.counters(1).lookups == 0);
+}
+
+TEST_CASE("dispatch: tables that cannot be loaded leave the old generation in place, and say what the kernel said") {
+    Dispatcher dispatcher = dispatcher_with(1);
+    const UniqueFd socket = test::tcp_listener();
+    REQUIRE(dispatcher.set_socket(0, socket.get()).has_value());
+    HandRules rules;
+    rules.steer("127.0.1.0/24", {80, 80}, rules.listener(0));
+    Tables tables = rules.tables();
+    REQUIRE(dispatcher.publish(tables).has_value());
+    tables.bounds.depth = 0xffffffffU; // more turns than the verifier will follow
+    tables.bounds.levels = 6;
+    tables.bounds.steps = 32;
+    const auto refused = dispatcher.publish(tables);
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().message.find("load the BPF program: ") == 0);
+    CHECK(dispatcher.generation() == 1);
+    CHECK(test::tcp_reaches("127.0.1.9", 80, socket.get()));
+}
+
+TEST_CASE("dispatch: other programs of the namespace, before or after ours, keep working, and ours too") {
+    const UniqueFd ours = test::tcp_listener(), theirs = test::tcp_listener();
+    enum Winner { us, them, refused };
+    struct Case { Foreign::What what; bool before; Verdict verdict; Winner winner; };
+    const Case cases[] = {
+        {Foreign::pass, true, Verdict::steer, us},     {Foreign::pass, false, Verdict::steer, us},
+        {Foreign::drop, true, Verdict::steer, us},     {Foreign::drop, false, Verdict::steer, us}, // a selection beats a drop
+        {Foreign::select, true, Verdict::steer, them}, {Foreign::select, false, Verdict::steer, us}, // neither replaces the other's
+        {Foreign::select, true, Verdict::drop, them},  {Foreign::select, false, Verdict::drop, them},
+        {Foreign::select, true, Verdict::pass, them},  {Foreign::select, false, Verdict::pass, them},
+        {Foreign::drop, true, Verdict::pass, refused}, {Foreign::drop, false, Verdict::pass, refused},
+    };
+    for (const Case& c : cases) {
+        CAPTURE(int(c.what));
+        CAPTURE(c.before);
+        CAPTURE(to_string(c.verdict));
+        Dispatcher dispatcher = dispatcher_with(1);
+        REQUIRE(dispatcher.set_socket(0, ours.get()).has_value());
+        HandRules rules;
+        const std::uint32_t listener = rules.listener(0);
+        rules.add("127.0.1.0/24", PortRange::all(), {c.verdict, {0, listener}});
+
+        std::optional<Foreign> foreign;
+        if (c.before) foreign.emplace(c.what, std::uint16_t{80}, theirs.get());
+        REQUIRE(dispatcher.publish(rules.tables()).has_value());
+        if (!c.before) foreign.emplace(c.what, std::uint16_t{80}, theirs.get());
+
+        if (c.winner == us) CHECK(test::tcp_reaches("127.0.1.1", 80, ours.get()));
+        if (c.winner == them) CHECK(test::tcp_reaches("127.0.1.1", 80, theirs.get()));
+        if (c.winner == refused) CHECK(test::tcp_connect_error("127.0.1.1", 80) == ECONNREFUSED);
+        if (c.verdict == Verdict::steer) CHECK(test::tcp_reaches("127.0.1.1", 81, ours.get())); // not the other's port
+
+        const auto programs = dispatcher.programs();
+        REQUIRE(programs.has_value());
+        REQUIRE(programs->size() == 2);
+        const std::size_t own = c.before ? 1 : 0;
+        CHECK((*programs)[own].ours);
+        CHECK((*programs)[own].name == "swathe_dispatch");
+        CHECK_FALSE((*programs)[1 - own].ours);
+        CHECK((*programs)[1 - own].name == "foreign");
+        if (c.what == Foreign::select && c.before && c.verdict == Verdict::steer) CHECK(dispatcher.counters(0).last_errno == EEXIST);
+    }
+}
