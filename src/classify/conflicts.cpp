@@ -8,6 +8,11 @@
 #include <fmt/format.h>
 
 namespace swathe {
+namespace {
+
+constexpr std::size_t kComparedInPairs = 32;
+
+} // namespace
 
 ConflictFinder::ConflictFinder(const CompileInput& input, const HoleIndex& holes) : input_(input), holes_(holes) {
     std::map<std::uint32_t, std::uint32_t> by_index; // an interface may have several names
@@ -36,8 +41,36 @@ void ConflictFinder::check(std::span<const PlaneRule> rules) {
     }
 }
 
-/// `candidates` have the same number of ports and the same interface, and ascend.
+/// `candidates` have the same number of ports and the same interface, and ascend. Compares those whose ports meet.
 void ConflictFinder::check_equals(std::span<const Candidate> candidates) {
+    for (std::size_t begin = 0, end = 0; begin < candidates.size(); begin = end) {
+        std::uint16_t last = candidates[begin].ports.last;
+        for (end = begin; end < candidates.size() && candidates[end].ports.first <= last; ++end) last = std::max(last, candidates[end].ports.last);
+        const auto meeting = candidates.subspan(begin, end - begin);
+        if (meeting.size() <= kComparedInPairs) check_pairs(meeting);
+        else check_by_source(meeting);
+    }
+}
+
+/// Thousands of rules that differ in their sources only: sorts by source, to compare equals with equals.
+void ConflictFinder::check_by_source(std::span<const Candidate> candidates) {
+    std::vector<std::pair<Prefix, Candidate>> sources;
+    for (const Candidate& candidate : candidates) {
+        const Rule& rule = input_.rules.rules[candidate.rule];
+        const Family family = rule.destination.family();
+        if (rule.sources == 0) sources.emplace_back(Prefix{Address::any(family), 0}, candidate);
+        for (const Prefix& p : input_.rules.source_sets[rule.sources])
+            if (p.family() == family) sources.emplace_back(p, candidate);
+    }
+    std::stable_sort(sources.begin(), sources.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    for (std::size_t begin = 0, end = 0; begin < sources.size(); begin = end) {
+        std::vector<Candidate> equal;
+        for (end = begin; end < sources.size() && sources[end].first == sources[begin].first; ++end) equal.push_back(sources[end].second);
+        check_pairs(equal);
+    }
+}
+
+void ConflictFinder::check_pairs(std::span<const Candidate> candidates) {
     for (std::size_t i = 0; i < candidates.size(); ++i)
         for (std::size_t j = i + 1; j < candidates.size() && candidates[j].ports.first <= candidates[i].ports.last; ++j) {
             if (full()) return;
@@ -49,7 +82,7 @@ void ConflictFinder::check_pair(const Candidate& a, const Candidate& b) {
     const auto& [first, second] = std::minmax(a, b, [](const Candidate& x, const Candidate& y) { return x.rule < y.rule; });
     const Rule& one = input_.rules.rules[first.rule];
     const Rule& other = input_.rules.rules[second.rule];
-    if (same_target(one.target, other.target) || last_ == std::pair(first.rule, second.rule)) return;
+    if (same_target(one.target, other.target) || reported(first.rule, second.rule)) return;
     const auto source = common_source(one.sources, other.sources, one.destination.family());
     if (!source) return;
     const PortRange overlap{std::max(a.ports.first, b.ports.first), std::min(a.ports.last, b.ports.last)};
@@ -59,9 +92,18 @@ void ConflictFinder::check_pair(const Candidate& a, const Candidate& b) {
     std::string what = fmt::format("{} {} {} ({})", one.destination.to_string(), ports->count() > 1 ? "ports" : "port", ports->to_string(), to_string(one.protocol));
     if (one.ifname != 0) what += " on interface " + input_.rules.interfaces[one.ifname];
     if (one.sources != 0 || other.sources != 0) what += " from " + source->to_string();
-    last_ = {first.rule, second.rule};
+    reported_.emplace_back(first.rule, second.rule);
     found_.push_back({Diagnostic::Severity::error,
                       {fmt::format("rules of equal precision: {} of {} and of {} at {}", what, name_of(one.target), name_of(other.target), other.pos.to_string()), 0, one.pos}});
+}
+
+/// Two places are reported once, though an address range may be many prefixes.
+bool ConflictFinder::reported(RuleId a, RuleId b) const {
+    const auto same_place = [&](RuleId x, RuleId y) {
+        const SourcePos& place = input_.rules.rules[x].pos;
+        return x == y || (place.line != 0 && place == input_.rules.rules[y].pos);
+    };
+    return std::any_of(reported_.begin(), reported_.end(), [&](const auto& pair) { return same_place(pair.first, a) && same_place(pair.second, b); });
 }
 
 /// A prefix that both source sets have; /0 stands for no `from`.

@@ -27,8 +27,11 @@ private:
         RuleId rule;
     };
     void check_equals(std::span<const Candidate> candidates);
+    void check_by_source(std::span<const Candidate> candidates);
+    void check_pairs(std::span<const Candidate> candidates);
     void check_pair(const Candidate& a, const Candidate& b);
     [[nodiscard]] std::optional<Prefix> common_source(std::uint32_t a, std::uint32_t b, Family family);
+    [[nodiscard]] bool reported(RuleId a, RuleId b) const;
     [[nodiscard]] std::string name_of(const Target& target) const;
 
     const CompileInput& input_;
@@ -36,7 +39,7 @@ private:
     std::vector<std::uint32_t> interfaces_; // by Rule::ifname
     std::map<std::tuple<Family, std::uint32_t, std::uint32_t>, std::optional<Prefix>> common_sources_;
     std::vector<Candidate> candidates_;     // scratch
-    std::optional<std::pair<RuleId, RuleId>> last_;
+    std::vector<std::pair<RuleId, RuleId>> reported_;
     Diagnostics found_;
 };
 
