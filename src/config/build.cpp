@@ -16,18 +16,20 @@ bool check_names(std::vector<Listener>& listeners, std::string_view service, Rep
     bool ok = true;
     std::map<std::string_view, SourcePos> seen;
     for (Listener& listener : listeners) {
+        if (listener.name.empty() && listeners.size() == 1 && is_listener_name(service)) listener.name = service;
         if (listener.name.empty()) {
-            if (listeners.size() == 1 && is_listener_name(service)) listener.name = service;
-            else {
-                report.error(listener.pos, "name", listeners.size() == 1 ? "missing; the service's name cannot stand in for it: it has a \":\" in it"
-                                                                         : "missing; where a service has several listeners, each needs one");
-                ok = false;
-                continue;
-            }
+            report.error(listener.pos, "name",
+                         listeners.size() > 1
+                             ? "missing; where a service has several listeners, each needs one"
+                             : "missing; the service's name cannot stand in for it: it has a \":\" in it");
+            ok = false;
+            continue;
         }
         const auto [same, fresh] = seen.emplace(listener.name, listener.pos);
         if (fresh) continue;
-        report.error(listener.pos, "name", fmt::format("{} is already the name of the listener at {}", quoted(listener.name), same->second.to_string()));
+        report.error(listener.pos, "name",
+                     fmt::format("{} is already the name of the listener at {}", quoted(listener.name),
+                                 same->second.to_string()));
         ok = false;
     }
     return ok;
@@ -38,7 +40,8 @@ std::optional<Listener> build_listener(const Block& block, Report& report) {
     listener.pos = block.pos;
     bool ok = apply(block, Scope::listen, &listener, Format::toml, {}, report);
     report_missing(block, Scope::listen, Format::toml, report);
-    ok = ok && block.find("protocol") != nullptr && block.find("addresses") != nullptr && block.find("ports") != nullptr;
+    ok =
+        ok && block.find("protocol") != nullptr && block.find("addresses") != nullptr && block.find("ports") != nullptr;
     if (!ok || !check_home(listener, block, Format::toml, report)) return std::nullopt;
     return listener;
 }
@@ -53,8 +56,10 @@ bool check_restart(const Service& service, const Block& block, Format format, Re
         return false;
     };
     const auto key = [&](std::string_view name) { return key_of(*find_toml_directive(Scope::service, name), format); };
-    if (service.restart_steps > 0 && !service.restart_max_delay_sec) return refuse(*steps, fmt::format("needs {}", key("restart_max_delay_sec")));
-    if (service.restart_max_delay_sec && service.restart_steps == 0) return refuse(*longest, fmt::format("needs {}", key("restart_steps")));
+    if (service.restart_steps > 0 && !service.restart_max_delay_sec)
+        return refuse(*steps, fmt::format("needs {}", key("restart_max_delay_sec")));
+    if (service.restart_max_delay_sec && service.restart_steps == 0)
+        return refuse(*longest, fmt::format("needs {}", key("restart_steps")));
     if (service.restart_max_delay_sec && *service.restart_max_delay_sec < service.restart_sec)
         return refuse(*longest, fmt::format("shorter than {}", key("restart_sec")));
     return true;
@@ -68,11 +73,14 @@ bool check_home(const Listener& listener, const Block& block, Format format, Rep
         return false;
     };
     const Family family = listener.home->address.family;
-    if (!listener.has_family(family)) return refuse(fmt::format("an {} address, but the listener has none in its range", to_string(family)));
+    if (!listener.has_family(family))
+        return refuse(fmt::format("an {} address, but the listener has none in its range", to_string(family)));
     const bool mixed = listener.has_family(Family::ipv4) && listener.has_family(Family::ipv6);
     const bool takes_both = family == Family::ipv4 || listener.home->address == Address::any(Family::ipv6);
-    if (mixed && !takes_both && listener.family_sockets == FamilySockets::dual) // ipv6(7): only the wildcard and mapped addresses take IPv4
-        return refuse("a socket bound to an IPv6 address takes no IPv4; give an IPv4 address, [::], or family_sockets = \"split\"");
+    if (mixed && !takes_both &&
+        listener.family_sockets == FamilySockets::dual) // ipv6(7): only the wildcard and mapped addresses take IPv4
+        return refuse("a socket bound to an IPv6 address takes no IPv4; give an IPv4 address, [::], or family_sockets "
+                      "= \"split\"");
     return true;
 }
 
@@ -83,8 +91,10 @@ std::optional<Service> build_service(const TomlService& text, std::string_view n
     bool ok = apply(text.file, Scope::file, &service, Format::toml, {}, report);
     for (const Block& block : text.listeners) {
         auto listener = build_listener(block, report);
-        if (listener) service.listeners.push_back(std::move(*listener));
-        else ok = false;
+        if (listener)
+            service.listeners.push_back(std::move(*listener));
+        else
+            ok = false;
     }
     if (text.listeners.empty()) {
         report.error(text.file.pos, "listen", "missing; a service needs at least one [[listen]]");

@@ -7,8 +7,8 @@
 
 namespace swathe {
 
-/// Turns settings into the model, and checks what one service or rule can be checked for alone. Each returns nothing after
-/// errors, which are in `report`.
+/// Turns settings into the model, and checks what one service or rule can be checked for alone. Each returns nothing
+/// after errors, which are in `report`.
 
 [[nodiscard]] std::optional<Service> build_service(const TomlService& text, std::string_view name, Report& report);
 [[nodiscard]] std::optional<GlobalRule> build_rule(const TomlDaemon::Rule& text, Report& report);

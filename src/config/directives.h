@@ -22,8 +22,25 @@ enum class Scope : std::uint8_t {
 };
 
 enum class ValueType : std::uint8_t {
-    text, name, choice, boolean, count, time_span, octal, limit, account, path, command, environment,
-    protocols, addresses, ports, endpoints, prefixes, interfaces, socket_address,
+    text,
+    name,
+    choice,
+    boolean,
+    count,
+    time_span,
+    octal,
+    limit,
+    account,
+    path,
+    command,
+    environment,
+    protocols,
+    addresses,
+    ports,
+    endpoints,
+    prefixes,
+    interfaces,
+    socket_address,
 };
 
 /// How often a directive may stand in a unit file, drop-ins included. An empty value takes back all earlier ones.
@@ -37,8 +54,8 @@ enum class Repeat : std::uint8_t {
 /// What a setter fills.
 using Target = std::variant<DaemonSettings*, GlobalRule*, Service*, Listener*, SocketUnit*>;
 
-/// One setting: its names in both formats, what it takes, and where it goes. The table drives both readers, `swathectl keys`
-/// and the check of the manual.
+/// One setting: its names in both formats, what it takes, and where it goes. The table drives both readers, `swathectl
+/// keys` and the check of the manual.
 struct Directive {
     Scope scope;
     std::string_view toml_key;     ///< "" = not in TOML
@@ -46,10 +63,11 @@ struct Directive {
     std::string_view unit_key;     ///< systemd's name, or ours in [X-Swathe]
     ValueType type;
     Repeat repeat;
-    std::string_view default_text; ///< as the manual says it; "" = must be given
-    std::string_view summary;      ///< one line, no full stop
+    std::string_view default_text;              ///< as the manual says it; "" = must be given
+    std::string_view summary;                   ///< one line, no full stop
     std::vector<std::string_view> (*choices)(); ///< null, or the words that it takes
-    bool (*set)(const Raw& raw, const ValueContext& context, const Target& target); ///< reads and stores; reports what is wrong
+    bool (*set)(const Raw& raw, const ValueContext& context,
+                const Target& target); ///< reads and stores; reports what is wrong
 
     [[nodiscard]] std::string_view name() const noexcept { return toml_key.empty() ? unit_key : toml_key; }
 };
@@ -62,7 +80,8 @@ enum class UnitKind : std::uint8_t { socket, service };
 [[nodiscard]] const Directive* find_unit_directive(UnitKind kind, std::string_view section, std::string_view key);
 
 [[nodiscard]] std::string_view to_string(ValueType type) noexcept; ///< "time span", ...
-[[nodiscard]] std::string_view to_string(Scope scope) noexcept;    ///< as TOML writes it: "[[listen]]", "[service]", "the top level"
+[[nodiscard]] std::string_view
+to_string(Scope scope) noexcept; ///< as TOML writes it: "[[listen]]", "[service]", "the top level"
 
 /// Does a unit file's value consist of words that are read one by one, each with its own place?
 [[nodiscard]] bool is_word_list(ValueType type) noexcept;

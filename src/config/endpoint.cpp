@@ -62,10 +62,12 @@ Result<Parts> cut(std::string_view text, EndpointUse use) {
 Result<std::vector<AddressRange>> addresses_of(const Parts& parts, EndpointUse use) {
     if (use == EndpointUse::listen && parts.bracketed && parts.addresses == "::")
         return std::vector{everything(Family::ipv4), everything(Family::ipv6)};
-    if (use == EndpointUse::listen && !parts.bracketed && parts.addresses == "0.0.0.0") return std::vector{everything(Family::ipv4)};
+    if (use == EndpointUse::listen && !parts.bracketed && parts.addresses == "0.0.0.0")
+        return std::vector{everything(Family::ipv4)};
     auto range = parse_address_range(parts.addresses);
     if (!range) return Failure(std::move(range).error().within(quoted(parts.addresses)));
-    if (parts.bracketed && range->family() == Family::ipv4) return failure("IPv4 addresses stand without brackets: 192.0.2.1:80");
+    if (parts.bracketed && range->family() == Family::ipv4)
+        return failure("IPv4 addresses stand without brackets: 192.0.2.1:80");
     return std::vector{*range};
 }
 
@@ -77,14 +79,16 @@ SourcePos behind(SourcePos where, std::size_t offset) noexcept {
 Result<Endpoint> parse_port_alone(std::string_view text, const SourcePos& where) {
     auto port = parse_port(text);
     if (!port) return failure_at(where, fmt::format("{}: {}", quoted(text), port.error().message));
-    return Endpoint{{{everything(Family::ipv4), where}, {everything(Family::ipv6), where}}, {PortRange{*port, *port}}, where};
+    return Endpoint{
+        {{everything(Family::ipv4), where}, {everything(Family::ipv6), where}}, {PortRange{*port, *port}}, where};
 }
 
 } // namespace
 
 Status sort_ports(std::vector<PortRange>& ports) {
     std::sort(ports.begin(), ports.end());
-    const auto both = std::adjacent_find(ports.begin(), ports.end(), [](const auto& a, const auto& b) { return a.overlaps(b); });
+    const auto both =
+        std::adjacent_find(ports.begin(), ports.end(), [](const auto& a, const auto& b) { return a.overlaps(b); });
     if (both == ports.end()) return {};
     return failure(*both == *(both + 1) ? fmt::format("{} stands there twice", both->to_string())
                                         : fmt::format("{} and {} overlap", both->to_string(), (both + 1)->to_string()));
@@ -103,7 +107,8 @@ Result<std::vector<PortRange>> parse_port_list(std::string_view text) {
 
 Result<Endpoint> parse_endpoint(std::string_view text, const SourcePos& where, EndpointUse use) {
     if (text.empty()) return failure_at(where, "empty");
-    if (const std::string_view kind = foreign_kind(text); !kind.empty()) return failure_at(where, fmt::format("{} is {}", quoted(text), kind));
+    if (const std::string_view kind = foreign_kind(text); !kind.empty())
+        return failure_at(where, fmt::format("{} is {}", quoted(text), kind));
     if (is_number(text)) return parse_port_alone(text, where);
 
     auto parts = cut(text, use);
@@ -111,7 +116,8 @@ Result<Endpoint> parse_endpoint(std::string_view text, const SourcePos& where, E
     auto addresses = addresses_of(*parts, use);
     if (!addresses) return Failure(std::move(addresses).error().at(where));
     if (parts->ports.empty() && use == EndpointUse::listen)
-        return failure_at(where, fmt::format("{}: port missing; expected PORT, ADDRESS:PORTS or [IPV6-ADDRESS]:PORTS", quoted(text)));
+        return failure_at(
+            where, fmt::format("{}: port missing; expected PORT, ADDRESS:PORTS or [IPV6-ADDRESS]:PORTS", quoted(text)));
 
     auto ports = parts->ports.empty() ? std::vector{PortRange::all()} : parse_port_list(parts->ports);
     if (!ports) return Failure(std::move(ports).error().at(behind(where, parts->ports_offset)));

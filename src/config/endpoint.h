@@ -9,7 +9,8 @@ namespace swathe {
 
 /// Where an endpoint stands, which decides what may be left out.
 enum class EndpointUse {
-    listen, ///< ListenStream=, ListenDatagram=: the ports must be given; a wildcard address means what it means to systemd
+    listen, ///< ListenStream=, ListenDatagram=: the ports must be given; a wildcard address means what it means to
+            ///< systemd
     hole,   ///< except: an address alone stands for all its ports
 };
 
@@ -20,9 +21,9 @@ enum class EndpointUse {
 ///     ADDR/LEN:PORTS             192.0.2.0/24:80,443,8000-8999       [2001:db8::/64]:*
 ///     ADDR-ADDR:PORTS            192.0.2.10-192.0.2.20:80            [2001:db8::1-2001:db8::9]:80
 ///
-/// PORTS is a comma list of ports and ranges, or "*". With EndpointUse::listen "0.0.0.0" is every IPv4 address and "[::]" every
-/// address of both families, as in a systemd unit ("[::/0]" is IPv6 alone). Positions inside are counted from `where`.
-/// Errors: anything else; sockets that are no IP sockets by their kind.
+/// PORTS is a comma list of ports and ranges, or "*". With EndpointUse::listen "0.0.0.0" is every IPv4 address and
+/// "[::]" every address of both families, as in a systemd unit ("[::/0]" is IPv6 alone). Positions inside are counted
+/// from `where`. Errors: anything else; sockets that are no IP sockets by their kind.
 [[nodiscard]] Result<Endpoint> parse_endpoint(std::string_view text, const SourcePos& where, EndpointUse use);
 
 /// Checks that no two of `ports` overlap, and sorts them. Errors: two that do, both named.

@@ -1,5 +1,6 @@
 #include "config/files.h"
 
+#include "base/text.h"
 #include "base/unique_fd.h"
 #include "config/limits.h"
 
@@ -55,7 +56,9 @@ struct Found {
     std::map<std::string, std::string> drop_ins; ///< by name: std::map sorts by bytes
 };
 
-bool is_null_device(const struct stat& status) noexcept { return S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3); }
+bool is_null_device(const struct stat& status) noexcept {
+    return S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
+}
 
 Result<std::string> read_all(int fd, std::size_t expected) {
     std::string text(expected, '\0');
@@ -75,7 +78,8 @@ Result<std::string> read_all(int fd, std::size_t expected) {
 
 } // namespace
 
-std::vector<ConfigFile> find_config_files(const SearchPath& path, std::string_view below, std::string_view suffix, std::string_view drop_in_suffix, Report& report) {
+std::vector<ConfigFile> find_config_files(const SearchPath& path, std::string_view below, std::string_view suffix,
+                                          std::string_view drop_in_suffix, Report& report) {
     std::map<std::string, Found> found;
     const std::string directory_suffix = fmt::format("{}.d", suffix);
     for (const std::string& root : path.directories) {
@@ -88,14 +92,17 @@ std::vector<ConfigFile> find_config_files(const SearchPath& path, std::string_vi
                 Found& file = found[name.substr(0, name.size() - 2)];
                 file.drop_in_directory = full;
                 for (const std::string& drop_in : names_in(full, report))
-                    if (ends_with(drop_in, drop_in_suffix)) file.drop_ins.emplace(drop_in, fmt::format("{}/{}", full, drop_in));
+                    if (ends_with(drop_in, drop_in_suffix))
+                        file.drop_ins.emplace(drop_in, fmt::format("{}/{}", full, drop_in));
             }
         }
     }
     std::vector<ConfigFile> files;
     for (auto& [name, file] : found) {
         if (file.path.empty()) {
-            if (!file.drop_ins.empty()) report.warning({SourceFile(file.drop_in_directory), 0, 0}, "", fmt::format("drop-ins, but there is no {}", name));
+            if (!file.drop_ins.empty())
+                report.warning({SourceFile(file.drop_in_directory), 0, 0}, "",
+                               fmt::format("drop-ins, but there is no {}", quoted(name)));
             continue;
         }
         ConfigFile& out = files.emplace_back(ConfigFile{name, file.path, {}});
@@ -107,11 +114,12 @@ std::vector<ConfigFile> find_config_files(const SearchPath& path, std::string_vi
 Result<FileText> read_config_file(const std::string& path) {
     const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
     if (!fd) return system_failure("cannot be opened");
-    struct stat status{};
+    struct stat status {};
     if (::fstat(fd.get(), &status) < 0) return system_failure("fstat");
     if (is_null_device(status)) return FileText{{}, true};
     if (!S_ISREG(status.st_mode)) return failure("not a regular file");
-    if (static_cast<std::uint64_t>(status.st_size) > limits::kFileBytes) return failure(fmt::format("larger than {} bytes", limits::kFileBytes));
+    if (static_cast<std::uint64_t>(status.st_size) > limits::kFileBytes)
+        return failure(fmt::format("larger than {} bytes", limits::kFileBytes));
     auto text = read_all(fd.get(), static_cast<std::size_t>(status.st_size) + 1);
     if (!text) return Failure(std::move(text).error());
     const bool empty = text->empty();

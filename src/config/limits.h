@@ -6,21 +6,24 @@
 /// What a configuration may not exceed. Each stands in swathe.toml(5), "LIMITS", and has a test at the edge.
 namespace swathe::limits {
 
-inline constexpr std::size_t kFileBytes = 16U << 20;         ///< one configuration file
-inline constexpr std::size_t kLineBytes = 1U << 20;          ///< one line of a unit file, continuations joined (systemd's LONG_LINE_MAX)
-inline constexpr std::size_t kKeyParts = 16;                 ///< parts of one dotted key or table header in TOML: "a.b.c" has three
-inline constexpr std::size_t kServiceNameBytes = 247;        ///< so that NAME.service is a file name
-inline constexpr std::size_t kListenerNameBytes = 255;       ///< sd_listen_fds(3), FDNAME_MAX
-inline constexpr std::size_t kListenerSockets = 65536;       ///< of all services together: the slots of the SOCKMAP
-inline constexpr std::size_t kAddresses = 4U << 20;          ///< address ranges of all listeners and rules together, with holes and guards
-inline constexpr std::size_t kEnvironment = 1024;            ///< variables of one service
-inline constexpr std::size_t kArguments = 1024;              ///< words of one command line
-inline constexpr std::size_t kWordBytes = (128U << 10) - 1;  ///< one argument or variable: execve(2), MAX_ARG_STRLEN without its NUL
-inline constexpr std::size_t kPathBytes = 4095;              ///< PATH_MAX without its NUL
+inline constexpr std::size_t kFileBytes = 16U << 20; ///< one configuration file
+inline constexpr std::size_t kLineBytes =
+    1U << 20; ///< one line of a unit file, continuations joined (systemd's LONG_LINE_MAX)
+inline constexpr std::size_t kKeyParts = 16; ///< parts of one dotted key or table header in TOML: "a.b.c" has three
+inline constexpr std::size_t kServiceNameBytes = 247;  ///< so that NAME.service is a file name
+inline constexpr std::size_t kListenerNameBytes = 255; ///< sd_listen_fds(3), FDNAME_MAX
+inline constexpr std::size_t kListenerSockets = 65536; ///< of all services together: the slots of the SOCKMAP
+inline constexpr std::size_t kAddresses =
+    4U << 20; ///< address ranges of all listeners and rules together, with holes and guards
+inline constexpr std::size_t kEnvironment = 1024; ///< variables of one service
+inline constexpr std::size_t kArguments = 1024;   ///< words of one command line
+inline constexpr std::size_t kWordBytes =
+    (128U << 10) - 1;                           ///< one argument or variable: execve(2), MAX_ARG_STRLEN without its NUL
+inline constexpr std::size_t kPathBytes = 4095; ///< PATH_MAX without its NUL
 inline constexpr std::size_t kDescriptionBytes = 1024;
-inline constexpr std::size_t kInterfaceNameBytes = 15;       ///< IFNAMSIZ without its NUL
-inline constexpr std::size_t kUserNameBytes = 31;            ///< utmp's, as useradd(8) has it
-inline constexpr std::int64_t kCount = 2147483647;           ///< a number of things: int
-inline constexpr std::size_t kDiagnostics = 1000;            ///< errors that are shown, and warnings likewise
+inline constexpr std::size_t kInterfaceNameBytes = 15; ///< IFNAMSIZ without its NUL
+inline constexpr std::size_t kUserNameBytes = 31;      ///< utmp's, as useradd(8) has it
+inline constexpr std::int64_t kCount = 2147483647;     ///< a number of things: int
+inline constexpr std::size_t kDiagnostics = 1000;      ///< errors that are shown, and warnings likewise
 
 } // namespace swathe::limits

@@ -33,9 +33,11 @@ public:
     Loaded run() {
         if (path_.required) check_directories();
         read_daemon_settings();
-        for (const ConfigFile& file : find_config_files(path_, "services.d", ".toml", ".toml", report_)) read_toml_service(file);
+        for (const ConfigFile& file : find_config_files(path_, "services.d", ".toml", ".toml", report_))
+            read_toml_service(file);
         read_units();
-        std::sort(config_.services.begin(), config_.services.end(), [](const Service& a, const Service& b) { return a.name < b.name; });
+        std::sort(config_.services.begin(), config_.services.end(),
+                  [](const Service& a, const Service& b) { return a.name < b.name; });
         validate(config_, report_);
         return {std::move(config_), report_.take()};
     }
@@ -43,13 +45,16 @@ public:
 private:
     void check_directories() {
         for (const std::string& directory : path_.directories) {
-            struct stat status{};
-            if (::stat(directory.c_str(), &status) < 0) report_.error(place_of(directory), "", error_text());
-            else if (!S_ISDIR(status.st_mode)) report_.error(place_of(directory), "", "not a directory");
+            struct stat status {};
+            if (::stat(directory.c_str(), &status) < 0)
+                report_.error(place_of(directory), "", error_text());
+            else if (!S_ISDIR(status.st_mode))
+                report_.error(place_of(directory), "", "not a directory");
         }
     }
 
-    /// Reads a file and hands its text to `take(text, file)`, which returns false if it is no use. Masked files count as read.
+    /// Reads a file and hands its text to `take(text, file)`, which returns false if it is no use. Masked files count
+    /// as read.
     template <class F> bool read(const std::string& path, F take) {
         const auto file = read_config_file(path);
         if (!file) {
@@ -62,8 +67,10 @@ private:
     template <class F> bool read_table(const std::string& path, F take) {
         return read(path, [&](std::string_view text, SourceFile file) {
             const auto root = read_toml(text, file);
-            if (root) take(*root, file);
-            else report_.error(*root.error().pos, "", root.error().message);
+            if (root)
+                take(*root, file);
+            else
+                report_.error(*root.error().pos, "", root.error().message);
             return root.has_value();
         });
     }
@@ -72,7 +79,9 @@ private:
         TomlDaemon text;
         for (const ConfigFile& file : find_config_files(path_, "", ".toml", ".toml", report_)) {
             if (file.name != "swathe.toml") continue;
-            const auto merge = [&](const Raw::Table& root, SourceFile source) { merge_toml_daemon(text, root, source, report_); };
+            const auto merge = [&](const Raw::Table& root, SourceFile source) {
+                merge_toml_daemon(text, root, source, report_);
+            };
             (void)read_table(file.path, merge);
             for (const std::string& drop_in : file.drop_ins) (void)read_table(drop_in, merge);
         }
@@ -83,7 +92,8 @@ private:
 
     void read_toml_service(const ConfigFile& file) {
         const std::string name = file.name.substr(0, file.name.size() - std::string_view(".toml").size());
-        if (const auto ok = check_service_name(name); !ok) return report_.error(place_of(file.path), "", ok.error().message);
+        if (const auto ok = check_service_name(name); !ok)
+            return report_.error(place_of(file.path), "", ok.error().message);
         TomlService text;
         std::vector<std::string> files;
         const auto merge = [&](const Raw::Table& root, SourceFile source) {
@@ -94,7 +104,8 @@ private:
         if (files.empty()) return; // masked or broken
         toml_files_.emplace(name, file.path);
         for (const std::string& drop_in : file.drop_ins) ok = read_table(drop_in, merge) && ok;
-        auto service = build_service(text, name, report_); // even if a drop-in is broken: all errors are to be told at once
+        auto service =
+            build_service(text, name, report_); // even if a drop-in is broken: all errors are to be told at once
         if (!ok || !service) return;
         service->files = std::move(files);
         config_.services.push_back(std::move(*service));
@@ -118,7 +129,8 @@ private:
 
     std::vector<Unit> units(std::string_view suffix, UnitKind kind) {
         std::vector<Unit> all;
-        for (const ConfigFile& file : find_config_files(path_, "units", suffix, ".conf", report_)) all.push_back(read_unit(file, kind));
+        for (const ConfigFile& file : find_config_files(path_, "units", suffix, ".conf", report_))
+            all.push_back(read_unit(file, kind));
         return all;
     }
 
@@ -126,8 +138,12 @@ private:
         const std::vector<Unit> sockets = units(".socket", UnitKind::socket);
         for (Service& service : build_unit_services(sockets, units(".service", UnitKind::service), report_)) {
             const auto same = toml_files_.find(service.name);
-            if (same == toml_files_.end()) config_.services.push_back(std::move(service));
-            else report_.error(service.pos, "", fmt::format("there is also a service {} in {}; remove one of them", service.name, same->second));
+            if (same == toml_files_.end())
+                config_.services.push_back(std::move(service));
+            else
+                report_.error(
+                    service.pos, "",
+                    fmt::format("there is also a service {} in {}; remove one of them", service.name, same->second));
         }
     }
 
@@ -139,7 +155,9 @@ private:
 
 } // namespace
 
-SearchPath SearchPath::standard() { return {{"/etc/swathe", "/run/swathe", "/usr/local/lib/swathe", "/usr/lib/swathe"}, false}; }
+SearchPath SearchPath::standard() {
+    return {{"/etc/swathe", "/run/swathe", "/usr/local/lib/swathe", "/usr/lib/swathe"}, false};
+}
 
 SearchPath SearchPath::only(std::string directory) { return {{std::move(directory)}, true}; }
 

@@ -12,7 +12,7 @@ struct SearchPath {
     std::vector<std::string> directories;
     bool required = false; ///< a directory that is not there is an error
 
-    [[nodiscard]] static SearchPath standard();                 ///< /etc/swathe, /run/swathe, /usr/local/lib/swathe, /usr/lib/swathe
+    [[nodiscard]] static SearchPath standard(); ///< /etc/swathe, /run/swathe, /usr/local/lib/swathe, /usr/lib/swathe
     [[nodiscard]] static SearchPath only(std::string directory); ///< --config DIR: replaces the search path
 };
 

@@ -40,14 +40,16 @@ bool read_address(const Raw& item, const ValueContext& context, std::vector<Plac
     const auto range = parse_address_range(*text);
     if (!range) return context.refuse(item.pos, fmt::format("{}: {}", quoted(*text), range.error().message));
     if (is_unspecified(*range) && text->find('/') == text->npos)
-        return context.refuse(item.pos, fmt::format("{} is no host's address; all addresses are written {}/0", *text, *text));
+        return context.refuse(item.pos,
+                              fmt::format("{} is no host's address; all addresses are written {}/0", *text, *text));
     out.push_back({*range, item.pos});
     return true;
 }
 
 std::optional<PortRange> port_range_of(const Raw& item, const ValueContext& context) {
     if (const auto* number = item.get<std::int64_t>()) {
-        if (*number >= 1 && *number <= 65535) return PortRange{static_cast<std::uint16_t>(*number), static_cast<std::uint16_t>(*number)};
+        if (*number >= 1 && *number <= 65535)
+            return PortRange{static_cast<std::uint16_t>(*number), static_cast<std::uint16_t>(*number)};
         context.refuse(item.pos, fmt::format("{} is not a port number in 1-65535", *number));
         return std::nullopt;
     }
@@ -67,7 +69,8 @@ bool read_endpoint(const Raw& item, const ValueContext& context, EndpointUse use
     if (text == nullptr) return false;
     auto endpoint = parse_endpoint(*text, item.pos, use);
     if (!endpoint) {
-        const SourcePos where = context.is_unit ? endpoint.error().pos.value_or(item.pos) : item.pos; // a TOML string begins with its quote
+        const SourcePos where =
+            context.is_unit ? endpoint.error().pos.value_or(item.pos) : item.pos; // a TOML string begins with its quote
         return context.refuse(where, endpoint.error().message);
     }
     out.push_back(std::move(*endpoint));
@@ -100,11 +103,13 @@ bool read_ports(const Raw& raw, const ValueContext& context, std::vector<Endpoin
 }
 
 bool read_holes(const Raw& raw, const ValueContext& context, std::vector<Endpoint>& out) {
-    return each_item(raw, context, [&](const Raw& item) { return read_endpoint(item, context, EndpointUse::hole, out); });
+    return each_item(raw, context,
+                     [&](const Raw& item) { return read_endpoint(item, context, EndpointUse::hole, out); });
 }
 
 bool read_listen_line(const Raw& raw, const ValueContext& context, std::vector<Endpoint>& out) {
-    return each_item(raw, context, [&](const Raw& item) { return read_endpoint(item, context, EndpointUse::listen, out); });
+    return each_item(raw, context,
+                     [&](const Raw& item) { return read_endpoint(item, context, EndpointUse::listen, out); });
 }
 
 bool read_sources(const Raw& raw, const ValueContext& context, Guard& out) {
@@ -122,7 +127,8 @@ bool read_interfaces(const Raw& raw, const ValueContext& context, Guard& out) {
     return each_item(raw, context, [&](const Raw& item) {
         const std::string* text = string_of(item, context);
         if (text == nullptr) return false;
-        if (!is_interface_name(*text)) return context.refuse(item.pos, fmt::format("{} is no interface name", quoted(*text)));
+        if (!is_interface_name(*text))
+            return context.refuse(item.pos, fmt::format("{} is no interface name", quoted(*text)));
         out.interfaces.push_back({*text, item.pos});
         return true;
     });
@@ -141,7 +147,8 @@ bool read_protocols(const Raw& raw, const ValueContext& context, std::vector<Pro
     return each_item(raw, context, [&](const Raw& item) {
         Protocol protocol{};
         if (!read_choice(item, context, protocol)) return false;
-        if (std::find(out.begin(), out.end(), protocol) != out.end()) return context.refuse(item.pos, fmt::format("\"{}\" stands there twice", name_of(protocol)));
+        if (std::find(out.begin(), out.end(), protocol) != out.end())
+            return context.refuse(item.pos, fmt::format("\"{}\" stands there twice", name_of(protocol)));
         out.push_back(protocol);
         return true;
     });

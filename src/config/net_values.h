@@ -12,11 +12,12 @@ namespace swathe {
 bool read_addresses(const Raw& raw, const ValueContext& context, std::vector<Endpoint>& out);
 bool read_ports(const Raw& raw, const ValueContext& context, std::vector<Endpoint>& out);
 
-bool read_holes(const Raw& raw, const ValueContext& context, std::vector<Endpoint>& out);        ///< EndpointUse::hole
-bool read_listen_line(const Raw& raw, const ValueContext& context, std::vector<Endpoint>& out);  ///< EndpointUse::listen
+bool read_holes(const Raw& raw, const ValueContext& context, std::vector<Endpoint>& out);       ///< EndpointUse::hole
+bool read_listen_line(const Raw& raw, const ValueContext& context, std::vector<Endpoint>& out); ///< EndpointUse::listen
 bool read_sources(const Raw& raw, const ValueContext& context, Guard& out);
 bool read_interfaces(const Raw& raw, const ValueContext& context, Guard& out);
 bool read_home(const Raw& raw, const ValueContext& context, std::optional<SocketAddress>& out);
-bool read_protocols(const Raw& raw, const ValueContext& context, std::vector<Protocol>& out);   ///< of a [[drop]] or [[pass]] rule
+bool read_protocols(const Raw& raw, const ValueContext& context,
+                    std::vector<Protocol>& out); ///< of a [[drop]] or [[pass]] rule
 
 } // namespace swathe

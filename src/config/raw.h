@@ -14,7 +14,9 @@ struct RawEntry;
 /// A value as it was written, before anyone asks what it should be. Both formats become this: a unit file's values are
 /// strings, or lists of words where the directive takes several on a line.
 struct Raw {
-    struct Other { const char* name; }; ///< what no directive takes: a date, a time
+    struct Other {
+        const char* name;
+    }; ///< what no directive takes: a date, a time
     using List = std::vector<Raw>;
     using Table = std::vector<RawEntry>; ///< in the order of the keys' bytes
 

@@ -28,7 +28,9 @@ Diagnostics Report::take() {
     sort_by_place(all);
     const auto say_cut = [&](Diagnostic::Severity severity, std::size_t& count, std::string_view what) {
         if (std::exchange(count, 0) > limits::kDiagnostics)
-            all.push_back({severity, Error{fmt::format("more than {} {}; the rest is not shown", limits::kDiagnostics, what), 0, {}}});
+            all.push_back(
+                {severity,
+                 Error{fmt::format("more than {} {}; the rest is not shown", limits::kDiagnostics, what), 0, {}}});
     };
     say_cut(Diagnostic::Severity::warning, warnings_, "warnings");
     say_cut(Diagnostic::Severity::error, errors_, "errors");

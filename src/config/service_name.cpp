@@ -11,15 +11,18 @@ namespace swathe {
 namespace {
 
 bool is_name_character(char c) noexcept {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view(":-_.\\@").find(c) != std::string_view::npos;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view(":-_.\\@").find(c) != std::string_view::npos;
 }
 
 } // namespace
 
 Status check_service_name(std::string_view name) {
-    if (name.size() > limits::kServiceNameBytes) return failure(fmt::format("the service's name is longer than {} bytes", limits::kServiceNameBytes));
+    if (name.size() > limits::kServiceNameBytes)
+        return failure(fmt::format("the service's name is longer than {} bytes", limits::kServiceNameBytes));
     if (name.empty() || !std::all_of(name.begin(), name.end(), is_name_character))
-        return failure(fmt::format("{} is no name for a service: ASCII letters, digits and \":-_.\\@\" only", quoted(name)));
+        return failure(
+            fmt::format("{} is no name for a service: ASCII letters, digits and \":-_.\\@\" only", quoted(name)));
     if (name.front() == '@' || name.back() == '@') return failure("templates are not supported yet");
     return {};
 }

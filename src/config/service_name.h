@@ -6,8 +6,8 @@
 
 namespace swathe {
 
-/// May a service be called `name`? systemd's characters for unit names (systemd.unit(5)): ASCII letters, digits and ":-_.\@", at most
-/// limits::kServiceNameBytes. Errors: anything else; a template ("foo@").
+/// May a service be called `name`? systemd's characters for unit names (systemd.unit(5)): ASCII letters, digits and
+/// ":-_.\@", at most limits::kServiceNameBytes. Errors: anything else; a template ("foo@").
 [[nodiscard]] Status check_service_name(std::string_view name);
 
 } // namespace swathe

@@ -19,10 +19,14 @@ bool is_variable_name(std::string_view name) noexcept {
            std::all_of(name.begin(), name.end(), [&](char c) { return letter(c) || (c >= '0' && c <= '9'); });
 }
 
-bool add_variable(std::string_view name, std::string_view value, const SourcePos& where, const ValueContext& context, Environment& out) {
-    if (!is_variable_name(name)) return context.refuse(where, fmt::format("{} is no name of an environment variable", quoted(name)));
-    if (name.size() + 1 + value.size() > limits::kWordBytes) return context.refuse(where, fmt::format("{} is longer than {} bytes", name, limits::kWordBytes));
-    if (out.size() == limits::kEnvironment) return context.refuse(where, fmt::format("more than {} variables", limits::kEnvironment));
+bool add_variable(std::string_view name, std::string_view value, const SourcePos& where, const ValueContext& context,
+                  Environment& out) {
+    if (!is_variable_name(name))
+        return context.refuse(where, fmt::format("{} is no name of an environment variable", quoted(name)));
+    if (name.size() + 1 + value.size() > limits::kWordBytes)
+        return context.refuse(where, fmt::format("{} is longer than {} bytes", name, limits::kWordBytes));
+    if (out.size() == limits::kEnvironment)
+        return context.refuse(where, fmt::format("more than {} variables", limits::kEnvironment));
     out.emplace_back(name, value);
     return true;
 }
@@ -40,7 +44,8 @@ bool read_line(const std::string& line, const Raw& raw, const ValueContext& cont
     for (const Word& word : *words) {
         if (word.unknown_escape) context.warn(raw.pos, "unknown escape sequence; the backslash is kept");
         const auto text = expand_specifiers(word.text, context.unit);
-        ok = (text ? add_assignment(*text, raw.pos, context, out) : context.refuse(raw.pos, text.error().message)) && ok;
+        ok =
+            (text ? add_assignment(*text, raw.pos, context, out) : context.refuse(raw.pos, text.error().message)) && ok;
     }
     return ok;
 }
@@ -89,7 +94,9 @@ bool read_environment(const Raw& raw, const ValueContext& context, Environment& 
         }
         return ok;
     }
-    if (!context.is_unit) return context.refuse(raw.pos, fmt::format("expected a table or a list of \"NAME=VALUE\", found {}", raw.kind()));
+    if (!context.is_unit)
+        return context.refuse(raw.pos,
+                              fmt::format("expected a table or a list of \"NAME=VALUE\", found {}", raw.kind()));
     const std::string* line = string_of(raw, context);
     return line != nullptr && read_line(*line, raw, context, out);
 }
@@ -100,8 +107,10 @@ bool read_working_directory(const Raw& raw, const ValueContext& context, Service
     std::string_view path = *text;
     const bool optional = !path.empty() && path.front() == '-';
     if (optional) path.remove_prefix(1);
-    if (path != "~" && (path.empty() || path.front() != '/')) return context.refuse(raw.pos, fmt::format("{} is neither an absolute path nor \"~\"", quoted(*text)));
-    if (path.size() > limits::kPathBytes) return context.refuse(raw.pos, fmt::format("longer than {} bytes", limits::kPathBytes));
+    if (path != "~" && (path.empty() || path.front() != '/'))
+        return context.refuse(raw.pos, fmt::format("{} is neither an absolute path nor \"~\"", quoted(*text)));
+    if (path.size() > limits::kPathBytes)
+        return context.refuse(raw.pos, fmt::format("longer than {} bytes", limits::kPathBytes));
     out.working_directory = Placed<std::string>{std::string(path), raw.pos};
     out.working_directory_optional = optional;
     return true;

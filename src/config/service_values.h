@@ -15,7 +15,8 @@ namespace swathe {
 bool read_command(const Raw& raw, const ValueContext& context, Command& out);
 
 /// A table NAME = "VALUE", a list of "NAME=VALUE" strings, or a unit file's line of these by systemd's quoting rules.
-bool read_environment(const Raw& raw, const ValueContext& context, std::vector<std::pair<std::string, std::string>>& out);
+bool read_environment(const Raw& raw, const ValueContext& context,
+                      std::vector<std::pair<std::string, std::string>>& out);
 
 /// An absolute path or "~"; "-" in front: if there is no such directory, "/" is taken.
 bool read_working_directory(const Raw& raw, const ValueContext& context, Service& out);

@@ -9,37 +9,46 @@ namespace {
 void merge(Raw::Table& into, Raw::Table later) {
     for (RawEntry& entry : later) {
         const auto same = std::find_if(into.begin(), into.end(), [&](const RawEntry& e) { return e.key == entry.key; });
-        if (same == into.end()) into.push_back(std::move(entry));
-        else *same = std::move(entry);
+        if (same == into.end())
+            into.push_back(std::move(entry));
+        else
+            *same = std::move(entry);
     }
 }
 
 } // namespace
 
 const Setting* Block::find(std::string_view name) const noexcept {
-    const auto found = std::find_if(settings.rbegin(), settings.rend(), [&](const Setting& s) { return s.directive->name() == name; });
+    const auto found =
+        std::find_if(settings.rbegin(), settings.rend(), [&](const Setting& s) { return s.directive->name() == name; });
     return found == settings.rend() ? nullptr : &*found;
 }
 
 void put(Block& block, Setting setting) {
-    const auto same = std::find_if(block.settings.begin(), block.settings.end(), [&](const Setting& s) { return s.directive == setting.directive; });
+    const auto same = std::find_if(block.settings.begin(), block.settings.end(),
+                                   [&](const Setting& s) { return s.directive == setting.directive; });
     if (same == block.settings.end()) return block.settings.push_back(std::move(setting));
     auto* earlier = std::get_if<Raw::Table>(&same->value.value);
     auto* later = std::get_if<Raw::Table>(&setting.value.value);
-    if (earlier != nullptr && later != nullptr) merge(*earlier, std::move(*later));
-    else *same = std::move(setting);
+    if (earlier != nullptr && later != nullptr)
+        merge(*earlier, std::move(*later));
+    else
+        *same = std::move(setting);
 }
 
 std::string_view key_of(const Directive& directive, Format format) noexcept {
     return format == Format::unit ? directive.unit_key : directive.name();
 }
 
-bool apply(const Block& block, Scope scope, const Target& target, Format format, std::string_view unit, Report& report) {
+bool apply(const Block& block, Scope scope, const Target& target, Format format, std::string_view unit,
+           Report& report) {
     std::vector<const Setting*> order;
     for (const Setting& setting : block.settings)
         if (setting.directive->scope == scope) order.push_back(&setting);
-    if (format == Format::toml) // where two keys set the same thing, the table has the special one behind the general one
-        std::sort(order.begin(), order.end(), [](const Setting* a, const Setting* b) { return a->directive < b->directive; });
+    if (format ==
+        Format::toml) // where two keys set the same thing, the table has the special one behind the general one
+        std::sort(order.begin(), order.end(),
+                  [](const Setting* a, const Setting* b) { return a->directive < b->directive; });
 
     bool ok = true;
     for (const Setting* setting : order) {
@@ -52,7 +61,8 @@ bool apply(const Block& block, Scope scope, const Target& target, Format format,
 void report_missing(const Block& block, Scope scope, Format format, Report& report) {
     for (const Directive& directive : directives()) {
         const std::string_view key = format == Format::unit ? directive.unit_key : directive.toml_key;
-        if (directive.scope == scope && directive.default_text.empty() && !key.empty() && block.find(directive.name()) == nullptr)
+        if (directive.scope == scope && directive.default_text.empty() && !key.empty() &&
+            block.find(directive.name()) == nullptr)
             report.error(block.pos, key, "missing");
     }
 }

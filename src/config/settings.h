@@ -30,8 +30,8 @@ void put(Block& block, Setting setting);
 /// The directive's name in `format`, for messages.
 [[nodiscard]] std::string_view key_of(const Directive& directive, Format format) noexcept;
 
-/// Calls the setters of the settings of `scope`, TOML's in the order of the directive table, a unit's in the order of its lines. `unit` is
-/// the unit's name for specifiers. Returns false after errors.
+/// Calls the setters of the settings of `scope`, TOML's in the order of the directive table, a unit's in the order of
+/// its lines. `unit` is the unit's name for specifiers. Returns false after errors.
 bool apply(const Block& block, Scope scope, const Target& target, Format format, std::string_view unit, Report& report);
 
 /// Reports each directive of `scope` that must be given and is not.

@@ -17,7 +17,7 @@ struct SocketUnit {
     std::vector<Line> lines; ///< in file order
     std::string service;     ///< Service=; "" = the unit of the same name
     SourcePos service_pos;
-    bool v6_only = false;    ///< BindIPv6Only=ipv6-only: a wildcard for both families is IPv6 alone
+    bool v6_only = false; ///< BindIPv6Only=ipv6-only: a wildcard for both families is IPv6 alone
 };
 
 } // namespace swathe

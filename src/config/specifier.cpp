@@ -63,7 +63,9 @@ Result<std::string> expand_specifiers(std::string_view text, std::string_view un
         }
         if (++i == text.size()) return failure("a single % at the end; write %%");
         const auto value = name.value(text[i]);
-        if (!value) return failure(fmt::format("specifier {} is not supported; a per cent sign is written %%", quoted(text.substr(i - 1, 2))));
+        if (!value)
+            return failure(fmt::format("specifier {} is not supported; a per cent sign is written %%",
+                                       quoted(text.substr(i - 1, 2))));
         out += *value;
     }
     return out;

@@ -124,7 +124,8 @@ constexpr std::array kHarmless{
     Harmless{"PassSecurity", "*"}, Harmless{"PipeSize", "*"}, Harmless{"RemoveOnStop", "*"}, Harmless{"SocketGroup", "*"}, Harmless{"SocketMode", "*"},
     Harmless{"SocketUser", "*"}, Harmless{"Writable", "*"},
     // services
-    Harmless{"CapabilityBoundingSet", "~"}, Harmless{"GuessMainPID", "*"}, Harmless{"KillSignal", "SIGTERM"}, Harmless{"NotifyAccess", "main"}, Harmless{"SendSIGKILL", "1 yes y true t on"},
+    Harmless{"CapabilityBoundingSet", "~"}, Harmless{"GuessMainPID", "*"}, Harmless{"KillSignal", "SIGTERM"}, Harmless{"NotifyAccess", "main"},
+    Harmless{"SendSIGKILL", "1 yes y true t on"},
     Harmless{"StandardError", "inherit journal"}, Harmless{"StandardInput", "null"}, Harmless{"StandardOutput", "inherit journal"},
 };
 

@@ -16,7 +16,8 @@ enum class ForeignDirective : std::uint8_t {
     not_ip,      ///< asks for a socket that is neither TCP nor UDP
 };
 
-[[nodiscard]] ForeignDirective foreign_directive(UnitKind kind, std::string_view section, std::string_view key, std::string_view value);
+[[nodiscard]] ForeignDirective foreign_directive(UnitKind kind, std::string_view section, std::string_view key,
+                                                 std::string_view value);
 
 /// systemd's names for a section, for hints.
 [[nodiscard]] std::vector<std::string_view> systemd_names(UnitKind kind, std::string_view section);

@@ -19,9 +19,11 @@ bool same_file(Scope a, Scope b) noexcept {
 std::string hint_for(Scope scope, std::string_view key, std::vector<std::string_view> known) {
     for (const Directive& directive : directives()) {
         if (directive.toml_key.empty()) continue;
-        if (directive.toml_key == key && same_file(directive.scope, scope)) return fmt::format("it belongs into {}", to_string(directive.scope));
+        if (directive.toml_key == key && same_file(directive.scope, scope))
+            return fmt::format("it belongs into {}", to_string(directive.scope));
         if (directive.scope != scope) continue;
-        if (strcasecmp(std::string(directive.unit_key).c_str(), std::string(key).c_str()) == 0) return fmt::format("did you mean \"{}\"?", directive.toml_key);
+        if (strcasecmp(std::string(directive.unit_key).c_str(), std::string(key).c_str()) == 0)
+            return fmt::format("did you mean \"{}\"?", directive.toml_key);
         known.push_back(directive.toml_key);
     }
     const auto nearest = nearest_name(key, known);
@@ -37,18 +39,24 @@ void report_unknown(Scope scope, const RawEntry& entry, std::vector<std::string_
 /// Puts the entries of a table of `scope` into `block`.
 void put_all(Block& block, Scope scope, const Raw::Table& table, Report& report) {
     for (const RawEntry& entry : table) {
-        if (const Directive* directive = find_toml_directive(scope, entry.key)) put(block, {directive, entry.pos, entry.value});
-        else report_unknown(scope, entry, {}, report);
+        if (const Directive* directive = find_toml_directive(scope, entry.key))
+            put(block, {directive, entry.pos, entry.value});
+        else
+            report_unknown(scope, entry, {}, report);
     }
 }
 
 /// Calls `take(table, place)` for each table of an array of tables.
 template <class F> void each_table(const RawEntry& entry, Report& report, F take) {
     const auto* list = entry.value.get<Raw::List>();
-    if (list == nullptr) return report.error(entry.pos, entry.key, fmt::format("expected [[{}]] tables, found {}", entry.key, entry.value.kind()));
+    if (list == nullptr)
+        return report.error(entry.pos, entry.key,
+                            fmt::format("expected [[{}]] tables, found {}", entry.key, entry.value.kind()));
     for (const Raw& item : *list) {
-        if (const auto* table = item.get<Raw::Table>()) take(*table, item.pos);
-        else report.error(item.pos, entry.key, fmt::format("expected a table, found {}", item.kind()));
+        if (const auto* table = item.get<Raw::Table>())
+            take(*table, item.pos);
+        else
+            report.error(item.pos, entry.key, fmt::format("expected a table, found {}", item.kind()));
     }
 }
 
@@ -61,8 +69,9 @@ std::string_view name_of(const Block& listener, std::size_t count, std::string_v
 
 /// The listener that a drop-in's [[listen]] means; null = a new one.
 Block* find_listener(TomlService& service, std::string_view service_name, const Block& change, std::size_t count) {
-    const std::string_view wanted = change.find("name") == nullptr && count == 1 ? name_of(service.listeners.front(), 1, service_name)
-                                                                                 : name_of(change, 0, service_name);
+    const std::string_view wanted = change.find("name") == nullptr && count == 1
+                                        ? name_of(service.listeners.front(), 1, service_name)
+                                        : name_of(change, 0, service_name);
     if (wanted.empty()) return nullptr;
     const auto found = std::find_if(service.listeners.begin(), service.listeners.end(),
                                     [&](const Block& b) { return name_of(b, count, service_name) == wanted; });
@@ -82,7 +91,8 @@ void merge_listeners(TomlService& service, std::string_view name, const RawEntry
 
 } // namespace
 
-void merge_toml_service(TomlService& service, std::string_view name, const Raw::Table& root, SourceFile file, Report& report) {
+void merge_toml_service(TomlService& service, std::string_view name, const Raw::Table& root, SourceFile file,
+                        Report& report) {
     const bool drop_in = service.file.pos.file != SourceFile();
     if (!drop_in) service.file.pos = service.service.pos = {file, 0, 0};
     for (const RawEntry& entry : root) {
@@ -91,7 +101,8 @@ void merge_toml_service(TomlService& service, std::string_view name, const Raw::
         } else if (entry.key == "service") {
             const auto* table = entry.value.get<Raw::Table>();
             if (table == nullptr) {
-                report.error(entry.pos, entry.key, fmt::format("expected a [service] table, found {}", entry.value.kind()));
+                report.error(entry.pos, entry.key,
+                             fmt::format("expected a [service] table, found {}", entry.value.kind()));
                 continue;
             }
             if (!service.has_service) service.service.pos = entry.pos;

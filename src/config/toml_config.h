@@ -18,7 +18,8 @@ struct TomlService {
 /// Merges a file into `service`: the first is the service's own, the others are drop-ins. In a drop-in a [[listen]]
 /// changes the listener of its `name`, key by key, or is appended if there is none; without `name` it changes the only
 /// listener. `name` is the service's. Reports unknown keys and whatever is no table.
-void merge_toml_service(TomlService& service, std::string_view name, const Raw::Table& root, SourceFile file, Report& report);
+void merge_toml_service(TomlService& service, std::string_view name, const Raw::Table& root, SourceFile file,
+                        Report& report);
 
 /// What swathe.toml and its drop-ins say.
 struct TomlDaemon {

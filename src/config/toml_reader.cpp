@@ -16,7 +16,8 @@ namespace {
 class Places {
 public:
     Places(std::string_view text, SourceFile file) : text_(text), file_(file) {
-        ascii_ = std::none_of(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0x80) != 0; });
+        ascii_ =
+            std::none_of(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0x80) != 0; });
         if (ascii_) return;
         lines_.push_back(0);
         for (std::size_t i = 0; i < text.size(); ++i)
@@ -88,11 +89,18 @@ public:
         while (at_ < text_.size()) {
             switch (text_[at_]) {
             case '#': at_ = std::min(text_.find('\n', at_), text_.size()); continue;
-            case '"': case '\'': skip_string(text_[at_]); continue;
+            case '"':
+            case '\'': skip_string(text_[at_]); continue;
             case '.':
                 if (++dots == limits::kKeyParts) return at_;
                 break;
-            case '\n': case '=': case ',': case '[': case ']': case '{': case '}': dots = 0; break;
+            case '\n':
+            case '=':
+            case ',':
+            case '[':
+            case ']':
+            case '{':
+            case '}': dots = 0; break;
             default: break;
             }
             ++at_;
@@ -132,7 +140,8 @@ std::string clean(std::string_view description) {
     std::string text(description.substr(0, kLongest));
     for (char& c : text)
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-    if (!text.empty() && text.front() >= 'A' && text.front() <= 'Z') text.front() = static_cast<char>(text.front() - 'A' + 'a');
+    if (!text.empty() && text.front() >= 'A' && text.front() <= 'Z')
+        text.front() = static_cast<char>(text.front() - 'A' + 'a');
     return text;
 }
 
@@ -140,7 +149,8 @@ std::string clean(std::string_view description) {
 
 Result<Raw::Table> read_toml(std::string_view text, SourceFile file) {
     if (const auto deep = KeyDepth(text).find())
-        return failure_at(place_of(text, *deep, file), fmt::format("syntax: a key of more than {} parts", limits::kKeyParts));
+        return failure_at(place_of(text, *deep, file),
+                          fmt::format("syntax: a key of more than {} parts", limits::kKeyParts));
     const Places places(text, file);
     try {
         return table_of(toml::parse(text), places);

@@ -21,7 +21,8 @@ struct Socket {
     bool ok = true;
 };
 
-/// Only a bare port and [::] give an endpoint two families; with BindIPv6Only=ipv6-only they are IPv6 alone (systemd.socket(5)).
+/// Only a bare port and [::] give an endpoint two families; with BindIPv6Only=ipv6-only they are IPv6 alone
+/// (systemd.socket(5)).
 void drop_ipv4_wildcards(SocketUnit& socket) {
     for (SocketUnit::Line& line : socket.lines)
         for (Endpoint& endpoint : line.endpoints)
@@ -78,13 +79,15 @@ std::optional<Service> build_unit_service(const Unit& unit, const std::vector<So
 
 /// `units` are sorted by name.
 const Unit* find_unit(const std::vector<Unit>& units, std::string_view name) {
-    const auto found = std::lower_bound(units.begin(), units.end(), name, [](const Unit& u, std::string_view n) { return u.name < n; });
+    const auto found = std::lower_bound(units.begin(), units.end(), name,
+                                        [](const Unit& u, std::string_view n) { return u.name < n; });
     return found == units.end() || found->name != name ? nullptr : &*found;
 }
 
 } // namespace
 
-std::vector<Service> build_unit_services(const std::vector<Unit>& sockets, const std::vector<Unit>& services, Report& report) {
+std::vector<Service> build_unit_services(const std::vector<Unit>& sockets, const std::vector<Unit>& services,
+                                         Report& report) {
     std::map<std::string, std::vector<Socket>> by_service;
     for (const Unit& unit : sockets) {
         if (unit.masked || unit.broken) continue;
@@ -94,8 +97,11 @@ std::vector<Service> build_unit_services(const std::vector<Unit>& sockets, const
         }
         Socket socket = build_socket(unit, report);
         const Unit* target = find_unit(services, socket.service);
-        if (target == nullptr) report.error(socket.service_pos, "", fmt::format("there is no unit {} for this socket to start", quoted(socket.service)));
-        else if (target->masked) report.warning(socket.service_pos, "", fmt::format("{} is masked: nothing listens for it", socket.service));
+        if (target == nullptr)
+            report.error(socket.service_pos, "",
+                         fmt::format("there is no unit {} for this socket to start", quoted(socket.service)));
+        else if (target->masked)
+            report.warning(socket.service_pos, "", fmt::format("{} is masked: nothing listens for it", socket.service));
         by_service[socket.service].push_back(std::move(socket));
     }
     std::vector<Service> built;
@@ -103,7 +109,8 @@ std::vector<Service> build_unit_services(const std::vector<Unit>& sockets, const
         const auto group = by_service.find(unit.name);
         if (unit.masked || unit.broken) continue;
         if (group == by_service.end()) {
-            const bool has_socket = find_unit(sockets, fmt::format("{}.socket", unit.stem())) != nullptr; // masked, broken, or for another service
+            const bool has_socket = find_unit(sockets, fmt::format("{}.socket", unit.stem())) !=
+                                    nullptr; // masked, broken, or for another service
             if (!has_socket) report.warning(unit.pos, "", "no .socket unit starts it; it is ignored");
         } else if (const auto ok = check_service_name(unit.stem()); !ok) {
             report.error(unit.pos, "", ok.error().message);

@@ -11,19 +11,20 @@ namespace swathe {
 
 /// A .socket or .service unit with all its files.
 struct Unit {
-    std::string name;               ///< "foo.socket"
-    SourcePos pos;                  ///< its file
+    std::string name; ///< "foo.socket"
+    SourcePos pos;    ///< its file
     UnitText text;
     std::vector<std::string> files; ///< in the order in which they were read
     bool masked = false;
-    bool broken = false;            ///< a file could not be read; reported
+    bool broken = false; ///< a file could not be read; reported
 
     [[nodiscard]] std::string_view stem() const noexcept { return std::string_view(name).substr(0, name.rfind('.')); }
 };
 
-/// Puts .socket units and the .service units that they start together. A service's name is that of its .service unit; it has the listeners
-/// of all .socket units that name it, in the order of their names. Both lists are sorted
-/// by name. Reports all that is wrong, and leaves out what it is wrong in.
-[[nodiscard]] std::vector<Service> build_unit_services(const std::vector<Unit>& sockets, const std::vector<Unit>& services, Report& report);
+/// Puts .socket units and the .service units that they start together. A service's name is that of its .service unit;
+/// it has the listeners of all .socket units that name it, in the order of their names. Both lists are sorted by name.
+/// Reports all that is wrong, and leaves out what it is wrong in.
+[[nodiscard]] std::vector<Service> build_unit_services(const std::vector<Unit>& sockets,
+                                                       const std::vector<Unit>& services, Report& report);
 
 } // namespace swathe

@@ -23,7 +23,8 @@ bool continues(std::string_view line) noexcept {
 
 SourcePos UnitLine::place(std::size_t offset) const noexcept {
     const std::size_t at = value_offset_ + offset;
-    const auto after = std::upper_bound(pieces_.begin(), pieces_.end(), at, [](std::size_t o, const Piece& piece) { return o < piece.offset; });
+    const auto after = std::upper_bound(pieces_.begin(), pieces_.end(), at,
+                                        [](std::size_t o, const Piece& piece) { return o < piece.offset; });
     if (after == pieces_.begin()) return pos;
     const Piece& piece = *std::prev(after);
     SourcePos where = piece.pos;
@@ -94,10 +95,12 @@ private:
         return true;
     }
 
-    void take_assignment(const std::string& joined, std::string_view line, const SourcePos& pos, std::vector<UnitLine::Piece> pieces) {
+    void take_assignment(const std::string& joined, std::string_view line, const SourcePos& pos,
+                         std::vector<UnitLine::Piece> pieces) {
         const std::size_t equals = line.find('=');
         const std::string_view key = trim(line.substr(0, equals));
-        if (equals == line.npos) return report_.warning(pos, "", fmt::format("no \"=\" in {}; the line is ignored", quoted(line)));
+        if (equals == line.npos)
+            return report_.warning(pos, "", fmt::format("no \"=\" in {}; the line is ignored", quoted(line)));
         if (key.empty()) return report_.warning(pos, "", "no key in front of \"=\"; the line is ignored");
         if (sections_.empty()) return report_.warning(pos, quoted(key), "stands in no section; the line is ignored");
         UnitLine out;
@@ -127,6 +130,8 @@ private:
     std::vector<UnitSection> sections_;
 };
 
-std::vector<UnitSection> lex_unit(std::string_view text, SourceFile file, Report& report) { return UnitLexer(text, file, report).run(); }
+std::vector<UnitSection> lex_unit(std::string_view text, SourceFile file, Report& report) {
+    return UnitLexer(text, file, report).run();
+}
 
 } // namespace swathe

@@ -16,19 +16,24 @@ constexpr std::string_view kOurs = "X-Swathe";
 bool is_extension(std::string_view name) noexcept { return name.substr(0, 2) == "X-"; }
 
 bool is_known_section(UnitKind kind, std::string_view name) noexcept {
-    return name == "Unit" || name == "Install" || name == kOurs || name == (kind == UnitKind::socket ? "Socket" : "Service");
+    return name == "Unit" || name == "Install" || name == kOurs ||
+           name == (kind == UnitKind::socket ? "Socket" : "Service");
 }
 
 /// Is the directive taken back together with `other`? systemd empties all Listen lines at once.
 bool resets_with(const Directive& directive, const Directive& other) noexcept {
-    return &directive == &other || (directive.scope == Scope::socket_unit && other.scope == Scope::socket_unit && directive.repeat == Repeat::add && other.repeat == Repeat::add);
+    const auto is_listen_line = [](const Directive& d) {
+        return d.scope == Scope::socket_unit && d.repeat == Repeat::add;
+    };
+    return &directive == &other || (is_listen_line(directive) && is_listen_line(other));
 }
 
 /// Splits a line's value into words, each with its place, specifiers replaced. Nothing after a report.
 std::optional<Raw::List> words_of(const UnitLine& line, std::string_view unit, Report& report) {
     constexpr std::string_view kSpace = " \t\r";
     Raw::List words;
-    for (std::size_t at = line.value.find_first_not_of(kSpace); at != line.value.npos; at = line.value.find_first_not_of(kSpace, at)) {
+    for (std::size_t at = line.value.find_first_not_of(kSpace); at != line.value.npos;
+         at = line.value.find_first_not_of(kSpace, at)) {
         const std::size_t end = std::min(line.value.find_first_of(kSpace, at), line.value.size());
         auto word = expand_specifiers(std::string_view(line.value).substr(at, end - at), unit);
         if (!word) {
@@ -41,14 +46,16 @@ std::optional<Raw::List> words_of(const UnitLine& line, std::string_view unit, R
     return words;
 }
 
-/// The value as the readers want it. Command lines and variables are split first and have their specifiers replaced then.
+/// The value as the readers want it. Command lines and variables are split first and have their specifiers replaced
+/// then.
 std::optional<Raw> raw_of(const Directive& directive, const UnitLine& line, std::string_view unit, Report& report) {
     if (is_word_list(directive.type)) {
         auto words = words_of(line, unit, report);
         if (!words) return std::nullopt;
         return Raw{std::move(*words), line.pos};
     }
-    if (directive.type == ValueType::command || directive.type == ValueType::environment) return Raw{line.value, line.place(0)};
+    if (directive.type == ValueType::command || directive.type == ValueType::environment)
+        return Raw{line.value, line.place(0)};
     auto text = expand_specifiers(line.value, unit);
     if (text) return Raw{std::move(*text), line.place(0)};
     report.error(line.place(0), line.key, text.error().message);
@@ -57,7 +64,9 @@ std::optional<Raw> raw_of(const Directive& directive, const UnitLine& line, std:
 
 void assign(Block& block, const Directive& directive, const UnitLine& line, std::string_view unit, Report& report) {
     auto& settings = block.settings;
-    const auto erase = [&](auto condition) { settings.erase(std::remove_if(settings.begin(), settings.end(), condition), settings.end()); };
+    const auto erase = [&](auto condition) {
+        settings.erase(std::remove_if(settings.begin(), settings.end(), condition), settings.end());
+    };
     if (line.value.empty()) return erase([&](const Setting& s) { return resets_with(directive, *s.directive); });
     auto raw = raw_of(directive, line, unit, report);
     if (!raw) return;
@@ -67,8 +76,10 @@ void assign(Block& block, const Directive& directive, const UnitLine& line, std:
     case Repeat::add: break;
     case Repeat::once:
         if (const auto first = std::find_if(settings.begin(), settings.end(), same); first != settings.end())
-            return report.error(line.pos, line.key, fmt::format("given twice, first at {}; a drop-in takes the first back with an empty \"{}=\"",
-                                                                first->pos.to_string(), line.key));
+            return report.error(
+                line.pos, line.key,
+                fmt::format("given twice, first at {}; a drop-in takes the first back with an empty \"{}=\"",
+                            first->pos.to_string(), line.key));
         break;
     }
     settings.push_back({&directive, line.pos, std::move(*raw)});
@@ -79,7 +90,8 @@ std::string hint_for(UnitKind kind, std::string_view section, std::string_view k
     std::vector<std::string_view> known = systemd_names(kind, section);
     for (const Directive& directive : directives()) {
         if (directive.unit_key.empty()) continue;
-        if (directive.unit_key == key && find_unit_directive(kind, directive.unit_section, key) != nullptr) return fmt::format("; it belongs into [{}]", directive.unit_section);
+        if (directive.unit_key == key && find_unit_directive(kind, directive.unit_section, key) != nullptr)
+            return fmt::format("; it belongs into [{}]", directive.unit_section);
         if (find_unit_directive(kind, section, directive.unit_key) != nullptr) known.push_back(directive.unit_key);
     }
     const auto nearest = nearest_name(key, known);
@@ -87,28 +99,47 @@ std::string hint_for(UnitKind kind, std::string_view section, std::string_view k
 }
 
 void keep_foreign(UnitText& text, std::string_view section, const UnitLine& line) {
-    const auto same = std::find_if(text.foreign.begin(), text.foreign.end(), [&](const auto& f) { return f.key == line.key && f.section == section; });
+    const auto same = std::find_if(text.foreign.begin(), text.foreign.end(),
+                                   [&](const auto& f) { return f.key == line.key && f.section == section; });
     UnitText::Foreign foreign{std::string(section), line.key, line.value, line.pos};
-    if (same == text.foreign.end()) text.foreign.push_back(std::move(foreign));
-    else *same = std::move(foreign);
+    if (same == text.foreign.end())
+        text.foreign.push_back(std::move(foreign));
+    else
+        *same = std::move(foreign);
+}
+
+void report_unknown(UnitKind kind, std::string_view section, const UnitLine& line, Report& report) {
+    const std::string hint = hint_for(kind, section, line.key);
+    if (section == kOurs)
+        report.error(line.pos, quoted(line.key), "unknown key" + hint);
+    else
+        report.warning(line.pos, quoted(line.key), fmt::format("unknown key in [{}]; it is ignored{}", section, hint));
 }
 
 void merge_section(UnitText& text, UnitKind kind, std::string_view unit, const UnitSection& section, Report& report) {
     for (const UnitLine& line : section.lines) {
         if (is_extension(line.key)) continue;
-        if (const Directive* directive = find_unit_directive(kind, section.name, line.key)) assign(text.block, *directive, line, unit, report);
-        else if (foreign_directive(kind, section.name, line.key, line.value) != ForeignDirective::unknown) keep_foreign(text, section.name, line);
-        else if (section.name == kOurs) report.error(line.pos, quoted(line.key), "unknown key" + hint_for(kind, section.name, line.key));
-        else report.warning(line.pos, quoted(line.key), fmt::format("unknown key in [{}]; it is ignored{}", section.name, hint_for(kind, section.name, line.key)));
+        if (const Directive* directive = find_unit_directive(kind, section.name, line.key)) {
+            assign(text.block, *directive, line, unit, report);
+            continue;
+        }
+        const bool known = foreign_directive(kind, section.name, line.key, line.value) != ForeignDirective::unknown;
+        if (known)
+            keep_foreign(text, section.name, line);
+        else
+            report_unknown(kind, section.name, line, report);
     }
 }
 
 } // namespace
 
-void merge_unit(UnitText& text, UnitKind kind, std::string_view unit, const std::vector<UnitSection>& sections, Report& report) {
+void merge_unit(UnitText& text, UnitKind kind, std::string_view unit, const std::vector<UnitSection>& sections,
+                Report& report) {
     for (const UnitSection& section : sections) {
-        if (is_known_section(kind, section.name)) merge_section(text, kind, unit, section, report);
-        else if (!is_extension(section.name)) report.warning(section.pos, "", fmt::format("unknown section [{}]; it is ignored", section.name));
+        if (is_known_section(kind, section.name))
+            merge_section(text, kind, unit, section, report);
+        else if (!is_extension(section.name))
+            report.warning(section.pos, "", fmt::format("unknown section {}; it is ignored", quoted(section.name)));
     }
 }
 
@@ -116,10 +147,15 @@ bool report_foreign(const UnitText& text, UnitKind kind, Report& report) {
     bool ok = true;
     for (const UnitText::Foreign& line : text.foreign) {
         switch (foreign_directive(kind, line.section, line.key, line.value)) {
-        case ForeignDirective::unknown: case ForeignDirective::harmless: break;
-        case ForeignDirective::unsupported: report.warning(line.pos, line.key, "this directive of systemd's is not implemented yet; it is ignored"); break;
+        case ForeignDirective::unknown:
+        case ForeignDirective::harmless: break;
+        case ForeignDirective::unsupported:
+            report.warning(line.pos, line.key, "this directive of systemd's is not implemented yet; it is ignored");
+            break;
         case ForeignDirective::protection:
-            report.error(line.pos, line.key, "not implemented yet, and to ignore it would weaken the service's protection; remove it, or set it to nothing or \"no\" in a drop-in");
+            report.error(line.pos, line.key,
+                         "not implemented yet, and to ignore it would weaken the service's protection; "
+                         "remove it, or set it to nothing or \"no\" in a drop-in");
             ok = false;
             break;
         case ForeignDirective::not_ip:

@@ -13,13 +13,17 @@ struct Unreachable {
     const char* prefix;
     const char* kind;
 };
-constexpr std::array kUnreachable{Unreachable{"224.0.0.0/4", "multicast"}, Unreachable{"255.255.255.255", "broadcast"}, Unreachable{"ff00::/8", "multicast"}};
+constexpr std::array kUnreachable{Unreachable{"224.0.0.0/4", "multicast"}, Unreachable{"255.255.255.255", "broadcast"},
+                                  Unreachable{"ff00::/8", "multicast"}};
 
 void warn_unreachable(const Placed<AddressRange>& range, Report& report) {
     for (const Unreachable& known : kUnreachable) {
         const auto block = parse_prefix(known.prefix);
-        if (block && AddressRange::of(*block).contains(range.value.first) && AddressRange::of(*block).contains(range.value.last))
-            report.warning(range.pos, "", fmt::format("{} is {}: such packets cannot be steered", range.value.to_string(), known.kind));
+        if (block && AddressRange::of(*block).contains(range.value.first) &&
+            AddressRange::of(*block).contains(range.value.last))
+            report.warning(
+                range.pos, "",
+                fmt::format("{} is {}: such packets cannot be steered", range.value.to_string(), known.kind));
     }
 }
 
@@ -30,7 +34,10 @@ std::size_t addresses_in(const std::vector<Endpoint>& endpoints) noexcept {
 }
 
 std::size_t sockets_of(const Listener& listener) noexcept {
-    return listener.family_sockets == FamilySockets::split && listener.has_family(Family::ipv4) && listener.has_family(Family::ipv6) ? 2 : 1;
+    return listener.family_sockets == FamilySockets::split && listener.has_family(Family::ipv4) &&
+                   listener.has_family(Family::ipv6)
+               ? 2
+               : 1;
 }
 
 /// What of a configuration is limited as a whole; says so once, where the limit is passed.
@@ -40,17 +47,19 @@ public:
 
     void add(const Listener& listener) {
         count(sockets_, sockets_of(listener), limits::kListenerSockets, "listener sockets", listener.pos);
-        count(addresses_, addresses_in(listener.endpoints) + addresses_in(listener.except) + listener.guard.from.size(), max_addresses_,
-              "address ranges", listener.pos);
+        count(addresses_, addresses_in(listener.endpoints) + addresses_in(listener.except) + listener.guard.from.size(),
+              max_addresses_, "address ranges", listener.pos);
     }
 
     void add(const GlobalRule& rule) {
-        count(addresses_, addresses_in(rule.endpoints) + addresses_in(rule.except) + rule.guard.from.size(), max_addresses_, "address ranges", rule.pos);
+        count(addresses_, addresses_in(rule.endpoints) + addresses_in(rule.except) + rule.guard.from.size(),
+              max_addresses_, "address ranges", rule.pos);
     }
 
 private:
     void count(std::size_t& total, std::size_t more, std::size_t max, std::string_view what, const SourcePos& where) {
-        if (total <= max && total + more > max) report_.error(where, "", fmt::format("more than {} {} in all", max, what));
+        if (total <= max && total + more > max)
+            report_.error(where, "", fmt::format("more than {} {} in all", max, what));
         total += more;
     }
 

@@ -8,8 +8,8 @@
 namespace swathe {
 
 /// What a value reader needs besides the value: what kind of file it stands in, and whom to tell what is wrong.
-/// Every reader has the form `bool read_x(const Raw&, const ValueContext&, T& out)`: it appends to lists, replaces anything else, reports
-/// all that is wrong and returns whether nothing was.
+/// Every reader has the form `bool read_x(const Raw&, const ValueContext&, T& out)`: it appends to lists, replaces
+/// anything else, reports all that is wrong and returns whether nothing was.
 struct ValueContext {
     Report& report;
     std::string_view key;  ///< as the administrator wrote it

@@ -25,10 +25,13 @@ template <class T> std::optional<T> number_of(std::string_view text, int base = 
 std::optional<std::int64_t> integer_of(const Raw& raw, const ValueContext& context, std::int64_t max) {
     std::optional<std::int64_t> value;
     if (const auto* integer = raw.get<std::int64_t>()) value = *integer;
-    if (const auto* text = raw.get<std::string>(); text != nullptr && context.is_unit) value = number_of<std::int64_t>(*text);
+    if (const auto* text = raw.get<std::string>(); text != nullptr && context.is_unit)
+        value = number_of<std::int64_t>(*text);
     if (value && *value >= 0 && *value <= max) return value;
-    if (!value && !context.is_unit) context.refuse(raw.pos, fmt::format("expected an integer, found {}", raw.kind()));
-    else context.refuse(raw.pos, fmt::format("expected an integer from 0 to {}", max));
+    if (!value && !context.is_unit)
+        context.refuse(raw.pos, fmt::format("expected an integer, found {}", raw.kind()));
+    else
+        context.refuse(raw.pos, fmt::format("expected an integer from 0 to {}", max));
     return std::nullopt;
 }
 
@@ -55,7 +58,8 @@ std::optional<Duration> span_of(const Raw& raw, const ValueContext& context) {
 }
 
 bool has_control(std::string_view text) noexcept {
-    return std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+    return std::any_of(text.begin(), text.end(),
+                       [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
 } // namespace
@@ -90,7 +94,8 @@ bool read_boolean(const Raw& raw, const ValueContext& context, bool& out) {
     if (text == nullptr) return false;
     const auto same = [&](const char* word) { return strcasecmp(word, text->c_str()) == 0; };
     out = std::any_of(kYes.begin(), kYes.end(), same);
-    return out || std::any_of(kNo.begin(), kNo.end(), same) || context.refuse(raw.pos, fmt::format("{} is no boolean; expected \"yes\" or \"no\"", quoted(*text)));
+    const bool known = out || std::any_of(kNo.begin(), kNo.end(), same);
+    return known || context.refuse(raw.pos, fmt::format("{} is no boolean; expected \"yes\" or \"no\"", quoted(*text)));
 }
 
 bool read_count(const Raw& raw, const ValueContext& context, std::uint32_t& out) {
@@ -100,7 +105,8 @@ bool read_count(const Raw& raw, const ValueContext& context, std::uint32_t& out)
 }
 
 bool read_backlog(const Raw& raw, const ValueContext& context, int& out) {
-    const auto value = integer_of(raw, context, std::numeric_limits<std::uint32_t>::max()); // systemd's default is the largest of these
+    const auto value = integer_of(
+        raw, context, std::numeric_limits<std::uint32_t>::max()); // systemd's default is the largest of these
     if (value) out = static_cast<int>(std::min(*value, limits::kCount));
     return value.has_value();
 }
@@ -143,7 +149,9 @@ bool read_limit(const Raw& raw, const ValueContext& context, std::optional<rlimi
     }
     const std::string* text = string_of(raw, context);
     if (text == nullptr) return false;
-    const auto bound = [](std::string_view part) { return part == "infinity" ? std::optional(RLIM_INFINITY) : number_of<rlim_t>(part); };
+    const auto bound = [](std::string_view part) {
+        return part == "infinity" ? std::optional(RLIM_INFINITY) : number_of<rlim_t>(part);
+    };
     const std::size_t colon = text->find(':');
     const auto soft = bound(std::string_view(*text).substr(0, colon));
     const auto hard = colon == text->npos ? soft : bound(std::string_view(*text).substr(colon + 1));
@@ -157,7 +165,8 @@ bool read_description(const Raw& raw, const ValueContext& context, std::string& 
     const std::string* text = string_of(raw, context);
     if (text == nullptr) return false;
     if (has_control(*text)) return context.refuse(raw.pos, "control character");
-    if (text->size() > limits::kDescriptionBytes) return context.refuse(raw.pos, fmt::format("longer than {} bytes", limits::kDescriptionBytes));
+    if (text->size() > limits::kDescriptionBytes)
+        return context.refuse(raw.pos, fmt::format("longer than {} bytes", limits::kDescriptionBytes));
     out = *text;
     return true;
 }
@@ -171,8 +180,9 @@ bool read_listener_name(const Raw& raw, const ValueContext& context, std::string
     const std::string* text = string_of(raw, context);
     if (text == nullptr) return false;
     if (!is_listener_name(*text))
-        return context.refuse(raw.pos, fmt::format("{} is no name for LISTEN_FDNAMES: printable ASCII without \":\", 1 to {} bytes", quoted(*text),
-                                                   limits::kListenerNameBytes));
+        return context.refuse(
+            raw.pos, fmt::format("{} is no name for LISTEN_FDNAMES: printable ASCII without \":\", 1 to {} bytes",
+                                 quoted(*text), limits::kListenerNameBytes));
     out = *text;
     return true;
 }
@@ -196,12 +206,15 @@ bool read_account(const Raw& raw, const ValueContext& context, std::string& out)
         if (text == nullptr) return false;
         name = *text;
     }
-    const auto refuse = [&](std::string_view why) { return context.refuse(raw.pos, fmt::format("{} {}", quoted(name), why)); };
+    const auto refuse = [&](std::string_view why) {
+        return context.refuse(raw.pos, fmt::format("{} {}", quoted(name), why));
+    };
     if (name.find_first_not_of("0123456789") == name.npos && !name.empty()) {
         const auto id = number_of<std::uint32_t>(name);
-        if (!id || *id == 0xffffffff || *id == 0xffff) return refuse("is no user or group number"); // both mean "none" to system calls
-    } else if (name.empty() || name.size() > limits::kUserNameBytes || name.front() == '-' || name == "." || name == ".." ||
-               name.find_first_of(":/ ,\t\"'\\") != name.npos || has_control(name)) {
+        if (!id || *id == 0xffffffff || *id == 0xffff)
+            return refuse("is no user or group number"); // both mean "none" to system calls
+    } else if (name.empty() || name.size() > limits::kUserNameBytes || name.front() == '-' || name == "." ||
+               name == ".." || name.find_first_of(":/ ,\t\"'\\") != name.npos || has_control(name)) {
         return refuse("is no user or group name");
     }
     out = std::move(name);

@@ -18,21 +18,27 @@ namespace swathe {
 /// The string of `raw` without NUL; nothing after a report.
 [[nodiscard]] const std::string* string_of(const Raw& raw, const ValueContext& context);
 
-bool read_boolean(const Raw& raw, const ValueContext& context, bool& out);               ///< unit files: 1 yes y true t on, 0 no n false f off
-bool read_count(const Raw& raw, const ValueContext& context, std::uint32_t& out);        ///< 0 to limits::kCount
-bool read_backlog(const Raw& raw, const ValueContext& context, int& out);                ///< 0 to 4294967295; what listen(2) cannot express is cut
-bool read_time_span(const Raw& raw, const ValueContext& context, Duration& out);         ///< finite
-bool read_delay_ceiling(const Raw& raw, const ValueContext& context, std::optional<Duration>& out); ///< "infinity" = none
-bool read_timeout(const Raw& raw, const ValueContext& context, Duration& out);           ///< 0 and "infinity" = none
-bool read_umask(const Raw& raw, const ValueContext& context, mode_t& out);               ///< an octal string
-bool read_limit(const Raw& raw, const ValueContext& context, std::optional<rlimit>& out); ///< N, "SOFT:HARD", "infinity"
-bool read_description(const Raw& raw, const ValueContext& context, std::string& out);    ///< no control characters
-bool read_listener_name(const Raw& raw, const ValueContext& context, std::string& out);  ///< LISTEN_FDNAMES' characters
+bool read_boolean(const Raw& raw, const ValueContext& context,
+                  bool& out); ///< unit files: 1 yes y true t on, 0 no n false f off
+bool read_count(const Raw& raw, const ValueContext& context, std::uint32_t& out); ///< 0 to limits::kCount
+bool read_backlog(const Raw& raw, const ValueContext& context,
+                  int& out); ///< 0 to 4294967295; what listen(2) cannot express is cut
+bool read_time_span(const Raw& raw, const ValueContext& context, Duration& out); ///< finite
+bool read_delay_ceiling(const Raw& raw, const ValueContext& context,
+                        std::optional<Duration>& out);                         ///< "infinity" = none
+bool read_timeout(const Raw& raw, const ValueContext& context, Duration& out); ///< 0 and "infinity" = none
+bool read_umask(const Raw& raw, const ValueContext& context, mode_t& out);     ///< an octal string
+bool read_limit(const Raw& raw, const ValueContext& context,
+                std::optional<rlimit>& out);                                            ///< N, "SOFT:HARD", "infinity"
+bool read_description(const Raw& raw, const ValueContext& context, std::string& out);   ///< no control characters
+bool read_listener_name(const Raw& raw, const ValueContext& context, std::string& out); ///< LISTEN_FDNAMES' characters
 bool read_log_level(const Raw& raw, const ValueContext& context, std::string& out);
-bool read_account(const Raw& raw, const ValueContext& context, std::string& out);        ///< a user's or group's name or number
+bool read_account(const Raw& raw, const ValueContext& context,
+                  std::string& out); ///< a user's or group's name or number
 bool read_placed_account(const Raw& raw, const ValueContext& context, std::optional<Placed<std::string>>& out);
 
-/// Is `name` fit for LISTEN_FDNAMES? Printable ASCII without ':' (sd_listen_fds_with_names(3)), at most limits::kListenerNameBytes.
+/// Is `name` fit for LISTEN_FDNAMES? Printable ASCII without ':' (sd_listen_fds_with_names(3)), at most
+/// limits::kListenerNameBytes.
 [[nodiscard]] bool is_listener_name(std::string_view name) noexcept;
 
 /// `expected "a", "b" or "c"`
@@ -50,7 +56,8 @@ template <class T> bool read_choice(const Raw& raw, const ValueContext& context,
         }
     }
     const bool not_yet = std::find(kNotYet<T>.begin(), kNotYet<T>.end(), *text) != kNotYet<T>.end();
-    return context.refuse(raw.pos, fmt::format("{} is not {}; {}", quoted(*text), not_yet ? "supported yet" : "known", expected_one_of(names)));
+    return context.refuse(raw.pos, fmt::format("{} is not {}; {}", quoted(*text), not_yet ? "supported yet" : "known",
+                                               expected_one_of(names)));
 }
 
 } // namespace swathe

@@ -18,7 +18,9 @@ std::optional<char> simple_escape(char c) noexcept {
     case 't': return '\t';
     case 'v': return '\v';
     case 's': return ' ';
-    case '\\': case '"': case '\'': return c;
+    case '\\':
+    case '"':
+    case '\'': return c;
     default: return std::nullopt;
     }
 }
@@ -99,10 +101,13 @@ private:
             return {};
         }
         if (*value == 0) return failure("NUL character");
-        if (form->code_point && (*value > 0x10ffff || (*value >= 0xd800 && *value <= 0xdfff))) return failure("no such Unicode character");
+        if (form->code_point && (*value > 0x10ffff || (*value >= 0xd800 && *value <= 0xdfff)))
+            return failure("no such Unicode character");
         if (!form->code_point && *value > 0xff) return failure("octal escape above \\377");
-        if (form->code_point) word_.text += utf8_of(static_cast<char32_t>(*value));
-        else word_.text += static_cast<char>(*value);
+        if (form->code_point)
+            word_.text += utf8_of(static_cast<char32_t>(*value));
+        else
+            word_.text += static_cast<char>(*value);
         at_ += form->skip + form->digits;
         return {};
     }

@@ -10,10 +10,10 @@ namespace swathe {
 
 /// One word of a line that was split by systemd's quoting rules.
 struct Word {
-    std::string text;              ///< without quotes, escapes resolved
-    std::size_t offset = 0;        ///< where it begins in the line
-    bool bare = true;              ///< no quote and no backslash in it
-    bool unknown_escape = false;   ///< has a backslash sequence that means nothing; it was kept as it is
+    std::string text;            ///< without quotes, escapes resolved
+    std::size_t offset = 0;      ///< where it begins in the line
+    bool bare = true;            ///< no quote and no backslash in it
+    bool unknown_escape = false; ///< has a backslash sequence that means nothing; it was kept as it is
 };
 
 /// Splits at white space; '...' and "..." hold white space together; C escapes count inside and outside of quotes

@@ -7,10 +7,12 @@ namespace {
 
 bool is_variable_name(std::string_view name) noexcept {
     const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
-    return !name.empty() && letter(name.front()) && std::all_of(name.begin(), name.end(), [&](char c) { return letter(c) || (c >= '0' && c <= '9'); });
+    return !name.empty() && letter(name.front()) &&
+           std::all_of(name.begin(), name.end(), [&](char c) { return letter(c) || (c >= '0' && c <= '9'); });
 }
 
-/// Splits a variable's value: white space separates, quotes hold it together and go away, a backslash keeps the next character.
+/// Splits a variable's value: white space separates, quotes hold it together and go away, a backslash keeps the next
+/// character.
 void append_split(std::string_view value, std::vector<std::string>& out) {
     std::string word;
     bool in_word = false;
@@ -26,9 +28,12 @@ void append_split(std::string_view value, std::vector<std::string>& out) {
             continue;
         }
         in_word = true;
-        if (c == '\\' && i + 1 < value.size()) word += value[++i];
-        else if (quote != 0 ? c == quote : c == '"' || c == '\'') quote = quote != 0 ? '\0' : c;
-        else word += c;
+        if (c == '\\' && i + 1 < value.size())
+            word += value[++i];
+        else if (quote != 0 ? c == quote : c == '"' || c == '\'')
+            quote = quote != 0 ? '\0' : c;
+        else
+            word += c;
     }
     finish();
 }
@@ -38,8 +43,10 @@ public:
     Expansion(const VariableLookup& lookup, std::vector<std::string>* unset) : lookup_(lookup), unset_(unset) {}
 
     void append(std::string_view word, std::vector<std::string>& out) {
-        if (word.size() > 1 && word.front() == '$' && is_variable_name(word.substr(1))) append_split(value(word.substr(1)), out);
-        else out.push_back(inside(word));
+        if (word.size() > 1 && word.front() == '$' && is_variable_name(word.substr(1)))
+            append_split(value(word.substr(1)), out);
+        else
+            out.push_back(inside(word));
     }
 
 private:
@@ -73,7 +80,8 @@ private:
 
 } // namespace
 
-std::vector<std::string> expand_words(const Command& command, const VariableLookup& lookup, std::vector<std::string>* unset) {
+std::vector<std::string> expand_words(const Command& command, const VariableLookup& lookup,
+                                      std::vector<std::string>* unset) {
     if (!command.expand || command.argv.empty()) return command.argv;
     Expansion expansion(lookup, unset);
     std::vector<std::string> words{command.argv.front()};

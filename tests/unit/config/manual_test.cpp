@@ -71,8 +71,9 @@ TEST_CASE("manual: every directive has its entry with type, default and counterp
         CHECK(std::vector(entry->second.begin(), entry->second.begin() + static_cast<std::ptrdiff_t>(facts.size())) == facts);
     }
     for (const auto& [key, lines] : entries) {
-        CAPTURE(key.second);
-        CHECK(known.count(key) == 1);
+        const Key there = key; // a lambda of CAPTURE cannot take a structured binding
+        CAPTURE(there.second);
+        CHECK(known.count(there) == 1);
     }
 }
 
