@@ -1,6 +1,5 @@
 #include "config/files.h"
 
-#include "base/text.h"
 #include "base/unique_fd.h"
 #include "config/limits.h"
 
@@ -52,7 +51,6 @@ std::vector<std::string> names_in(const std::string& path, Report& report) {
 /// What the search path has, by name of the file.
 struct Found {
     std::string path; ///< "" = there are drop-ins only
-    std::string drop_in_directory;
     std::map<std::string, std::string> drop_ins; ///< by name: std::map sorts by bytes
 };
 
@@ -90,7 +88,6 @@ std::vector<ConfigFile> find_config_files(const SearchPath& path, std::string_vi
                 if (Found& file = found[name]; file.path.empty()) file.path = full;
             } else if (ends_with(name, directory_suffix)) {
                 Found& file = found[name.substr(0, name.size() - 2)];
-                file.drop_in_directory = full;
                 for (const std::string& drop_in : names_in(full, report))
                     if (ends_with(drop_in, drop_in_suffix))
                         file.drop_ins.emplace(drop_in, fmt::format("{}/{}", full, drop_in));
@@ -99,12 +96,7 @@ std::vector<ConfigFile> find_config_files(const SearchPath& path, std::string_vi
     }
     std::vector<ConfigFile> files;
     for (auto& [name, file] : found) {
-        if (file.path.empty()) {
-            if (!file.drop_ins.empty())
-                report.warning({SourceFile(file.drop_in_directory), 0, 0}, "",
-                               fmt::format("drop-ins, but there is no {}", quoted(name)));
-            continue;
-        }
+        if (file.path.empty() && file.drop_ins.empty()) continue;
         ConfigFile& out = files.emplace_back(ConfigFile{name, file.path, {}});
         for (auto& [base, drop_in] : file.drop_ins) out.drop_ins.push_back(std::move(drop_in));
     }

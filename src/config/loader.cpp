@@ -33,8 +33,7 @@ public:
     Loaded run() {
         if (path_.required) check_directories();
         read_daemon_settings();
-        for (const ConfigFile& file : find_config_files(path_, "services.d", ".toml", ".toml", report_))
-            read_toml_service(file);
+        for (const ConfigFile& file : files_of("services.d", ".toml", ".toml")) read_toml_service(file);
         read_units();
         std::sort(config_.services.begin(), config_.services.end(),
                   [](const Service& a, const Service& b) { return a.name < b.name; });
@@ -75,6 +74,18 @@ private:
         });
     }
 
+    /// The files that are there; drop-ins alone make no service and are warned of.
+    std::vector<ConfigFile> files_of(std::string_view below, std::string_view suffix, std::string_view drop_in_suffix) {
+        std::vector<ConfigFile> files = find_config_files(path_, below, suffix, drop_in_suffix, report_);
+        const auto there =
+            std::stable_partition(files.begin(), files.end(), [](const ConfigFile& f) { return !f.path.empty(); });
+        for (auto lone = there; lone != files.end(); ++lone)
+            report_.warning(place_of(lone->drop_ins.front()), "",
+                            fmt::format("a drop-in, but there is no {}", quoted(lone->name)));
+        files.erase(there, files.end());
+        return files;
+    }
+
     void read_daemon_settings() {
         TomlDaemon text;
         for (const ConfigFile& file : find_config_files(path_, "", ".toml", ".toml", report_)) {
@@ -82,7 +93,7 @@ private:
             const auto merge = [&](const Raw::Table& root, SourceFile source) {
                 merge_toml_daemon(text, root, source, report_);
             };
-            (void)read_table(file.path, merge);
+            if (!file.path.empty()) (void)read_table(file.path, merge); // drop-ins alone will do
             for (const std::string& drop_in : file.drop_ins) (void)read_table(drop_in, merge);
         }
         (void)apply(text.daemon, Scope::daemon, &config_.daemon, Format::toml, {}, report_);
@@ -129,8 +140,7 @@ private:
 
     std::vector<Unit> units(std::string_view suffix, UnitKind kind) {
         std::vector<Unit> all;
-        for (const ConfigFile& file : find_config_files(path_, "units", suffix, ".conf", report_))
-            all.push_back(read_unit(file, kind));
+        for (const ConfigFile& file : files_of("units", suffix, ".conf")) all.push_back(read_unit(file, kind));
         return all;
     }
 

@@ -131,3 +131,17 @@ TEST_CASE("loader: what is no regular file is refused by its name, and never wai
                                                           "services.d/gone.toml: cannot be opened: No such file or directory\n");
     CHECK(loaded.config.services.size() == 1);
 }
+
+TEST_CASE("loader: settings of the daemon may stand in drop-ins alone, and an empty main file changes nothing about them") {
+    const Scratch scratch;
+    scratch.write("swathe.toml.d/20-level.toml", "log_level = \"debug\"\n");
+    scratch.write("swathe.toml.d/10-rule.toml", "log_level = \"error\"\n[[drop]]\naddresses = \"192.0.2.1\"\n[[pass]]\nprotocol = \"udp\"\naddresses = \"192.0.2.2\"\nports = 53\n");
+    for (const char* main : {"no file", ""}) {
+        if (*main == '\0') scratch.write("swathe.toml", main);
+        const Loaded loaded = scratch.load();
+        CHECK(lines_of(loaded.diagnostics, scratch.path()) == "");
+        CHECK(dump(loaded.config) == "daemon log_level=debug control_group=swathe\n"
+                                     "drop tcp udp\n    claims 192.0.2.1 : all\n"
+                                     "pass udp\n    claims 192.0.2.2 : 53\n");
+    }
+}
