@@ -24,7 +24,8 @@ std::string summary_of(const Config& config, const Diagnostics& all) {
                        counted(count(Diagnostic::Severity::warning), "warning"));
 }
 
-/// What a start on this machine would refuse; only a configuration that could be read is worth the question.
+/// What a start on this machine would refuse. Services that could not be read are not in `config`; the others are looked at all the
+/// same, so that everything is said at once.
 Diagnostics machine_problems(const Config& config, const std::string& netns) {
     const auto ns = netns.empty() ? NetNamespace::current() : NetNamespace::open(netns);
     if (!ns) return {{Diagnostic::Severity::error, Error(ns.error()).within("network namespace")}};
@@ -43,11 +44,9 @@ void print_for_people(const Diagnostics& all, const std::string& summary) {
 
 Exit run_check(const Invocation& invocation) {
     auto [config, diagnostics] = load_config(search_path_of(invocation.value_or_empty("--config")));
-    if (!has_errors(diagnostics)) {
-        Diagnostics more = machine_problems(config, invocation.value_or_empty("--netns"));
-        std::move(more.begin(), more.end(), std::back_inserter(diagnostics));
-        sort_by_place(diagnostics);
-    }
+    Diagnostics more = machine_problems(config, invocation.value_or_empty("--netns"));
+    std::move(more.begin(), more.end(), std::back_inserter(diagnostics));
+    sort_by_place(diagnostics);
     if (invocation.json)
         print_line(to_json(diagnostics));
     else
