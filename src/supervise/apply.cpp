@@ -20,14 +20,27 @@ Diagnostics refusal(Error error) { return {{Diagnostic::Severity::error, std::mo
 
 const Listener& listener_at(const Config& config, ListenerRef ref) { return config.services[ref.service].listeners[ref.listener]; }
 
+bool is_wildcard(const SocketAddress& home) { return home.address == Address::any(home.address.family); }
+
+/// Does a global pass rule leave anything on this port to the kernel's own lookup, which would find a wildcard home?
+bool any_pass(const Config& config, Protocol protocol, std::uint16_t port) {
+    const auto covers = [&](const Endpoint& endpoint) {
+        return std::any_of(endpoint.ports.begin(), endpoint.ports.end(), [&](const PortRange& range) { return range.contains(port); });
+    };
+    return std::any_of(config.rules.begin(), config.rules.end(), [&](const GlobalRule& rule) {
+        return rule.verdict == Verdict::pass && std::find(rule.protocols.begin(), rule.protocols.end(), protocol) != rule.protocols.end() &&
+               std::any_of(rule.endpoints.begin(), rule.endpoints.end(), covers);
+    });
+}
+
 /// A home is usable where nothing can come in by another way than the listener's own rules: its unguarded rule wins there; or,
 /// for a home that was asked for, no rule leaves the packet to the kernel, since the implicit home rule refuses all else.
-HomeCheck home_check(const Tables& tables, std::uint32_t number, const Listener& listener) {
-    return [&tables, number, &listener](const SocketAddress& home) {
-        if (home.address.bits == U128{}) return false; // bound to the wildcard it would be reached on every address
+HomeCheck home_check(const Config& config, const Tables& tables, std::uint32_t number, const Listener& listener) {
+    return [&, number](const SocketAddress& home) {
+        const bool asked_for = listener.home && *listener.home == home;
+        if (is_wildcard(home)) return asked_for && !any_pass(config, listener.protocol, home.port);
         const Decision decision = decide(tables, {listener.protocol, home, {Address::any(home.address.family), 0}, 0});
         const bool its_own = decision.verdict == Verdict::steer && decision.slot == number && listener.guard.empty();
-        const bool asked_for = listener.home && *listener.home == home;
         return its_own || (asked_for && (!decision.rule || decision.verdict != Verdict::pass));
     };
 }
@@ -50,6 +63,8 @@ tl::expected<Supervisor::Applied, Diagnostics> Supervisor::apply(Config next) {
     if (auto switched = switch_to(ready); !switched) return tl::unexpected(refusal(std::move(switched).error()));
     Applied applied{ready.plan.lines, ready.warnings};
     commit(ready);
+    for (const auto& [name, unit] : units_)
+        if (unit->lacks_sockets()) applied.lines.push_back(unit->hint_of_restart());
     return applied;
 }
 
@@ -113,7 +128,7 @@ tl::expected<void, Diagnostics> Supervisor::open_sockets(Draft& draft) {
         const auto& step = draft.plan.listeners[i];
         if (step.kept) continue;
         const Listener& listener = listener_at(config, step.next);
-        if (auto opened = open_listener_of(draft, i, home_check(*provisional, number(step.next, Family::ipv4), listener)); !opened)
+        if (auto opened = open_listener_of(draft, i, home_check(config, *provisional, number(step.next, Family::ipv4), listener)); !opened)
             failed.push_back({Diagnostic::Severity::error, std::move(opened).error().at(listener.pos)});
     }
     if (!failed.empty()) return tl::unexpected(std::move(failed));
@@ -164,11 +179,13 @@ void Supervisor::commit(Draft& draft) {
         for (std::uint32_t l = 0; l < listeners.size(); ++l) old.emplace(ListenerRef{s, l}, std::move(listeners[l]));
     }
     std::vector<std::vector<LiveListener>> fresh(draft.world->config.services.size());
+    std::vector<bool> with_new(fresh.size());
     for (std::size_t i = 0; i < draft.plan.listeners.size(); ++i) {
         const auto& step = draft.plan.listeners[i];
         LiveListener live{std::move(draft.opened[i])};
         draft.opened[i].clear(); // no longer the draft's to release
         if (step.kept) live = std::move(old.extract(*step.kept).mapped());
+        if (!step.kept) with_new[step.next.service] = true;
         fresh[step.next.service].push_back(std::move(live));
     }
     for (const std::uint32_t s : draft.plan.removed) retire(world_->config.services[s].name);
@@ -177,7 +194,7 @@ void Supervisor::commit(Draft& draft) {
     for (auto& unit : draft.units) units_.emplace(unit->service().name, std::move(unit));
     for (std::uint32_t s = 0; s < fresh.size(); ++s) {
         const std::shared_ptr<const Service> service = service_of(world_, s);
-        units_.at(service->name)->replace(service, std::move(fresh[s]));
+        units_.at(service->name)->replace(service, std::move(fresh[s]), with_new[s]);
     }
     for (const std::uint32_t s : draft.plan.added) units_.at(world_->config.services[s].name)->begin();
     for (const auto& [ref, closed] : old)

@@ -8,8 +8,8 @@
 namespace swathe {
 namespace {
 
-/// What makes a socket the same socket.
-using Identity = std::tuple<std::string, std::string, unsigned, Protocol, bool, bool, FamilySockets, std::optional<SocketAddress>>;
+/// What makes a listener the same listener, but for the families: a socket that takes more than it is sent is good enough.
+using Identity = std::tuple<std::string, std::string, unsigned, Protocol, FamilySockets, std::optional<SocketAddress>>;
 
 std::map<Identity, ListenerRef> identities(const Config& config) {
     std::map<Identity, ListenerRef> all;
@@ -18,8 +18,7 @@ std::map<Identity, ListenerRef> identities(const Config& config) {
         const Service& service = config.services[s];
         for (std::uint32_t l = 0; l < service.listeners.size(); ++l) {
             const Listener& listener = service.listeners[l];
-            all.emplace(Identity{service.name, listener.name, seen[listener.name]++, listener.protocol, listener.has_family(Family::ipv4),
-                                 listener.has_family(Family::ipv6), listener.family_sockets, listener.home},
+            all.emplace(Identity{service.name, listener.name, seen[listener.name]++, listener.protocol, listener.family_sockets, listener.home},
                         ListenerRef{s, l});
         }
     }
@@ -32,9 +31,14 @@ std::map<std::string, std::uint32_t> names(const Config& config) {
     return all;
 }
 
+const Listener& at(const Config& config, ListenerRef ref) { return config.services[ref.service].listeners[ref.listener]; }
+
+bool takes_all(const Listener& old, const Listener& next) {
+    return (old.has_family(Family::ipv4) || !next.has_family(Family::ipv4)) && (old.has_family(Family::ipv6) || !next.has_family(Family::ipv6));
+}
+
 std::string label(const Config& config, ListenerRef ref) {
-    const Service& service = config.services[ref.service];
-    return fmt::format("{}/{}", service.name, service.listeners[ref.listener].name);
+    return fmt::format("{}/{}", config.services[ref.service].name, at(config, ref).name);
 }
 
 void match_services(const Config& old, const Config& next, ReloadPlan& plan) {
@@ -58,7 +62,7 @@ ReloadPlan plan_reload(const Config& old, const Config& next) {
     std::map<ListenerRef, ReloadPlan::ListenerStep> steps;
     for (const auto& [identity, ref] : identities(next)) {
         ReloadPlan::ListenerStep found{ref, std::nullopt};
-        if (const auto same = before.find(identity); same != before.end()) {
+        if (const auto same = before.find(identity); same != before.end() && takes_all(at(old, same->second), at(next, ref))) {
             found.kept = same->second;
             before.erase(same);
         }

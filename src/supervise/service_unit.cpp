@@ -78,8 +78,9 @@ void ServiceUnit::restart(Done done) {
     post(RestartAsked{});
 }
 
-void ServiceUnit::replace(std::shared_ptr<const Service> service, std::vector<LiveListener> listeners) {
+void ServiceUnit::replace(std::shared_ptr<const Service> service, std::vector<LiveListener> listeners, bool with_new_sockets) {
     disarm();
+    lacks_sockets_ = lacks_sockets_ || with_new_sockets;
     const bool now_eager = service->activation == Activation::eager && service_->activation != Activation::eager;
     const Lifecycle fresh = swathe::begin(*service).next;
     if (service->start_limit_interval_sec != service_->start_limit_interval_sec || service->start_limit_burst != service_->start_limit_burst)
@@ -92,6 +93,11 @@ void ServiceUnit::replace(std::shared_ptr<const Service> service, std::vector<Li
     if (lifecycle_.state != State::idle) return;
     arm();
     if (now_eager) post(StartAsked{});
+}
+
+std::string ServiceUnit::hint_of_restart() const {
+    return fmt::format("{}: the running instance does not have its new sockets; who comes there waits until: swathectl restart {}", service_->name,
+                       service_->name);
 }
 
 std::vector<LiveListener> ServiceUnit::take_listeners() {
@@ -278,6 +284,7 @@ void ServiceUnit::spawn_child() {
     auto watch = ChildWatch::watch(loop_, std::move(*child), [this](const Exit& exit) { child_exited(exit); });
     if (!watch) return fail(watch.error());
     child_ = std::move(*watch);
+    lacks_sockets_ = false;
     status_text_.clear();
     ++starts_;
     if (lifecycle_.restarts > 0) ++restarts_;

@@ -59,7 +59,7 @@ public:
     void restart(Done done);
 
     /// The service and its sockets, index for index; at first and after a reload. A running child keeps what it inherited.
-    void replace(std::shared_ptr<const Service> service, std::vector<LiveListener> listeners);
+    void replace(std::shared_ptr<const Service> service, std::vector<LiveListener> listeners, bool with_new_sockets);
     /// The listeners, given up by a unit that is about to be removed or changed. They are no longer watched.
     [[nodiscard]] std::vector<LiveListener> take_listeners();
     /// The same, for a unit that will only be stopped: it no longer refers to the configuration it came from.
@@ -75,6 +75,9 @@ public:
     [[nodiscard]] std::uint32_t starts() const noexcept { return starts_; }
     [[nodiscard]] std::uint32_t restarts() const noexcept { return restarts_; }
     [[nodiscard]] std::int64_t since_usec() const noexcept { return since_usec_; } ///< CLOCK_REALTIME of the last state change
+    /// Sockets were opened that the running child did not inherit: who comes there waits for its next start.
+    [[nodiscard]] bool lacks_sockets() const noexcept { return child_.has_value() && lacks_sockets_; }
+    [[nodiscard]] std::string hint_of_restart() const; ///< what to do about it
     [[nodiscard]] bool has_child() const noexcept { return child_.has_value(); }
 
 private:
@@ -112,6 +115,7 @@ private:
     std::deque<Event> events_;
     bool draining_ = false;
     bool slots_empty_ = false; ///< of the listeners that say when_down = drop or pass
+    bool lacks_sockets_ = false;
     std::vector<Waiter> waiters_;
     std::string status_text_;
     std::string last_failure_; ///< why the last start or run failed, for who asked

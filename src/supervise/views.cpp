@@ -97,6 +97,8 @@ StatusView Supervisor::status(const std::string& service) const {
         for (const AttachedProgram& p : *programs) view.daemon.programs.push_back({p.id, p.name, p.ours});
     else
         view.daemon.warnings.push_back(programs.error().to_string());
+    for (const auto& [name, unit] : units_)
+        if (unit->lacks_sockets()) view.daemon.warnings.push_back(unit->hint_of_restart());
     append_warnings(world_->config, options_.ns, view.daemon.warnings);
     for (const auto& [name, unit] : units_)
         if (service.empty() || service == name) view.services.push_back(view_of(*unit, dispatcher_));

@@ -137,8 +137,8 @@ class Daemon:
         return left
 
     def pins(self):
-        # the kernel itself keeps two iterators at the root of every bpffs: maps.debug and progs.debug
-        return sorted(path for path in pathlib.Path(self.bpffs).glob("*/**/*") if not path.is_dir())
+        kernels = {"maps.debug", "progs.debug"} # in every bpffs
+        return sorted(path for path in pathlib.Path(self.bpffs).rglob("*") if not path.is_dir() and path.name not in kernels)
 
     # what it says
 

@@ -59,6 +59,14 @@ TEST_CASE("reload plan: what a socket is made from makes it another socket") {
     }
 }
 
+TEST_CASE("reload plan: a socket of both families goes on when one is no longer asked for") {
+    const Config old = config({service("edge", {listener("http", {"192.0.2.0/24", "2001:db8::/64"})})});
+    for (const char* rest : {"192.0.2.0/25", "2001:db8::/65"}) {
+        CAPTURE(rest);
+        CHECK(plan_reload(old, config({service("edge", {listener("http", {rest})})})).listeners[0].kept == ListenerRef{0, 0});
+    }
+}
+
 TEST_CASE("reload plan: services are matched by name, wherever they stand in the list") {
     const Config old = config({service("a", {listener("x", {"192.0.2.1"})}), service("b", {listener("x", {"192.0.2.2"})})});
     const Config next = config({service("b", {listener("x", {"192.0.2.2"})}), service("c", {listener("x", {"192.0.2.3"})})});
