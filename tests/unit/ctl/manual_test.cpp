@@ -4,9 +4,10 @@
 
 #include <fstream>
 #include <map>
-#include <regex>
+#include <optional>
 #include <set>
 #include <sstream>
+#include <vector>
 
 #include <doctest/doctest.h>
 
@@ -25,10 +26,19 @@ std::string manual() {
     return text.str();
 }
 
-/// The entries of the lists between DESCRIPTION and JSON.
+/// The words of a line behind `macros`; nothing if it does not begin with these. (No std::regex: g++ 12's does not compile with
+/// sanitizers and -Werror.)
+std::optional<std::vector<std::string>> words_behind(const std::string& line, std::string_view macros) {
+    if (!line.starts_with(macros)) return std::nullopt;
+    std::istringstream in(line.substr(macros.size()));
+    std::vector<std::string> words;
+    for (std::string word; in >> word;) words.push_back(word);
+    if (words.empty()) return std::nullopt;
+    return words;
+}
+
+/// The entries of the lists of DESCRIPTION.
 Entries entries_of_manual() {
-    static const std::regex verb("^\\.It Cm ([a-z]+).*|^\\.Cm ([a-z]+)$");
-    static const std::regex option("^\\.It Fl (-[a-z-]+)( Ar .*)?(| , Fl h)$");
     Entries entries;
     std::string current;
     bool inside = false;
@@ -37,14 +47,13 @@ Entries entries_of_manual() {
     for (std::string line; std::getline(lines, line);) {
         if (line.starts_with(".Sh ")) inside = line == ".Sh DESCRIPTION";
         if (!inside) continue;
-        std::smatch match;
         if (line == ".It Xo") heading = true;
         if (line == ".Xc") heading = false;
-        if (std::regex_match(line, match, verb) && (match[1].matched || heading)) {
-            current = match[1].matched ? match[1] : match[2];
-            (void)entries[current];
-        }
-        if (std::regex_match(line, match, option)) entries[current].insert("-" + match[1].str() + (match[2].matched ? "=" : ""));
+        auto verb = words_behind(line, ".It Cm ");
+        if (!verb && heading) verb = words_behind(line, ".Cm ");
+        if (verb) (void)entries[current = verb->front()];
+        if (const auto option = words_behind(line, ".It Fl "))
+            entries[current].insert("-" + option->front() + (option->size() > 1 && option->at(1) == "Ar" ? "=" : ""));
     }
     return entries;
 }
