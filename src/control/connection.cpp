@@ -195,7 +195,10 @@ int Connection::status(sd_bus_message* request, sd_bus_error* error) {
     return answer ? answer_text(request, to_json(*answer), error) : refuse(error, answer.error());
 }
 
-int Connection::rules(sd_bus_message* request, sd_bus_error* error) { return answer_text(request, to_json(backend_.rules()), error); }
+int Connection::rules(sd_bus_message* request, sd_bus_error* error) {
+    const auto answer = backend_.rules();
+    return answer ? answer_text(request, to_json(*answer), error) : refuse(error, answer.error());
+}
 
 int Connection::explain(sd_bus_message* request, sd_bus_error* error) {
     ExplainQuery query;

@@ -14,6 +14,8 @@
 namespace swathe {
 namespace {
 
+constexpr std::size_t kMostRulesListed = 100'000; ///< some 25 MB of answer
+
 constexpr std::pair<std::string_view, LogLevel> kLogLevels[] = {
     {"error", LogLevel::error}, {"warning", LogLevel::warning}, {"notice", LogLevel::notice}, {"info", LogLevel::info}, {"debug", LogLevel::debug}};
 
@@ -178,14 +180,26 @@ Answer<StatusView> Daemon::status(const std::string& service) {
     return view;
 }
 
-std::vector<RuleView> Daemon::rules() { return rule_views(supervisor_->world().rules, supervisor_->world().config); }
+Answer<std::vector<RuleView>> Daemon::rules() {
+    const World& world = supervisor_->world();
+    if (world.rules.rules.size() > kMostRulesListed)
+        return tl::unexpected(ControlError{Refusal::failed, fmt::format("{} rules are too many for one answer (at most {}); swathectl rules --config DIR reads the files itself",
+                                                                        world.rules.rules.size(), kMostRulesListed)});
+    return rule_views(world.rules, world.config);
+}
+
+const RuleFinder& Daemon::finder() {
+    const std::uint64_t generation = supervisor_->dispatcher().generation();
+    if (!finder_ || finder_->first != generation) finder_.emplace(generation, RuleFinder(supervisor_->world().rules));
+    return finder_->second;
+}
 
 Answer<ExplainView> Daemon::explain(const ExplainQuery& query) {
     const World& world = supervisor_->world();
     const auto bad = [](const Error& error) { return tl::unexpected(ControlError{Refusal::bad_request, error.to_string()}); };
     auto flow = flow_of(query, supervisor_->interface_index());
     if (!flow) return bad(flow.error());
-    Explanation found{Verdict::pass, std::nullopt, decide_by_rules(world.rules, *flow, supervisor_->interface_index()).others, "tables"};
+    Explanation found{Verdict::pass, std::nullopt, finder().matching(world.rules, *flow, supervisor_->interface_index()), "tables"};
     if (query.kernel) {
         const auto asked = supervisor_->dispatcher().test_run(*flow);
         if (!asked) return tl::unexpected(ControlError{Refusal::failed, asked.error().to_string()});
@@ -197,6 +211,7 @@ Answer<ExplainView> Daemon::explain(const ExplainQuery& query) {
         found.verdict = decision.verdict;
         found.rule = decision.rule;
     }
+    if (found.rule) std::erase(found.others, *found.rule);
     return view_of(world.rules, world.config, *flow, found);
 }
 

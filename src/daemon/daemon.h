@@ -4,6 +4,7 @@
 #include "control/server.h"
 #include "daemon/instance_lock.h"
 #include "daemon/options.h"
+#include "supervise/rule_finder.h"
 #include "supervise/supervisor.h"
 
 namespace swathe {
@@ -31,12 +32,14 @@ private:
     void shut_down();
 
     Answer<StatusView> status(const std::string& service) override;
-    std::vector<RuleView> rules() override;
+    Answer<std::vector<RuleView>> rules() override;
     Answer<ExplainView> explain(const ExplainQuery& query) override;
     void start(const std::string& service, Done done) override;
     void stop(const std::string& service, Done done) override;
     void restart(const std::string& service, Done done) override;
     Answer<std::vector<std::string>> reload() override;
+
+    [[nodiscard]] const RuleFinder& finder();
 
     using Verb = void (ServiceUnit::*)(ServiceUnit::Done);
     void ask(const std::string& service, Verb verb, Done done);
@@ -47,6 +50,7 @@ private:
     std::unique_ptr<Supervisor> supervisor_;
     std::optional<ControlServer> control_;
     std::vector<SignalSource> signals_;
+    std::optional<std::pair<std::uint64_t, RuleFinder>> finder_; ///< of a generation; made when first asked
     bool stopping_ = false;
 };
 

@@ -140,7 +140,8 @@ int set_up_and_exec(void* argument) noexcept {
     set_up_fds(setup);
     (void)::syscall(SYS_umask, setup.umask);
     set_up_credentials(setup);
-    check(setup, SpawnStep::chdir, ::syscall(SYS_chdir, setup.working_directory)); // as the user: root may not see into an NFS home
+    const long entered = ::syscall(SYS_chdir, setup.working_directory); // as the user: root may not see into an NFS home
+    check(setup, SpawnStep::chdir, entered != 0 && setup.working_directory_optional ? ::syscall(SYS_chdir, "/") : entered);
     if (setup.listen_pid != nullptr) write_decimal(setup.listen_pid, ::syscall(SYS_getpid));
     empty_signal_mask();
     (void)::syscall(SYS_execve, setup.path, setup.argv, setup.envp);

@@ -28,6 +28,7 @@ struct ChildSetup {
     rlimit nofile{};
     mode_t umask = 0022;
     const char* working_directory = nullptr;
+    bool working_directory_optional = false;
 
     SpawnStep failed_step = SpawnStep::none;
     int failed_errno = 0;

@@ -192,6 +192,7 @@ Result<SpawnPlan> plan_spawn(const Service& service, const std::string& notify_p
     auto directory = directory_of(service, user);
     if (!directory) return Failure(std::move(directory).error().within("working_directory").at(service.working_directory->pos));
     plan.working_directory = std::move(*directory);
+    plan.working_directory_optional = service.working_directory_optional;
     plan.env = environment_of(service, user, notify_path);
     plan.argv = expand_words(service.exec_start, [&](std::string_view name) { return value_of(plan.env, name); });
     plan.umask = service.umask;
@@ -200,6 +201,7 @@ Result<SpawnPlan> plan_spawn(const Service& service, const std::string& notify_p
 }
 
 Status check_plan(const SpawnPlan& plan, const Service& service) {
+    if (plan.working_directory_optional) return {};
     const SourcePos where = service.working_directory ? service.working_directory->pos : service.pos;
     struct stat status {};
     if (::stat(plan.working_directory.c_str(), &status) != 0) {

@@ -153,6 +153,7 @@ ChildSetup setup_of(const SpawnPlan& plan, Prepared& prepared) {
     setup.nofile = plan.nofile.value_or(rlimit{});
     setup.umask = plan.umask;
     setup.working_directory = plan.working_directory.c_str();
+    setup.working_directory_optional = plan.working_directory_optional;
     return setup;
 }
 

@@ -47,6 +47,7 @@ struct SpawnPlan {
     std::optional<gid_t> gid;
     std::optional<std::vector<gid_t>> groups; ///< set whenever uid is
     std::string working_directory = "/";
+    bool working_directory_optional = false; ///< "/" if it cannot be entered
     mode_t umask = 0022;
     std::optional<rlimit> nofile;
     Duration patience = std::chrono::seconds(5); ///< a child that has not got to its exec by then is killed, since the daemon waits for it

@@ -49,7 +49,7 @@ struct FakeBackend final : ControlBackend {
         if (view.services.empty()) return unknown(service);
         return view;
     }
-    std::vector<RuleView> rules() override { return {rule_count, RuleView{}}; }
+    Answer<std::vector<RuleView>> rules() override { return std::vector<RuleView>(rule_count, RuleView{}); }
     Answer<ExplainView> explain(const ExplainQuery& query) override {
         if (query.protocol != "tcp") return tl::unexpected(ControlError{Refusal::bad_request, "protocol \xff?"});
         ExplainView view;

@@ -165,6 +165,23 @@ TEST_CASE("plan: check finds a working directory that the start would fail on") 
     CHECK(refused.error().to_string() == "edge.toml:3:9: working_directory: \"/bin/sh\" is not a directory");
 }
 
+TEST_CASE("plan: an optional working directory may be missing") {
+    Service service = service_of();
+    service.working_directory = placed("/no/such/directory");
+    service.working_directory_optional = true;
+    CHECK(check_plan(must_plan(service), service));
+}
+
+TEST_CASE("plan: variables of a command line are those of the child's environment") {
+    Service service = service_of();
+    service.environment = {{"WORKERS", "1"}, {"WORKERS", "4"}, {"FLAGS", "-a  'b c'"}};
+    service.exec_start.argv = {"/bin/true", "--workers=${WORKERS}", "$FLAGS", "$UNSET", "$$"};
+    service.exec_start.expand = true;
+    CHECK(must_plan(service).argv == std::vector<std::string>{"/bin/true", "--workers=4", "-a", "b c", "$"});
+    service.exec_start.expand = false;
+    CHECK(must_plan(service).argv == service.exec_start.argv);
+}
+
 TEST_CASE("plan: umask and limit are taken over") {
     Service service = service_of();
     service.umask = 0027;

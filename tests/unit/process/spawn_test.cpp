@@ -193,6 +193,14 @@ TEST_CASE("spawn: argv, environment, directory, umask and limit are the plan's; 
     CHECK(report.at("ppid").at(0) == std::to_string(::getpid()));
 }
 
+TEST_CASE("spawn: an optional working directory that is not there becomes the root") {
+    const TempDir dir;
+    SpawnPlan plan = probe_plan(dir / "report");
+    plan.working_directory = "/no/such";
+    plan.working_directory_optional = true;
+    CHECK(run_probe(plan).at("cwd").at(0) == "/");
+}
+
 TEST_CASE("spawn: signals are neither blocked nor ignored nor pending in the child, whatever they are here") {
     const TempDir dir;
     struct Restore {
