@@ -23,6 +23,7 @@ ConflictFinder::ConflictFinder(const CompileInput& input, const HoleIndex& holes
 }
 
 void ConflictFinder::check(std::span<const PlaneRule> rules) {
+    if (rules.size() < 2) return;
     const auto rule_of = [&](const PlaneRule& r) -> const Rule& { return input_.rules.rules[r.rule]; };
     const bool one_target = std::all_of(rules.begin(), rules.end(), [&](const PlaneRule& r) { return same_target(rule_of(r).target, rule_of(rules.front()).target); });
     if (one_target || full()) return;

@@ -101,6 +101,12 @@ private:
 
 } // namespace
 
+PortListBuilder::PortListBuilder(const CompileInput& input, const HoleIndex& holes, const RuleIndex& index, ChoiceBuilder& choices,
+                                 Tables& tables, const Plane& plane)
+    : input_(input), holes_(holes), index_(index), choices_(choices), tables_(tables), plane_(plane), by_group_(index.groups(), kNone) {
+    for (std::uint32_t group = 0; group < index.groups(); ++group) holes_by_group_.push_back(input.rules.rules[index.first_of(group)].holes);
+}
+
 std::uint32_t PortListBuilder::list_for(const Place& place) {
     if (!place.specials.empty() || is_cut(place)) return build(place);
     if (place.rules.size() == 1) {
@@ -119,7 +125,7 @@ std::uint32_t PortListBuilder::list_for(const Place& place) {
 /// Does a hole take one of the place's own rules out of it, in part or whole?
 bool PortListBuilder::is_cut(const Place& place) const {
     std::vector<PortRange> cuts;
-    for (const PlaneRule& rule : place.rules) holes_.append_covering(input_.rules.rules[rule.rule].holes, place.prefix, cuts);
+    for (const PlaneRule& rule : place.rules) holes_.append_covering(holes_by_group_[index_.group_of(rule.rule)], place.prefix, cuts);
     return !cuts.empty();
 }
 

@@ -16,8 +16,7 @@ struct PortList {
 /// Builds the port lists of one plane, equal ones once.
 class PortListBuilder {
 public:
-    PortListBuilder(const CompileInput& input, const HoleIndex& holes, const RuleIndex& index, ChoiceBuilder& choices, Tables& tables, const Plane& plane)
-        : input_(input), holes_(holes), index_(index), choices_(choices), tables_(tables), plane_(plane), by_group_(index.groups(), kNone) {}
+    PortListBuilder(const CompileInput& input, const HoleIndex& holes, const RuleIndex& index, ChoiceBuilder& choices, Tables& tables, const Plane& plane);
 
     /// A prefix with its rules and specials, and the rules of the shorter prefixes around it.
     struct Place {
@@ -45,6 +44,7 @@ private:
     ChoiceBuilder& choices_;
     Tables& tables_;
     const Plane& plane_;
+    std::vector<std::uint32_t> holes_by_group_; // Rule::holes of each group: a million rules need not be touched for it
     std::vector<PortList> lists_;
     std::map<std::vector<Point>, std::uint32_t> by_content_;
     std::vector<std::uint32_t> by_group_;                          // places with one rule

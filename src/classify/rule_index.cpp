@@ -25,21 +25,20 @@ RuleIndex::RuleIndex(const RuleSet& rules) {
             group_of_.push_back(group_of_.back());
             continue;
         }
-        group_of_.push_back(groups.try_emplace(group_key(rule), static_cast<std::uint32_t>(groups.size())).first->second);
+        const auto [known, added] = groups.try_emplace(group_key(rule), static_cast<std::uint32_t>(groups.size()));
+        if (added) first_of_.push_back(id);
+        group_of_.push_back(known->second);
     }
 
     begins_.assign(groups.size() + 1, 0);
     for (const std::uint32_t group : group_of_) ++begins_[group + 1];
     for (std::size_t i = 1; i < begins_.size(); ++i) begins_[i] += begins_[i - 1];
-    std::vector<std::size_t> next(begins_.begin(), begins_.end() - 1);
+    filled_.assign(begins_.begin(), begins_.end() - 1);
     entries_.resize(rules.rules.size());
-    for (RuleId id = 0; id < rules.rules.size(); ++id) entries_[next[group_of_[id]]++] = {rules.rules[id].destination, id};
-    const auto earlier = [](const Entry& a, const Entry& b) { return std::tie(a.destination, a.rule) < std::tie(b.destination, b.rule); };
-    for (std::size_t g = 0; g < groups.size(); ++g) {
-        const auto begin = entries_.begin() + static_cast<std::ptrdiff_t>(begins_[g]);
-        const auto end = entries_.begin() + static_cast<std::ptrdiff_t>(begins_[g + 1]);
-        if (!std::is_sorted(begin, end, earlier)) std::sort(begin, end, earlier);
-    }
+}
+
+void RuleIndex::add(std::span<const PlaneRule> rules) {
+    for (const PlaneRule& rule : rules) entries_[filled_[group_of_[rule.rule]]++] = rule;
 }
 
 void RuleIndex::set_choice(std::uint32_t choice, std::uint32_t group) {
@@ -54,7 +53,7 @@ std::optional<RuleId> RuleIndex::rule_of(std::uint32_t choice, const Address& de
     const auto end = entries_.begin() + static_cast<std::ptrdiff_t>(begins_[group + 1]);
     for (int length = static_cast<int>(width_of(destination.family)); length >= 0; --length) {
         const Prefix wanted = prefix_of(destination, static_cast<unsigned>(length));
-        const auto at = std::lower_bound(begin, end, wanted, [](const Entry& e, const Prefix& p) { return e.destination < p; });
+        const auto at = std::lower_bound(begin, end, wanted, [](const PlaneRule& e, const Prefix& p) { return e.destination < p; });
         if (at != end && at->destination == wanted) return at->rule;
     }
     return std::nullopt;

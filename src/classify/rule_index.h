@@ -1,6 +1,6 @@
 #pragma once
 
-#include "classify/rules.h"
+#include "classify/plane.h"
 
 namespace swathe {
 
@@ -13,7 +13,11 @@ public:
 
     explicit RuleIndex(const RuleSet& rules);
 
+    /// Takes in the rules of one plane, sorted as they are there. Call once for each plane.
+    void add(std::span<const PlaneRule> rules);
+
     [[nodiscard]] std::uint32_t group_of(RuleId rule) const { return group_of_[rule]; }
+    [[nodiscard]] RuleId first_of(std::uint32_t group) const { return first_of_[group]; }
     [[nodiscard]] std::uint32_t groups() const noexcept { return static_cast<std::uint32_t>(begins_.size() - 1); }
 
     /// Says which group a choice of the tables belongs to; kNoGroup for guards and implicit rules.
@@ -24,13 +28,11 @@ public:
     [[nodiscard]] std::optional<RuleId> rule_of(std::uint32_t choice, const Address& destination) const;
 
 private:
-    struct Entry {
-        Prefix destination;
-        RuleId rule;
-    };
     std::vector<std::uint32_t> group_of_; ///< by rule
-    std::vector<Entry> entries_;          ///< by group, destination, rule
+    std::vector<RuleId> first_of_;        ///< by group
+    std::vector<PlaneRule> entries_;      ///< by group, destination, rule
     std::vector<std::size_t> begins_;     ///< of each group's entries; one more at the end
+    std::vector<std::size_t> filled_;     ///< where each group's next entry goes
     std::vector<std::uint32_t> group_of_choice_;
 };
 
