@@ -3,11 +3,13 @@
 #include "sandbox.h"
 
 #include <arpa/inet.h>
+#include <atomic>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <thread>
 
 #include "foreign.skel.h"
 
@@ -195,6 +197,39 @@ TEST_CASE("dispatch: tables that cannot be loaded leave the old generation in pl
     CHECK(refused.error().message.find("load the BPF program: ") == 0);
     CHECK(dispatcher.generation() == 1);
     CHECK(test::tcp_reaches("127.0.1.9", 80, socket.get()));
+}
+
+TEST_CASE("dispatch: nothing is refused while generations are switched under a flood") {
+    Dispatcher dispatcher = dispatcher_with(2);
+    const UniqueFd tcp = test::tcp_listener(), udp = test::udp_socket();
+    REQUIRE(dispatcher.set_socket(0, tcp.get()).has_value());
+    REQUIRE(dispatcher.set_socket(1, udp.get()).has_value());
+    Tables generations[2];
+    for (int i = 0; i < 2; ++i) {
+        HandRules rules;
+        rules.steer(i == 0 ? "127.0.1.0/24" : "127.0.0.0/16", {7000, static_cast<std::uint16_t>(7000 + i)}, rules.listener(0));
+        rules.steer(i == 0 ? "127.0.1.0/24" : "127.0.0.0/16", {7000, static_cast<std::uint16_t>(7000 + i)}, rules.listener(1), Protocol::udp);
+        generations[i] = rules.tables();
+    }
+    REQUIRE(dispatcher.publish(generations[0]).has_value());
+
+    std::atomic<bool> stop = false;
+    std::atomic<int> sent = 0, refused = 0;
+    std::thread flood([&] {
+        const UniqueFd client = test::connected_udp("127.0.1.77", 7000);
+        while (!stop) { // a datagram that no one takes is answered by ICMP, which the next send reports
+            ++sent;
+            if (send(client.get(), "x", 1, 0) < 0) ++refused;
+            if (sent % 50 == 0 && !test::tcp_reaches("127.0.1.77", 7000, tcp.get())) ++refused;
+        }
+    });
+    for (int i = 1; i <= 100; ++i) CHECK(dispatcher.publish(generations[i % 2]).has_value());
+    stop = true;
+    flood.join();
+    CAPTURE(sent.load());
+    CHECK(refused == 0);
+    CHECK(sent > 100);
+    CHECK(dispatcher.generation() == 101);
 }
 
 TEST_CASE("dispatch: other programs of the namespace, before or after ours, keep working, and ours too") {

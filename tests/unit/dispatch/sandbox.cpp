@@ -72,11 +72,11 @@ UniqueFd tcp_listener() {
 
 UniqueFd udp_socket() { return bound(SOCK_DGRAM); }
 
-std::uint64_t cookie_of(int fd) {
-    std::uint64_t cookie = 0;
-    socklen_t size = sizeof cookie;
-    require(getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0, "SO_COOKIE");
-    return cookie;
+UniqueFd connected_udp(const char* address, std::uint16_t port) {
+    UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const sockaddr_in to = ipv4(address, port);
+    require(connect(fd.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0, "connect");
+    return fd;
 }
 
 int tcp_connect_error(const char* address, std::uint16_t port) {

@@ -23,7 +23,7 @@ private:
 
 [[nodiscard]] UniqueFd tcp_listener();                      ///< on 127.0.0.1, a port of the kernel's choice
 [[nodiscard]] UniqueFd udp_socket();                        ///< bound likewise
-[[nodiscard]] std::uint64_t cookie_of(int fd);              ///< SO_COOKIE
+[[nodiscard]] UniqueFd connected_udp(const char* address, std::uint16_t port); ///< a client
 [[nodiscard]] bool tcp_reaches(const char* address, std::uint16_t port, int listener); ///< connects and looks who accepts
 [[nodiscard]] int tcp_connect_error(const char* address, std::uint16_t port);          ///< errno, 0 = connected
 
