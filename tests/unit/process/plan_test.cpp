@@ -15,7 +15,7 @@ const SourcePos kPlace{SourceFile("edge.toml"), 3, 9};
 Service service_of(const std::string& path = "/bin/sh") {
     Service service;
     service.name = "edge";
-    service.exec_start = {path, {"edge", "--flag"}, kPlace};
+    service.exec_start = {.path = path, .argv = {"edge", "--flag"}, .expand = false, .pos = kPlace};
     service.pos = {SourceFile("edge.toml"), 0, 0};
     return service;
 }
