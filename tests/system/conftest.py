@@ -8,10 +8,11 @@ import tempfile
 import pytest
 
 import subreaper
-from daemon import BIN, Config, Daemon
+from daemon import BIN, ROOT, Config, Daemon
 from netns import Link, NetNs, run
 
 PYTHON = ["/usr/bin/python3", "-SE"] # without site-packages: half the start-up time
+EXAMPLES, INSTALLED = ROOT / "units/examples", "/usr/share/doc/swathe/examples" # where they are, and where they say they are
 V4, V6 = "192.0.2.0/24", "2001:db8:1::/64" # what the world's server side delivers locally
 
 
@@ -100,6 +101,25 @@ def client(namespace, server):
 @pytest.fixture
 def config(base):
     return Config(base / "etc")
+
+
+@pytest.fixture
+def example(config, shared):
+    """example("name"): the configuration directory becomes that of the example; its other files lie where their user reads them."""
+    def use(name, replace=()):
+        place = shared / "examples"
+        shutil.copytree(EXAMPLES, place, dirs_exist_ok=True)
+        for path in place.rglob("*"):
+            if path.is_file():
+                path.write_text(path.read_text().replace(INSTALLED, str(place)))
+        for service in (place / name / "services.d").iterdir():
+            text = service.read_text()
+            for old, new in replace:
+                assert old in text
+                text = text.replace(old, new)
+            config.write(f"services.d/{service.name}", text)
+        return config
+    return use
 
 
 @pytest.fixture

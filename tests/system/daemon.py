@@ -55,10 +55,11 @@ class Config:
         part.rename(path)
         return path
 
-    def service(self, name, listen, exec_start, **keys):
+    def service(self, name, listen, exec_start, description=None, **keys):
         """One TOML service. `listen`: the keys of one [[listen]] block, or a list of them."""
         blocks = [listen] if isinstance(listen, dict) else listen
-        text = "".join(table("[[listen]]", block) for block in blocks)
+        text = table("", {"description": description}) if description else ""
+        text += "".join(table("[[listen]]", block) for block in blocks)
         text += table("[service]", {"exec_start": [str(word) for word in exec_start], **keys})
         return self.write(f"services.d/{name}.toml", text)
 

@@ -11,7 +11,7 @@ import subprocess
 import threading
 
 CLONE_NEWNET = 0x40000000
-IPV6_RECVPKTINFO, IPV6_PKTINFO = 49, 50
+IPV6_FREEBIND = 78 # linux/in6.h
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _numbers = itertools.count(1)
@@ -91,6 +91,7 @@ class NetNs:
         sock = self.open_socket(kind, address)
         if sock.family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1) # a local route is not enough, as it is for IPv4
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((address, port))
         if kind == socket.SOCK_STREAM:

@@ -17,7 +17,10 @@ def become():
 def _children():
     found = set()
     for task in pathlib.Path("/proc/self/task").iterdir():
-        found.update(int(pid) for pid in (task / "children").read_text().split())
+        try:
+            found.update(int(pid) for pid in (task / "children").read_text().split())
+        except FileNotFoundError:
+            pass # a thread that has ended has none
     return found
 
 

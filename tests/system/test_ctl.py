@@ -66,20 +66,35 @@ class TestCheck:
         done = ctl("check", "--config", rules.directory, "--netns", server.name)
         assert done.returncode == 0, done.stderr
 
-    def test_it_finds_all_that_a_start_would_refuse(self, config, server, program):
-        path = config.write("services.d/bad.toml", '[[listen]]\nprotocol = "tcp"\naddresses = ["192.0.2.1/24"]\n'
-                            'ports = ["9000-8000"]\nbacklogg = 5\n\n[service]\nexec_start = ["/bin/true"]\nuser = "no-such-user"\n')
+    def test_it_finds_all_mistakes_of_all_files_at_once(self, config, server):
+        text = ('[[listen]]\nprotocol = "tcp"\naddresses = ["192.0.2.1/24"]\nports = ["9000-8000"]\nbacklogg = 5\n\n'
+                '[service]\nexec_start = ["/bin/true"]\n')
+        paths = [config.write(f"services.d/{name}.toml", text) for name in ("one", "two")]
+        lines = self.refused(config, server)
+        for path in paths:
+            for line, words in ((3, ["192.0.2.0/24"]), (4, ["ports"]), (5, ["backlogg", "backlog"])):
+                assert any(f"{path}:{line}:" in one and all(word in one for word in words) for one in lines), (line, lines)
+
+    def test_it_finds_what_is_missing_on_this_machine(self, config, server, program):
+        names = {"user": "no-such-user", "group": "no-such-group", "working_directory": "/no/such/directory"}
+        for number, (key, value) in enumerate(names.items()):
+            config.service(f"s{number}", {**HTTP, "addresses": [f"192.0.2.{number}"]}, program("tell.py"), **{key: value})
+        config.service("program", {**HTTP, "addresses": ["192.0.2.9"]}, ["/no/such/program"])
+        lines = self.refused(config, server)
+        for file, word in [(f"s{number}.toml:", value) for number, value in enumerate(names.values())] + [("program.toml:", "/no/such/program")]:
+            assert any(file in line and word in line for line in lines), (file, lines)
+
+    @staticmethod
+    def refused(config, server):
         done = ctl("check", "--config", config.directory, "--netns", server.name)
-        lines = (done.stdout + done.stderr).splitlines()
         assert done.returncode == 1
-        for line, words in ((3, ["192.0.2.0/24"]), (4, ["ports"]), (5, ["backlogg", "backlog"]), (9, ["no-such-user"])):
-            assert any(one.startswith(f"{path}:{line}:") and all(word in one for word in words) for one in lines), (line, lines)
+        return (done.stdout + done.stderr).splitlines()
 
     def test_it_warns_of_prefixes_that_are_not_routed_local_with_the_cure(self, config, server, program):
         config.service("web", {**HTTP, "addresses": ["203.0.113.0/24", "192.0.2.0/24"]}, program("tell.py"))
         done = ctl("check", "--config", config.directory, "--netns", server.name)
         assert done.returncode == 0
-        assert "ip route add local 203.0.113.0/24 dev lo" in done.stdout + done.stderr
+        assert f"ip -n {server.name} route add local 203.0.113.0/24 dev lo" in done.stdout + done.stderr
         assert "192.0.2.0/24 dev" not in done.stdout + done.stderr
 
     def test_it_names_who_listens_already(self, config, server, program):
@@ -208,7 +223,7 @@ class TestForm:
     def test_status_warns_of_what_is_not_routed_local(self, daemon, config, server, program):
         config.service("web", {**HTTP, "addresses": ["203.0.113.0/24"]}, program("tell.py"))
         daemon.start()
-        assert "ip route add local 203.0.113.0/24 dev lo" in daemon.ctl("status").stdout
+        assert f"ip -n {server.name} route add local 203.0.113.0/24 dev lo" in daemon.ctl("status").stdout
         server.route_locally("203.0.113.0/24")
         eventually(lambda: "203.0.113.0/24 dev lo" not in daemon.ctl("status").stdout, what="the warning is gone")
         daemon.stop()

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import pathlib
 import signal
 import socket
 import stat
@@ -11,6 +10,7 @@ import subprocess
 import pytest
 
 from answers import HTTP, tell
+from conftest import EXAMPLES
 from daemon import BIN, ROUTE_PROTOCOL, eventually, netns_links
 from netns import run
 
@@ -270,8 +270,8 @@ def test_the_installed_tree_is_complete(base):
     assert installed.returncode == 0
 
 
-@pytest.mark.parametrize("example", sorted(p.name for p in (pathlib.Path(__file__).parents[2] / "units/examples").iterdir()))
-def test_every_example_passes_check(server, example):
-    directory = pathlib.Path(__file__).parents[2] / "units/examples" / example
+@pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.iterdir()))
+def test_every_example_passes_check(example, server, name):
+    directory = example(name).directory
     done = subprocess.run([BIN / "swathectl", "check", "--config", directory, "--netns", server.name], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -49,7 +49,10 @@ def test_a_chosen_home_is_no_back_door(daemon, config, server, client, program, 
     daemon.stop()
 
 
-@pytest.mark.parametrize("home", [f"{MINE4}:9999", "0.0.0.0:9999", "127.0.0.1:9999", f"[{MINE6}]:9999", "[::]:9999", f"{MINE4}:8080", "[::]:8080"])
+@pytest.mark.parametrize("home", [
+    f"{MINE4}:9999", "127.0.0.1:9999", "0.0.0.0:9999", f"{MINE4}:8080", "0.0.0.0:8080",
+    f"[{MINE6}]:9999", "[::1]:9999", "[::]:9999", "[::]:8080",
+])
 def test_a_given_home_is_no_back_door(daemon, config, server, client, program, home):
     addresses = ["2001:db8:1::/64"] if home.startswith("[") else ["192.0.2.0/24"]
     listener = {**HTTP, "addresses": addresses, "home": home}

@@ -37,7 +37,10 @@ class TestEstablishedConnections:
         for _ in range(5):
             daemon.reload()
             assert old.say("again") == old.pid
-        assert Conversation(client, "192.0.2.200", 8080).pid == old.pid # the service was not touched either
+        young = Conversation(client, "192.0.2.200", 8080)
+        assert young.pid == old.pid # the service was not touched either
+        old.close()
+        young.close()
         daemon.stop()
 
     def test_live_through_a_rule_change_that_takes_their_address_away(self, daemon, config, client, program):
@@ -50,9 +53,10 @@ class TestEstablishedConnections:
         assert client.refuses_tcp("192.0.2.200", 8080)
         assert client.refuses_tcp("2001:db8:1::9", 8080)
         assert old.say("still") == old.pid and six.say("still") == six.pid
-        assert Conversation(client, "192.0.2.100", 8080).pid == old.pid
-        old.close()
-        six.close()
+        young = Conversation(client, "192.0.2.100", 8080)
+        assert young.pid == old.pid
+        for one in (old, six, young):
+            one.close()
         daemon.stop()
 
     def test_live_through_an_address_that_moves_to_another_service(self, daemon, config, client, program):

@@ -42,15 +42,27 @@ class Knockers:
                 with self.lock:
                     self.errors.append(repr(error))
 
-    def start(self):
-        for thread in self.threads:
-            thread.start()
-        return self
+    def count(self):
+        return len(self.answers) + len(self.errors)
+
+    def wait_for_more(self, number):
+        enough = self.count() + number
+        eventually(lambda: self.count() >= enough, 60, f"{number} more connections")
 
     def join(self):
         for thread in self.threads:
             thread.join(120)
             assert not thread.is_alive(), f"still waiting for an answer; {len(self.answers)} answers, errors {self.errors[:5]}"
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind: # the test has failed already: no more of this
+            self.left = 0
+        self.join()
 
 
 def test_cold_start_a_hundred_connections_at_once_start_it_once(daemon, config, client, program, scratch):
@@ -93,18 +105,19 @@ def test_cold_start_a_hundred_datagrams_at_once_start_it_once(daemon, config, cl
 
 def test_a_thousand_connections_across_twenty_restarts_none_refused(daemon, config, client, program, scratch):
     log = scratch / "starts"
-    config.service("web", HTTP, program("tell.py", "--log", log))
+    config.service("web", HTTP, program("tell.py", "--log", log), start_limit_burst=0)
     daemon.start()
-    knockers = Knockers(client, "192.0.2.7", 8080, threads=8, total=1000).start()
-    for number in range(20):
-        seen = 45 * (number + 1) # spread over the whole of it, so that connections come in every restart
-        eventually(lambda: len(knockers.answers) + len(knockers.errors) >= seen, 60, f"{seen} answers")
-        daemon.ctl("restart", "web")
-    knockers.join()
+    with Knockers(client, "192.0.2.7", 8080, threads=8, total=10**9) as knockers:
+        for _ in range(20):
+            knockers.wait_for_more(50) # each instance serves some, and some come while there is none
+            daemon.ctl("restart", "web")
+        knockers.wait_for_more(50)
+        eventually(lambda: knockers.count() >= 1000, 60, "1,000 connections")
+        knockers.left = 0
     assert knockers.errors == []
-    assert len(knockers.answers) == 1000
+    assert len(knockers.answers) >= 1000
     assert starts(log) == 21
-    assert len({answer["pid"] for answer in knockers.answers}) > 10
+    assert len({answer["pid"] for answer in knockers.answers}) == 21
     daemon.stop()
 
 
@@ -113,8 +126,8 @@ def test_connections_wait_in_the_backlog_while_a_service_that_crashes_is_down(da
     config.service("web", HTTP, program("tell.py", "--log", log, "--once"), restart="always", restart_sec="20ms",
                    start_limit_burst=0)
     daemon.start()
-    knockers = Knockers(client, "192.0.2.7", 8080, threads=4, total=30).start()
-    knockers.join()
+    with Knockers(client, "192.0.2.7", 8080, threads=4, total=30) as knockers:
+        pass
     assert knockers.errors == []
     assert len({answer["pid"] for answer in knockers.answers}) == 30 # each was another instance
     daemon.stop()
@@ -397,8 +410,8 @@ def test_a_service_killed_from_outside_comes_back(daemon, config, client, progra
     pid = tell(client, "192.0.2.7", 8080)["pid"]
     os.kill(pid, signal.SIGKILL)
     assert tell(client, "192.0.2.7", 8080)["pid"] != pid
-    view = daemon.service("web")
-    assert view["restarts"] == 1 and view["result"] == "signal"
+    assert daemon.service("web")["restarts"] == 1
+    daemon.wait_for(lambda line: "SIGKILL" in line, "by which signal it was killed")
     daemon.stop()
 
 
