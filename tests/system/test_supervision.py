@@ -144,8 +144,9 @@ def test_a_service_that_ends_is_started_again_by_the_next_connection(daemon, con
     daemon.stop()
 
 
-def test_a_child_that_drains_on_term_finishes_its_own_connections(daemon, config, client, program):
-    config.service("web", HTTP, program("talk.py"))
+def test_a_child_that_drains_on_term_finishes_its_own_connections(daemon, config, client, program, scratch):
+    draining = scratch / "draining"
+    config.service("web", HTTP, program("talk.py", draining))
     daemon.start()
     with client.connect("192.0.2.7", 8080) as old:
         old.sendall(b"one\n")
@@ -153,7 +154,8 @@ def test_a_child_that_drains_on_term_finishes_its_own_connections(daemon, config
         assert word == b"one"
         restart = threading.Thread(target=lambda: daemon.ctl("restart", "web"))
         restart.start()
-        daemon.wait_state("web", "stopping")
+        eventually(draining.exists, what="the old instance takes no more")
+        assert daemon.service("web")["state"] == "stopping"
         with client.connect("192.0.2.7", 8080) as young: # waits in the backlog
             young.sendall(b"hello\n")
             old.sendall(b"two\n")
