@@ -157,12 +157,13 @@ class TestSignals:
         daemon.stop()
 
     def test_a_service_that_will_not_go_delays_the_stop_by_its_own_timeout_only(self, daemon, config, client, program):
-        config.service("web", HTTP, program("stubborn.py"), timeout_stop_sec="500ms")
-        config.service("two", {**HTTP, "ports": [8081]}, program("stubborn.py"), timeout_stop_sec="500ms")
+        ports = range(8080, 8086)
+        for port in ports:
+            config.service(f"s{port}", {**HTTP, "ports": [port]}, program("stubborn.py"), timeout_stop_sec="1s")
         daemon.start()
-        client.ask_tcp("192.0.2.9", 8080)
-        client.ask_tcp("192.0.2.9", 8081)
-        daemon.stop(timeout=3) # both at once, not one after the other
+        for port in ports:
+            client.ask_tcp("192.0.2.9", port)
+        daemon.stop(timeout=4) # all at once, not one after the other
 
 
 def test_it_notifies_its_own_readiness_reload_and_end(daemon, config, base, program):

