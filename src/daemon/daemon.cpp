@@ -5,6 +5,7 @@
 #include "supervise/explain.h"
 #include "supervise/preflight.h"
 
+#include <algorithm>
 #include <csignal>
 #include <systemd/sd-daemon.h>
 #include <time.h>
@@ -44,6 +45,12 @@ std::vector<std::string> lines_of(const Diagnostics& found) {
 }
 
 std::string joined(const std::vector<std::string>& lines) { return fmt::format("{}", fmt::join(lines, "\n")); }
+
+/// What has a place in a file is for its author to mend; all else is the machine's.
+ExitStatus blame(const Diagnostics& found) {
+    const bool written = std::any_of(found.begin(), found.end(), [](const Diagnostic& d) { return d.error.pos.has_value(); });
+    return written ? ExitStatus::configuration : ExitStatus::failure;
+}
 
 /// A program or user that is not there keeps one service down, not the daemon.
 void warn_of_programs(const Config& config) {
@@ -92,7 +99,7 @@ tl::expected<std::unique_ptr<Daemon>, ExitStatus> Daemon::start(Loop& loop, cons
     warn_of_programs(loaded.config);
     auto applied = self->supervisor_->apply(std::move(loaded.config));
     log_all(applied ? applied->warnings : applied.error());
-    if (!applied) return tl::unexpected(ExitStatus::configuration);
+    if (!applied) return tl::unexpected(blame(applied.error()));
     return self;
 }
 

@@ -11,7 +11,7 @@
 namespace swathe {
 namespace {
 
-constexpr const char* kLockDir = "/run/swathe";
+constexpr const char* kLockDir = "/run/swathe-netns"; // not a runtime directory, which systemd removes
 
 std::string holder(int fd) {
     char text[32] = "";

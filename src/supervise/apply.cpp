@@ -163,13 +163,17 @@ Status Supervisor::switch_to(Draft& draft) {
             if (auto filled = dispatcher_.set_socket(socket.slot, socket.bound.fd.get()); !filled) return filled;
 
     // before the switch the routes of both worlds exist, so that no packet is lost on either side of it
-    std::vector<Prefix> both = wanted_routes(world_->config);
-    const std::vector<Prefix> next = wanted_routes(draft.world->config);
-    both.insert(both.end(), next.begin(), next.end());
-    routes_ours_ = routes_ours_ || !next.empty();
-    if (routes_ours_ || units_.empty()) // at the start a predecessor's may be there
-        if (auto added = sync_local_routes(both, options_.ns); !added) return added;
-    return dispatcher_.publish(draft.world->tables);
+    const std::vector<Prefix> before = wanted_routes(world_->config);
+    std::vector<Prefix> both = wanted_routes(draft.world->config);
+    const bool first = dispatcher_.generation() == 0; // a predecessor's routes may be there
+    const bool touch_routes = first || !before.empty() || !both.empty();
+    both.insert(both.end(), before.begin(), before.end());
+    Status done = touch_routes ? sync_local_routes(both, options_.ns) : Status();
+    if (done) done = dispatcher_.publish(draft.world->tables);
+    if (!done && touch_routes)
+        if (auto undone = sync_local_routes(before, options_.ns); !undone) log(LogLevel::error, undone.error().to_string());
+    routes_ours_ = routes_ours_ || !both.empty();
+    return done;
 }
 
 void Supervisor::commit(Draft& draft) {

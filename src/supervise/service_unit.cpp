@@ -180,8 +180,7 @@ void ServiceUnit::settle() {
         else if (process)
             waiters_.push_back(std::move(waiter));
         else
-            waiter.done(failure(last_failure_.empty() ? fmt::format("{}: {}", service_->name, to_string(lifecycle_.result))
-                                                      : fmt::format("{}: {}", service_->name, last_failure_)));
+            waiter.done(failure(last_failure_.empty() ? to_string(lifecycle_.result) : last_failure_));
     }
 }
 
