@@ -48,8 +48,8 @@ bool send_to_journal(LogLevel level, std::string_view message, std::initializer_
 }
 
 /// One write(2) a line, so that lines of several processes do not mix.
-void write_line(LogLevel level, std::string_view message) {
-    std::string line = label(level);
+void write_line(std::string_view label, std::string_view message) {
+    std::string line(label);
     for (const char c : message) {
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
             line += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
@@ -65,6 +65,12 @@ void write_line(LogLevel level, std::string_view message) {
     }
 }
 
+void emit(LogLevel level, std::string_view label, std::string_view message, std::initializer_list<LogField> fields) {
+    if (static_cast<int>(level) > ceiling) return;
+    if (to_journal && send_to_journal(level, message, fields)) return;
+    write_line(label, message);
+}
+
 } // namespace
 
 void open_log(LogLevel highest) {
@@ -72,19 +78,17 @@ void open_log(LogLevel highest) {
     to_journal = stderr_is_the_journal();
 }
 
-void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
-    if (static_cast<int>(level) > ceiling) return;
-    if (to_journal && send_to_journal(level, message, fields)) return;
-    write_line(level, message);
-}
+void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) { emit(level, label(level), message, fields); }
 
 void log(const Diagnostic& diagnostic) {
     const LogLevel level = diagnostic.severity == Diagnostic::Severity::error     ? LogLevel::error
                            : diagnostic.severity == Diagnostic::Severity::warning ? LogLevel::warning
                                                                                   : LogLevel::info;
     const SourcePos where = diagnostic.error.pos.value_or(SourcePos{});
-    log(level, diagnostic.error.to_string(),
-        {{"CONFIG_FILE", where.file.name()}, {"CONFIG_LINE", std::to_string(where.line)}});
+    // the place comes first, where editors and people look for it; what has none is labelled as any other line
+    const std::string message = diagnostic.to_string();
+    emit(level, diagnostic.error.pos ? "" : label(level), diagnostic.error.pos ? message : diagnostic.error.to_string(),
+         {{"CONFIG_FILE", where.file.name()}, {"CONFIG_LINE", std::to_string(where.line)}});
 }
 
 } // namespace swathe
