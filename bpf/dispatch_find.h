@@ -10,7 +10,7 @@
 #define AF_INET6 10
 
 /* Number of the index's cell that the key hi:lo falls into, 0 if it is below all; `wide`: hi counts. */
-static __always_inline __u64 cell_number(struct dispatch_index *index, __u64 hi, __u64 lo, const bool wide)
+static __always_inline __u64 cell_number(struct dispatch_index *index, __u64 hi, __u64 lo, const int wide)
 {
 	__u64 high = hi - index->base_hi - (lo < index->base_lo), low = lo - index->base_lo;
 
@@ -26,7 +26,7 @@ static __always_inline __u64 cell_number(struct dispatch_index *index, __u64 hi,
 }
 
 /* From an index down to the cell that has the steps of the key. */
-static __always_inline struct dispatch_cell descend(struct dispatch_cell cell, __u64 hi, __u64 lo, const bool wide)
+static __always_inline struct dispatch_cell descend(struct dispatch_cell cell, __u64 hi, __u64 lo, const int wide)
 {
 	for (__u32 level = 0; level < max_levels && cell.count == DISPATCH_INDEXED; level++) {
 		struct dispatch_index *index = bpf_map_lookup_elem(&indexes, &cell.at);
@@ -50,7 +50,7 @@ static __always_inline struct dispatch_cell descend(struct dispatch_cell cell, _
 #define SEARCH(steps, cell, not_above) ({ \
 	__u32 at = (cell).at, left = (cell).count, answer = at; \
 	typeof(*(steps).value) *step; \
-	bool found = !left; \
+	__u32 found = !left; \
 	for (__u32 i = 0; i < max_steps && left > 1; i++) { \
 		__u32 middle = at + left / 2; \
 		step = bpf_map_lookup_elem(&(steps), &middle); \
@@ -58,7 +58,7 @@ static __always_inline struct dispatch_cell descend(struct dispatch_cell cell, _
 			break; \
 		if (not_above) { \
 			answer = step->answer; \
-			found = true; \
+			found = 1; \
 			at = middle; \
 			left -= left / 2; \
 		} else { \
@@ -73,7 +73,7 @@ static __always_inline struct dispatch_cell descend(struct dispatch_cell cell, _
 
 static __always_inline __u32 find32(struct dispatch_cell cell, __u32 key)
 {
-	cell = descend(cell, 0, key, false);
+	cell = descend(cell, 0, key, 0);
 	return SEARCH(steps32, cell, step->first <= key);
 }
 
@@ -81,7 +81,7 @@ static __always_inline __u32 find128(struct dispatch_cell cell, __u32 a, __u32 b
 {
 	__u64 hi = (__u64)bpf_ntohl(a) << 32 | bpf_ntohl(b), lo = (__u64)bpf_ntohl(c) << 32 | bpf_ntohl(d);
 
-	cell = descend(cell, hi, lo, true);
+	cell = descend(cell, hi, lo, 1);
 	return SEARCH(steps128, cell, step->first_hi < hi || (step->first_hi == hi && step->first_lo <= lo));
 }
 

@@ -3,14 +3,15 @@
 #ifndef SWATHE_DISPATCH_MAPS_H
 #define SWATHE_DISPATCH_MAPS_H
 
-#include <stdbool.h>
 #include "dispatch_abi.h"
 
 /* Set before the program is loaded: the verifier then removes what the generation does not need, and follows no loop further. */
 const volatile struct dispatch_cell roots[DISPATCH_PLANES];
 const volatile __u32 max_levels, max_steps, max_depth, max_links;
-const volatile bool guarded, deep, explain;
-volatile struct dispatch_question question; /* of the explaining instance */
+const volatile __u32 guarded; /* there are choices by interface or source */
+const volatile __u32 deep;    /* call the search for ports instead of unrolling it */
+const volatile __u32 explain; /* answer in `question`, do nothing else */
+volatile struct dispatch_question question;
 
 #define MAP(name, map_type, flags, entries, record) \
 	struct { \

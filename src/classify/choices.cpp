@@ -70,6 +70,7 @@ std::uint32_t ChoiceBuilder::chain(Atoms atoms, Family family, std::uint32_t tai
         next = run.front()->has_interface ? by_interface(run, family, next) : by_source(run, family, next);
         end = begin;
     }
+    if (links_[next] > kMaxLinks && !too_long_) too_long_ = atoms.front()->rule;
     return next;
 }
 

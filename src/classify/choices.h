@@ -37,6 +37,9 @@ public:
     /// An end that belongs to no rule.
     [[nodiscard]] std::uint32_t end(Verdict verdict);
 
+    /// The first rule of a chain that is longer than kMaxLinks, if there is one.
+    [[nodiscard]] std::optional<RuleId> too_long() const noexcept { return too_long_; }
+
     /// Index of the rule's interface; 0 = there is none now.
     [[nodiscard]] std::uint32_t ifindex(const Rule& rule) const { return ifindexes_[rule.ifname]; }
     /// Has the rule a source of this family? Rules without `from` have.
@@ -57,6 +60,7 @@ private:
     std::vector<std::uint32_t> ifindexes_;              // by Rule::ifname
     std::vector<std::array<bool, 2>> source_families_;  // by Rule::sources: IPv4, IPv6
     std::vector<std::uint32_t> targets_;                // by group; 0 = not made yet
+    std::optional<RuleId> too_long_;
     std::vector<std::uint32_t> links_;                  // by choice: the longest way from it to an end
     using Key = std::tuple<std::uint8_t, std::uint8_t, std::uint32_t, std::uint32_t, std::uint32_t, std::uint32_t>;
     std::map<Key, std::uint32_t> known_;

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include <fmt/format.h>
+
 namespace swathe {
 namespace {
 
@@ -89,7 +91,10 @@ tl::expected<Tables, Diagnostics> compile(const CompileInput& input) {
             tables.roots[DISPATCH_PLANE(family == Family::ipv6, protocol == Protocol::udp)] =
                 Packer(tables).pack(points, family == Family::ipv6);
         }
-    if (Diagnostics found = conflicts.take(); !found.empty()) {
+    Diagnostics found = conflicts.take();
+    if (const auto rule = choices.too_long())
+        found.push_back({Diagnostic::Severity::error, {fmt::format("more than {} rules with from or interface follow each other from this one on", kMaxLinks), 0, input.rules.rules[*rule].pos}});
+    if (!found.empty()) {
         sort_by_place(found);
         return tl::unexpected(std::move(found));
     }

@@ -43,12 +43,17 @@ std::uint32_t find_address(const Tables& tables, const dispatch_cell& cell, cons
                                           : find(tables, tables.steps32, cell, address.bits);
 }
 
+/// A source of the other family is like one that no rule names.
+std::uint32_t find_source(const Tables& tables, const dispatch_cell& map, const Flow& flow) {
+    return flow.remote.address.family == flow.local.address.family ? find_address(tables, map, flow.remote.address) : 0;
+}
+
 /// Follows guards from `at` to the first choice whose guards hold.
 std::uint32_t settle(const Tables& tables, std::uint32_t at, const Flow& flow) {
     for (;;) {
         const dispatch_choice& choice = tables.choices[at];
         if (choice.kind == DISPATCH_BY_INTERFACE) at = choice.at + find(tables, tables.steps32, choice.map, {0, flow.ifindex});
-        else if (choice.kind == DISPATCH_BY_SOURCE) at = choice.at + find_address(tables, choice.map, flow.remote.address);
+        else if (choice.kind == DISPATCH_BY_SOURCE) at = choice.at + find_source(tables, choice.map, flow);
         else return at;
     }
 }

@@ -37,7 +37,8 @@ struct Hole {
     std::vector<PortRange> ports;
 };
 
-/// A socket is really bound here, for `listener`. What reaches it by no rule is refused (DESIGN 4).
+/// A socket of ours is really bound here. What reaches it by no rule is refused (DESIGN 4). The unspecified address stands for
+/// every address of its family; port 0 for a socket that is not bound yet.
 struct Home {
     Protocol protocol = Protocol::tcp;
     SocketAddress address;

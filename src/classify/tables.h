@@ -49,10 +49,14 @@ struct CompileInput {
     InterfaceIndex interface_index;
 };
 
+/// Choices one after the other: guarded rules of different prefix lengths or port counts that meet in one port of one prefix and that
+/// the walk may have to try. The verifier follows some thousand.
+inline constexpr std::uint32_t kMaxLinks = 1024;
+
 inline constexpr std::size_t kMaxConflicts = 50; ///< reported at once
 
 /// Errors: two rules of different targets that can match the same packet and are equal in precedence, each named with both
-/// places. All of them at once (at most kMaxConflicts).
+/// places. All of them at once (at most kMaxConflicts). And: more than kMaxLinks guarded rules that follow each other.
 [[nodiscard]] tl::expected<Tables, Diagnostics> compile(const CompileInput& input);
 
 /// What a set of rules decides about a packet, and why.

@@ -65,7 +65,7 @@ struct Dispatcher::State {
     std::vector<bool> named; // slots in the current tables
     std::optional<BpfLink> link;
     std::unique_ptr<Generation> current;
-    std::unique_ptr<ChoiceReader> reader;
+    Tables spoken; // of the current tables, what test_run() needs: choices and rule index
     std::uint64_t generation = 0;
 };
 
@@ -125,6 +125,7 @@ Status Dispatcher::set_socket(std::uint32_t slot, int fd) {
 SlotCounters Dispatcher::counters(std::uint32_t slot) const { return state_->counters.read(slot); }
 
 Status Dispatcher::publish(const Tables& tables) {
+    if (tables.slots > kSlotCapacity) return failure(fmt::format("slot {} is beyond the SOCKMAP", tables.slots - 1));
     std::optional<CounterMap> larger;
     if (tables.slots > state_->counters.capacity()) {
         auto made = CounterMap::create(tables.slots);
@@ -137,7 +138,8 @@ Status Dispatcher::publish(const Tables& tables) {
 
     // From here on nothing fails.
     state_->current = std::make_unique<Generation>(std::move(*next));
-    state_->reader = std::make_unique<ChoiceReader>(tables);
+    state_->spoken.choices = tables.choices;
+    state_->spoken.rule_index = tables.rule_index;
     state_->named = slots_named(tables);
     ++state_->generation;
     if (!larger) return {};
@@ -175,7 +177,7 @@ std::uint64_t Dispatcher::generation() const noexcept { return state_->generatio
 
 Result<KernelDecision> Dispatcher::test_run(const Flow& flow) const {
     if (!state_->current) return failure("no rules are published yet");
-    return state_->current->ask(flow).map([&](std::uint32_t choice) { return state_->reader->read(choice, flow); });
+    return state_->current->ask(flow).map([&](std::uint32_t choice) { return kernel_decision(state_->spoken, choice, flow); });
 }
 
 Result<std::vector<AttachedProgram>> Dispatcher::programs() const {

@@ -44,10 +44,11 @@ template <class Record> Status fill(const bpf_map* map, const std::vector<Record
 }
 
 /// Would the verifier have to follow too many turns of nested loops, if the search for a port were part of the loop over the
-/// parents? Then it is called as a function, which is verified once and costs some nanoseconds.
+/// parents? Then it is called as a function, which is verified once and costs some nanoseconds more. The estimate is of
+/// instructions that Linux 6.18 follows: they grow with the square of the depth.
 bool is_deep(const WalkBounds& bounds) {
-    constexpr std::uint64_t kPerLevel = 200, kPerStep = 30, kAffordable = 50'000; // instructions, counted generously; the limit is 10^6
-    return std::uint64_t{bounds.depth} * (bounds.levels * kPerLevel + bounds.steps * kPerStep) > kAffordable;
+    constexpr std::uint64_t kPerTurn = 80, kPerStep = 40, kPerLevel = 150, kAffordable = 40'000; // the limit is 10^6
+    return std::uint64_t{bounds.depth} * bounds.depth * (kPerTurn + bounds.steps * kPerStep + bounds.levels * kPerLevel) > kAffordable;
 }
 
 bpf_sk_lookup context_of(const Flow& flow) {
@@ -115,7 +116,7 @@ Status Generation::load_explainer() {
     Skeleton explainer(dispatch_bpf__open());
     if (!explainer) return log.failure("open the BPF program", errno);
     std::memcpy(explainer->rodata, program_->rodata, sizeof *explainer->rodata);
-    explainer->rodata->explain = true;
+    explainer->rodata->explain = 1;
 
     int error = 0;
     const std::pair<bpf_map*, const bpf_map*> shared[] = {
@@ -135,6 +136,7 @@ Status Generation::load_explainer() {
 Result<std::uint32_t> Generation::ask(const Flow& flow) {
     if (!explainer_)
         if (auto loaded = load_explainer(); !loaded) return Failure(std::move(loaded).error());
+    if (flow.remote.address.family != flow.local.address.family) return failure("source address of another family than the destination");
     explainer_->bss->question.ifindex = flow.ifindex;
     explainer_->bss->question.choice = 0;
 

@@ -4,15 +4,7 @@
 
 namespace swathe {
 
-/// Says what a choice of some tables means, when the tables themselves are gone.
-class ChoiceReader {
-public:
-    explicit ChoiceReader(const Tables& tables) : choices_(tables.choices), rule_index_(tables.rule_index) {}
-    [[nodiscard]] KernelDecision read(std::uint32_t choice, const Flow& flow) const;
-
-private:
-    std::vector<dispatch_choice> choices_;
-    std::shared_ptr<const RuleIndex> rule_index_;
-};
+/// What a choice that the program made for `flow` means. Of the tables it reads the choices and the rule index only.
+[[nodiscard]] KernelDecision kernel_decision(const Tables& tables, std::uint32_t choice, const Flow& flow);
 
 } // namespace swathe

@@ -40,7 +40,6 @@ struct Options {
 /// One kind of rule set: `count` rules for one listener, and packets that hit one of them or none.
 struct Shape {
     const char* name;
-    Family family;
     RuleSet (*rules)(std::uint32_t count);
 };
 
@@ -91,7 +90,28 @@ RuleSet ports4(std::uint32_t count) {
     RuleSet rules = empty_rules();
     rules.port_sets.emplace_back();
     for (std::uint32_t i = 0; i < std::min(count, 30000U); ++i) rules.port_sets.back().push_back({static_cast<std::uint16_t>(1 + 2 * i), static_cast<std::uint16_t>(1 + 2 * i)});
-    add_rule(rules, Prefix{Address::v4(0x0a000000U), 8}, 1);
+    rules.port_sets.erase(rules.port_sets.begin());
+    add_rule(rules, Prefix{Address::v4(0x0a000000U), 8}, 0);
+    return rules;
+}
+
+/// One prefix whose rule has many sources; the packet comes from one of them.
+RuleSet sources4(std::uint32_t count) {
+    RuleSet rules = empty_rules();
+    rules.source_sets.emplace_back();
+    std::mt19937 random(44);
+    for (std::uint32_t i = 0; i < count; ++i) rules.source_sets.back().push_back(Prefix::host(Address::v4(static_cast<std::uint32_t>(random()))));
+    add_rule(rules, Prefix{Address::v4(0x0a000000U), 8}, 0);
+    rules.rules.back().sources = 1;
+    return rules;
+}
+
+/// Prefixes one inside the other, all but the shortest with a port that is not asked for.
+RuleSet nested4(std::uint32_t count) {
+    RuleSet rules = empty_rules();
+    rules.port_sets.push_back({{9, 9}});
+    for (unsigned length = 0; length <= 32 && length < count; ++length) add_rule(rules, prefix_of(Address::v4(0x0a0a0a0aU), length), length == 0 ? 0 : 1);
+    std::reverse(rules.rules.begin(), rules.rules.end());
     return rules;
 }
 
@@ -126,13 +146,14 @@ Cost cost(int program_fd, const bpf_sk_lookup& context, int floor_fd, const Opti
     return {median(times), median(ratios)};
 }
 
-bpf_sk_lookup packet(const Address& to, std::uint16_t port) {
+bpf_sk_lookup packet(const Address& to, std::uint16_t port, const Address& from = Address::any(Family::ipv4)) {
     bpf_sk_lookup context{};
     context.protocol = IPPROTO_TCP;
     context.local_port = port;
     if (to.family == Family::ipv4) {
         context.family = AF_INET;
         context.local_ip4 = htonl(to.v4_bits());
+        context.remote_ip4 = htonl(from.v4_bits());
     } else {
         context.family = AF_INET6;
         std::uint8_t bytes[16];
@@ -156,7 +177,7 @@ void put(int map_fd, int socket_fd) {
 
 struct Row {
     std::string shape;
-    std::size_t rules, bytes, compile_ms, load_ms;
+    std::size_t rules, bytes, compile_ms, load_ms, verified;
     Cost hit, miss;
 };
 
@@ -164,6 +185,12 @@ template <class F> std::size_t milliseconds(F&& work) {
     const auto begin = std::chrono::steady_clock::now();
     work();
     return static_cast<std::size_t>(std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin).count());
+}
+
+std::size_t verified_instructions(int program_fd) {
+    bpf_prog_info info{};
+    std::uint32_t size = sizeof info;
+    return bpf_obj_get_info_by_fd(program_fd, &info, &size) == 0 ? info.verified_insns : 0;
 }
 
 Row measure(const Shape& shape, std::uint32_t count, int sockets_fd, int floor_fd, const Config& config, const Options& options) {
@@ -177,11 +204,13 @@ Row measure(const Shape& shape, std::uint32_t count, int sockets_fd, int floor_f
     if (!*generation) die(generation->error().to_string());
 
     const Rule& rule = rules.rules[rules.rules.size() / 2];
-    const auto& ports = rules.port_sets[rule.ports];
+    const auto& ports = rules.port_sets[0];
     const std::uint16_t port = ports[ports.size() / 2].first;
+    const auto& sources = rules.source_sets[rule.sources];
+    const Address from = sources.empty() ? Address::any(Family::ipv4) : sources[sources.size() / 2].first();
     const int fd = (*generation)->program_fd();
-    return {shape.name, count, (**tables).bytes(), compile_ms, load_ms, cost(fd, packet(rule.destination.first(), port), floor_fd, options),
-            cost(fd, packet(rule.destination.first(), static_cast<std::uint16_t>(port - 1)), floor_fd, options)};
+    return {shape.name, count, (**tables).bytes(), compile_ms, load_ms, verified_instructions(fd), cost(fd, packet(rule.destination.last(), port, from), floor_fd, options),
+            cost(fd, packet(rule.destination.last(), static_cast<std::uint16_t>(port - 1), from), floor_fd, options)};
 }
 
 Options parse(int argc, char** argv) {
@@ -220,10 +249,12 @@ int main(int argc, char** argv) {
     const double empty_ns = cost(bpf_program__fd(bottom->progs.floor_empty), any, floor_fd, options).ns;
 
     const Shape shapes[] = {
-        {"IPv4 hosts", Family::ipv4, random_hosts4},
-        {"IPv6 /64s", Family::ipv6, random_nets6},
-        {"IPv6 hosts in clusters", Family::ipv6, clustered_hosts6},
-        {"IPv4 ports of a /8", Family::ipv4, ports4},
+        {"IPv4 hosts", random_hosts4},
+        {"IPv6 /64s", random_nets6},
+        {"IPv6 hosts in clusters", clustered_hosts6},
+        {"IPv4 ports of a /8", ports4},
+        {"IPv4 sources of one rule", sources4},
+        {"IPv4 nested prefixes", nested4},
     };
     std::vector<Row> rows;
     for (const Shape& shape : shapes)
@@ -233,14 +264,14 @@ int main(int argc, char** argv) {
         nlohmann::json out{{"empty_ns", empty_ns}, {"floor_ns", floor_ns}, {"rows", nlohmann::json::array()}};
         for (const Row& r : rows)
             out["rows"].push_back({{"shape", r.shape}, {"rules", r.rules}, {"hit_ns", r.hit.ns}, {"miss_ns", r.miss.ns}, {"hit_ratio", r.hit.ratio},
-                                   {"miss_ratio", r.miss.ratio}, {"bytes", r.bytes}, {"compile_ms", r.compile_ms}, {"load_ms", r.load_ms}});
+                                   {"miss_ratio", r.miss.ratio}, {"bytes", r.bytes}, {"compile_ms", r.compile_ms}, {"load_ms", r.load_ms}, {"verified_instructions", r.verified}});
         fmt::print("{}\n", out.dump(2));
     } else {
         fmt::print("empty program {} ns, floor (SOCKMAP lookup + assign + release) {} ns\n\n", empty_ns, floor_ns);
-        fmt::print("{:<24}{:>9}{:>9}{:>7}{:>9}{:>7}{:>12}{:>12}{:>9}\n", "rules", "count", "hit ns", "ratio", "miss ns", "ratio", "table bytes", "compile ms", "load ms");
+        fmt::print("{:<24}{:>9}{:>9}{:>7}{:>9}{:>7}{:>12}{:>12}{:>9}{:>10}\n", "rules", "count", "hit ns", "ratio", "miss ns", "ratio", "table bytes", "compile ms", "load ms", "verified");
         for (const Row& r : rows)
-            fmt::print("{:<24}{:>9}{:>9}{:>7.2f}{:>9}{:>7.2f}{:>12}{:>12}{:>9}\n", r.shape, r.rules, r.hit.ns, r.hit.ratio, r.miss.ns, r.miss.ratio,
-                        r.bytes, r.compile_ms, r.load_ms);
+            fmt::print("{:<24}{:>9}{:>9}{:>7.2f}{:>9}{:>7.2f}{:>12}{:>12}{:>9}{:>10}\n", r.shape, r.rules, r.hit.ns, r.hit.ratio, r.miss.ns, r.miss.ratio,
+                        r.bytes, r.compile_ms, r.load_ms, r.verified);
     }
     floor_bpf__destroy(bottom);
     return 0;

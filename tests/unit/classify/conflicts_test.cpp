@@ -110,7 +110,8 @@ TEST_CASE("conflicts: equal rules are refused with both places, whichever comes 
 
 TEST_CASE("conflicts: what differs in a criterion, or cannot meet, is no conflict") {
     const Said base{"a", "192.0.2.0/24", {{80, 89}}};
-    const std::pair<Said, bool> others[] = {
+    struct Case { Said other; bool conflict; };
+    const Case others[] = {
         {{"b", "192.0.2.0/24", {{80, 89}}}, true},
         {{"a", "192.0.2.0/24", {{80, 89}}}, false},                                    // the same listener
         {{"b", "192.0.2.0/25", {{80, 89}}}, false},                                    // longer
@@ -128,11 +129,11 @@ TEST_CASE("conflicts: what differs in a criterion, or cannot meet, is no conflic
         {{"b", "192.0.2.0/24", {{80, 89}}, {}, "", {{"192.0.0.0/16", {{80, 88}}}}}, true},    // 89 is left
         {{"b", "192.0.2.0/24", {{80, 89}}, {}, "", {{"192.0.0.0/16", {{80, 89}}}}}, false},
     };
-    for (const auto& [other, conflict] : others) {
-        CAPTURE(other.to);
-        CAPTURE(to_string(other.ports));
-        CHECK(complaints({base, other}).size() == (conflict ? 1 : 0));
-        CHECK(complaints({other, base}).size() == (conflict ? 1 : 0));
+    for (const Case& c : others) {
+        CAPTURE(c.other.to);
+        CAPTURE(to_string(c.other.ports));
+        CHECK(complaints({base, c.other}).size() == (c.conflict ? 1 : 0));
+        CHECK(complaints({c.other, base}).size() == (c.conflict ? 1 : 0));
     }
 }
 

@@ -63,6 +63,11 @@ TEST_CASE("tables: a hole is not claimed by its listener, any other rule may, an
     });
 }
 
+TEST_CASE("tables: a source of the other family is like one that no rule names") {
+    const HandRules rules{{"guarded", "2001:db8::/32", {{80, 80}}, {"2001::/16"}}, {"any", "2001:db8::/32", {{80, 80}}}};
+    check(rules, {{"2001:db8::1", 80, "guarded", "2001:db8::1"}, {"2001:db8::1", 80, "any", "192.0.2.1"}});
+}
+
 TEST_CASE("tables: a hole as large as the rule, and one around it") {
     const HandRules rules{
         {"same", "192.0.2.0/24", {{80, 89}}, {}, "", {{"192.0.2.0/24", {{80, 80}}}}},
@@ -170,6 +175,20 @@ TEST_CASE("tables: a source list is stored once, whatever it leads to and on how
     const Tables tables = compile(rules.input()).value();
     CHECK(decide(tables, HandRules::flow("192.0.2.9", 80, "10.0.0.5")).rule == 9U);
     CHECK(decide(tables, HandRules::flow("192.0.2.9", 80, "10.0.0.6")).rule == std::nullopt);
+}
+
+TEST_CASE("tables: so many guarded rules may follow each other, and not one more") {
+    HandRules rules;
+    for (std::uint32_t i = 0; i < kMaxLinks - 1; ++i) rules.add({"a", "192.0.2.0/24", {{80, static_cast<std::uint16_t>(80 + i)}}, {"203.0.113.0/24"}});
+    rules.add({"last", "192.0.2.0/24", {{80, static_cast<std::uint16_t>(80 + kMaxLinks)}}});
+    const Tables tables = compile(rules.input()).value();
+    CHECK(tables.bounds.links == kMaxLinks);
+    CHECK(decide(tables, HandRules::flow("192.0.2.1", 80, "10.0.0.1")).rule == kMaxLinks - 1);
+    rules.add({"a", "192.0.2.0/24", {{80, static_cast<std::uint16_t>(79 + kMaxLinks)}}, {"203.0.113.0/24"}});
+    const auto refused = compile(rules.input());
+    REQUIRE_FALSE(refused.has_value());
+    REQUIRE(refused.error().size() == 1);
+    CHECK(refused.error().front().to_string() == "rules.toml:1:3: more than 1024 rules with from or interface follow each other from this one on");
 }
 
 TEST_CASE("tables: a million points in few places are found in few steps") {

@@ -177,6 +177,9 @@ TEST_CASE("dispatch: test_run names the rule and the slot, also of an empty slot
         CHECK(said->rule == c.rule);
         CHECK(said->slot == c.slot);
     }
+    Flow mixed = tcp4("127.0.1.1", 80);
+    mixed.remote.address = Address::any(Family::ipv6);
+    CHECK_FALSE(dispatcher.test_run(mixed).has_value());
     CHECK(dispatcher.counters(0).lookups == 0);
     CHECK(dispatcher.counters(1).lookups == 0);
 }
