@@ -34,3 +34,11 @@ TEST_CASE("classify: the tables decide as the rules read one by one") {
         compare(world, 60);
     }
 }
+
+TEST_CASE("classify: so they do when the rules are many") {
+    for (std::uint64_t seed = test::first_seed(), end = seed + 60; seed < end; ++seed) {
+        CAPTURE(seed);
+        test::RandomRules world(seed, seed % 2 == 0, 600);
+        compare(world, 500);
+    }
+}

@@ -2,6 +2,7 @@
 
 #include "classify/tables.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <random>
 
@@ -10,7 +11,7 @@ namespace swathe::test {
 /// A small world of rules that collide often: few addresses, ports, sources and interfaces. Deterministic for a seed.
 class RandomRules {
 public:
-    explicit RandomRules(std::uint64_t seed, bool guards = true) : random_(seed), guards_(guards) {
+    explicit RandomRules(std::uint64_t seed, bool guards = true, std::uint32_t most_rules = 14) : random_(seed), guards_(guards) {
         config.services.resize(kServices);
         for (std::uint32_t s = 0; s < kServices; ++s) {
             config.services[s].name = "s" + std::to_string(s);
@@ -24,14 +25,18 @@ public:
         if (guards_)
             for (int i = 0; i < 3; ++i) rules.source_sets.push_back(sources());
         for (int i = 0; i < 2; ++i) rules.hole_sets.push_back(holes());
-        const auto count = below(14);
+        const auto count = below(most_rules);
         for (std::uint32_t i = 0; i < count; ++i) rules.rules.push_back(rule());
         for (std::uint32_t i = below(3); i > 0; --i) rules.homes.push_back({protocol(), {below(12) == 0 ? Address::any(family()) : address(), port()}});
     }
 
     /// Takes rules away until none conflict; what is left is random still.
     void remove_conflicts() {
-        while (const auto conflict = first_conflict()) rules.rules.erase(rules.rules.begin() + *conflict);
+        for (auto tables = compile(input()); !tables; tables = compile(input()))
+            for (const Diagnostic& d : tables.error()) {
+                const auto named = [&](const Rule& rule) { return rule.pos == d.error.pos; };
+                rules.rules.erase(std::remove_if(rules.rules.begin(), rules.rules.end(), named), rules.rules.end());
+            }
     }
 
     [[nodiscard]] CompileInput input() const { return {rules, config, slot_of, interface_index}; }
@@ -132,16 +137,6 @@ private:
         r.pos.line = static_cast<std::uint32_t>(rules.rules.size() + 1);
         return r;
     }
-    /// The later rule of the first pair that compile() complains about.
-    std::optional<std::ptrdiff_t> first_conflict() const {
-        const auto tables = compile(input());
-        if (tables) return std::nullopt;
-        const std::uint32_t line = tables.error().front().error.pos->line;
-        for (std::size_t i = 0; i < rules.rules.size(); ++i)
-            if (rules.rules[i].pos.line == line) return static_cast<std::ptrdiff_t>(i);
-        return std::nullopt;
-    }
-
     std::mt19937_64 random_;
     bool guards_;
 };
