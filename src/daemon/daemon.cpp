@@ -105,6 +105,10 @@ tl::expected<std::unique_ptr<Daemon>, ExitStatus> Daemon::start(Loop& loop, cons
 
 Status Daemon::open_parts(NetNamespace ns, const DaemonSettings& settings) {
     if (auto made = make_own_directory(options_.runtime_dir, 0755); !made) return made;
+    // before anything else in there: it finds out whether a daemon of another namespace has the directory
+    auto control = ControlServer::open(loop_, {options_.runtime_dir + "/control", settings.control_group}, *this);
+    if (!control) return Failure(std::move(control).error());
+    control_ = std::move(*control);
     auto mounted = ensure_bpffs(options_.bpffs);
     if (!mounted) return Failure(std::move(mounted).error());
     if (*mounted) log(LogLevel::notice, fmt::format("no BPF file system on {}: mounted one", options_.bpffs));
@@ -115,10 +119,6 @@ Status Daemon::open_parts(NetNamespace ns, const DaemonSettings& settings) {
     auto supervisor = Supervisor::create(loop_, {std::move(ns), pin, options_.runtime_dir + "/notify"});
     if (!supervisor) return Failure(std::move(supervisor).error());
     supervisor_ = std::move(*supervisor);
-
-    auto control = ControlServer::open(loop_, {options_.runtime_dir + "/control", settings.control_group}, *this);
-    if (!control) return Failure(std::move(control).error());
-    control_ = std::move(*control);
     return watch_signals();
 }
 

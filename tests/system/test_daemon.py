@@ -48,6 +48,7 @@ class TestCommandLine:
         assert netns_links(server.inode) == []
 
 
+
 def test_a_wrong_configuration_is_status_3_and_touches_nothing(daemon, config, program):
     path = config.service("web", {**HTTP, "port": [1]}, program("tell.py"))
     daemon.launch()
@@ -276,3 +277,17 @@ def test_every_example_passes_check(example, server, name):
     directory = example(name).directory
     done = subprocess.run([BIN / "swathectl", "check", "--config", directory, "--netns", server.name], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_daemon_of_another_namespace_does_not_take_the_sockets_of_a_runtime_directory(make_daemon, config, namespace, client, program):
+    config.service("web", HTTP, program("ready.py", 0), type="notify")
+    first = make_daemon().start()
+    second = make_daemon(ns=namespace("other"))
+    second.launch()
+    assert second.process.wait(15) == 1
+    second.wait_quiet()
+    assert "another daemon answers there" in second.log()
+    assert (first.runtime / "notify").exists()
+    assert client.ask_tcp("192.0.2.9", 8080) # it could say that it is ready
+    first.wait_state("web", "running")
+    first.stop()
