@@ -60,7 +60,31 @@ std::string read_comm(pid_t pid) {
     return name;
 }
 
+/// The number behind `key` in /proc/PID/status, where no name can fake a line: its control characters are escaped.
+template <class Number> bool read_number(std::string_view status, std::string_view key, Number& out) {
+    const std::size_t at = status.find(key);
+    if (at == status.npos) return false;
+    const std::string_view rest = status.substr(at + key.size());
+    return parse_number(rest.substr(0, rest.find_first_of("\t\n")), out);
+}
+
 } // namespace
+
+bool descends_from(pid_t pid, std::string_view name) {
+    for (int generation = 0; generation < kMostGenerations && pid > 0; ++generation) {
+        const UniqueFd fd{::open(fmt::format("/proc/{}/status", pid).c_str(), O_RDONLY | O_CLOEXEC)};
+        char text[4096];
+        const ssize_t n = fd ? ::read(fd.get(), text, sizeof text) : -1;
+        if (n <= 0) return false;
+        const std::string_view status(text, static_cast<std::size_t>(n));
+        uid_t uid = 0;
+        pid_t parent = 0;
+        if (!read_number(status, "\nUid:\t", uid) || !read_number(status, "\nPPid:\t", parent)) return false;
+        if (uid == 0 && read_comm(pid) == name) return true;
+        pid = parent;
+    }
+    return false;
+}
 
 std::unordered_map<std::uint64_t, SocketHolder> find_socket_holders(std::unordered_set<std::uint64_t> inodes) {
     std::unordered_map<std::uint64_t, SocketHolder> holders;

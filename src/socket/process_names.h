@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <sys/types.h>
 #include <unordered_map>
 #include <unordered_set>
@@ -20,5 +21,10 @@ inline constexpr std::size_t kMostDescriptors = 1'000'000;
 /// Who holds the sockets with these inodes, by one walk over /proc/PID/fd. Processes that vanish or may not be looked into are
 /// passed over; inodes of nobody (kernel sockets, other pid namespaces) are missing in the answer.
 [[nodiscard]] std::unordered_map<std::uint64_t, SocketHolder> find_socket_holders(std::unordered_set<std::uint64_t> inodes);
+
+inline constexpr int kMostGenerations = 32; ///< that descends_from() looks at
+
+/// Is this process, or one that it descends from, called `name` and root's?
+[[nodiscard]] bool descends_from(pid_t pid, std::string_view name);
 
 } // namespace swathe

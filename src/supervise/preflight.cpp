@@ -6,6 +6,7 @@
 #include "socket/local_routes.h"
 #include "socket/interfaces.h"
 #include "socket/natives.h"
+#include "socket/process_names.h"
 
 #include <map>
 #include <unordered_map>
@@ -32,6 +33,16 @@ Diagnostics check_lockouts(const Config& config, const NetNamespace& ns, const s
     auto configured = interface_addresses(ns);
     if (!configured) return or_warning(Result<Diagnostics>(Failure(std::move(configured).error())));
     return find_lockouts(config, *natives, *configured, ours, claims);
+}
+
+/// What a running daemon and its services listen on is what the next start will have again: nobody is locked out. Told by the name, since
+/// this is advice; the daemon itself goes by inodes.
+std::unordered_set<std::uint64_t> sockets_of_a_daemon(const NetNamespace& ns) {
+    std::unordered_set<std::uint64_t> inodes;
+    if (const auto natives = native_sockets(ns); natives)
+        for (const NativeSocket& native : *natives)
+            if (descends_from(native.pid, "swathed")) inodes.insert(native.inode);
+    return inodes;
 }
 
 Diagnostics check_interfaces(const Config& config, const NetNamespace& ns) {
@@ -99,7 +110,7 @@ Diagnostics preflight(const Config& config, const NetNamespace& ns) {
     const SlotOf slot_of = numbering(config);
     auto tables = compile({rules, config, slot_of, number});
     if (tables)
-        append(found, check_network(config, ns, {}, claim_check(config, *tables, slot_of)));
+        append(found, check_network(config, ns, sockets_of_a_daemon(ns), claim_check(config, *tables, slot_of)));
     else
         append(found, std::move(tables).error());
     sort_by_place(found);

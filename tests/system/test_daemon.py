@@ -48,6 +48,20 @@ class TestCommandLine:
         assert netns_links(server.inode) == []
 
 
+    def test_check_beside_a_running_daemon_does_not_take_its_sockets_for_a_strangers(self, daemon, config, server, client, program):
+        config.service("web", {**HTTP, "addresses": ["192.0.2.0/24"]}, program("tell.py"))
+        daemon.start()
+        tell(client, "192.0.2.9", 8080) # a child has inherited the socket
+        args = ["--config", str(config.directory), "--netns", server.name]
+        done = swathed("--check", *args)
+        assert done.returncode == 0, done.stderr
+        done = subprocess.run([BIN / "swathectl", "check", *args], capture_output=True, text=True, timeout=30)
+        assert done.returncode == 0, done.stdout + done.stderr
+        with server.listen("192.0.2.9", 8080):
+            done = swathed("--check", *args)
+            assert done.returncode == 3 and "192.0.2.9:8080" in done.stderr
+        daemon.stop()
+
 
 def test_a_wrong_configuration_is_status_3_and_touches_nothing(daemon, config, program):
     path = config.service("web", {**HTTP, "port": [1]}, program("tell.py"))
