@@ -107,8 +107,11 @@ std::unordered_set<std::uint64_t> Supervisor::our_inodes(const Draft& draft) con
             if (socket.bound.fd)
                 if (auto inode = socket_inode(socket.bound.fd.get()); inode) inodes.insert(*inode);
     };
-    for (const auto& [name, unit] : units_)
+    for (const auto& [name, unit] : units_) {
         for (const LiveListener& listener : unit->listeners()) collect(listener.sockets);
+        inodes.insert(unit->inherited().begin(), unit->inherited().end());
+    }
+    for (const auto& unit : leaving_) inodes.insert(unit->inherited().begin(), unit->inherited().end());
     for (const auto& sockets : draft.opened) collect(sockets);
     return inodes;
 }

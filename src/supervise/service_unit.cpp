@@ -1,5 +1,7 @@
 #include "supervise/service_unit.h"
 
+#include "socket/backlog.h"
+
 #include <chrono>
 #include <csignal>
 #include <cstring>
@@ -283,6 +285,9 @@ void ServiceUnit::spawn_child() {
     auto watch = ChildWatch::watch(loop_, std::move(*child), [this](const Exit& exit) { child_exited(exit); });
     if (!watch) return fail(watch.error());
     child_ = std::move(*watch);
+    inherited_.clear();
+    for (const PassedFd& passed : plan->fds)
+        if (auto inode = socket_inode(passed.fd); inode) inherited_.push_back(*inode);
     lacks_sockets_ = false;
     status_text_.clear();
     ++starts_;
@@ -296,6 +301,7 @@ void ServiceUnit::child_exited(const Exit& exit) {
     last_failure_ = fmt::format("pid {} {}", main_pid(), describe(exit));
     say(clean || lifecycle_.state == State::stopping ? LogLevel::info : LogLevel::warning, last_failure_);
     child_.reset();
+    inherited_.clear();
     post(Exited{exit});
 }
 

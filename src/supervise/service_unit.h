@@ -79,6 +79,8 @@ public:
     [[nodiscard]] bool lacks_sockets() const noexcept { return child_.has_value() && lacks_sockets_; }
     [[nodiscard]] std::string hint_of_restart() const; ///< what to do about it
     [[nodiscard]] bool has_child() const noexcept { return child_.has_value(); }
+    /// Inodes of the sockets that the running child was given; of some it may be the last holder.
+    [[nodiscard]] const std::vector<std::uint64_t>& inherited() const noexcept { return inherited_; }
 
 private:
     ServiceUnit(Loop& loop, UnitHost& host, std::string notify_path, std::shared_ptr<const Service> service);
@@ -112,6 +114,7 @@ private:
     LifecyclePolicy policy_;
     Lifecycle lifecycle_;
     std::vector<LiveListener> listeners_;
+    std::vector<std::uint64_t> inherited_;
     std::deque<Event> events_;
     bool draining_ = false;
     bool slots_empty_ = false; ///< of the listeners that say when_down = drop or pass

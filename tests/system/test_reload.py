@@ -273,3 +273,30 @@ def test_a_new_listener_that_cannot_be_opened_leaves_the_old_world(daemon, confi
     assert tell(client, "192.0.2.9", 8080)["pid"] == pid
     assert [s["name"] for s in daemon.ctl_json("status")["services"]] == ["web"]
     daemon.stop()
+
+
+def test_what_a_running_child_has_inherited_locks_nobody_out(daemon, config, client, program):
+    """A listener that gets a new socket leaves the old one to the child; later reloads must not take it for a stranger's."""
+    config.service("web", {**HTTP, "addresses": ["192.0.2.0/24"]}, program("tell.py"))
+    daemon.start()
+    tell(client, "192.0.2.9", 8080)
+    config.service("web", HTTP, program("tell.py"))
+    assert "swathectl restart web" in daemon.reload().stdout
+    daemon.reload()
+    daemon.ctl("restart", "web")
+    assert tell(client, "192.0.2.9", 8080) and tell(client, "2001:db8:1::9", 8080)
+    daemon.stop()
+
+
+def test_a_removed_service_may_come_back_while_its_child_drains(daemon, config, client, program):
+    config.service("web", HTTP, program("stubborn.py"), timeout_stop_sec="3s")
+    daemon.start()
+    old = int(client.ask_tcp("192.0.2.9", 8080)) # it ignores TERM by now
+    config.remove("web")
+    daemon.reload()
+    assert running(old)
+    config.service("web", HTTP, program("tell.py"))
+    daemon.reload()
+    assert tell(client, "192.0.2.9", 8080)["pid"] != old
+    eventually(lambda: not running(old), what="the removed service has ended")
+    daemon.stop()
