@@ -91,6 +91,7 @@ void ServiceUnit::replace(std::shared_ptr<const Service> service, std::vector<Li
     policy_ = policy_of(*service_);
     listeners_ = std::move(listeners);
     slots_empty_ = false; // a new listener's slot is filled; keep_slots() empties it again where it should be
+    if (lifecycle_.state == State::failed) close_listeners(); // the new ones, too
     keep_slots();
     if (lifecycle_.state != State::idle) return;
     arm();
@@ -159,7 +160,6 @@ bool ServiceUnit::perform(const Action& action) {
             const Status opened = unit.open_listeners();
             if (opened) return true;
             unit.last_failure_ = opened.error().to_string();
-            unit.say(LogLevel::error, unit.last_failure_);
             unit.post(OpenFailed{unit.last_failure_});
             return false;
         }
@@ -182,7 +182,7 @@ void ServiceUnit::settle() {
         else if (process)
             waiters_.push_back(std::move(waiter));
         else
-            waiter.done(failure(last_failure_.empty() ? to_string(lifecycle_.result) : last_failure_));
+            waiter.done(failure(last_failure_.empty() ? to_string(lifecycle_.result) : last_failure_)); // who asked knows the name
     }
 }
 
@@ -203,8 +203,8 @@ void ServiceUnit::changed() {
         say(LogLevel::warning, last_failure_);
         break;
     case State::failed:
-        last_failure_ = "start limit hit; its sockets are closed until it is started by hand";
-        say(LogLevel::error, last_failure_);
+        if (lifecycle_.result == ServiceResult::start_limit_hit) last_failure_ = "start limit hit";
+        say(LogLevel::error, last_failure_ + "; its sockets are closed until it is started by hand");
         break;
     case State::stopped: say(LogLevel::info, "stopped"); break;
     }

@@ -300,3 +300,17 @@ def test_a_removed_service_may_come_back_while_its_child_drains(daemon, config, 
     assert tell(client, "192.0.2.9", 8080)["pid"] != old
     eventually(lambda: not running(old), what="the removed service has ended")
     daemon.stop()
+
+
+def test_a_failed_service_that_gets_a_new_listener_can_be_started(daemon, config, client, program):
+    config.service("web", HTTP, ["/bin/false"], start_limit_hit="fail", start_limit_burst=1, start_limit_interval_sec="60s")
+    daemon.start()
+    client.connect("192.0.2.9", 8080).close()
+    daemon.wait_state("web", "failed")
+    config.service("web", [{**HTTP, "home": "192.0.2.1:8080"}, ECHO], program("both.py", "web")) # a new socket for both
+    daemon.reload()
+    assert client.refuses_tcp("192.0.2.9", 8080)
+    daemon.ctl("start", "web")
+    assert tell(client, "192.0.2.9", 8080)["tag"] == "web"
+    assert echo(client, "192.0.2.9", 5300)["tag"] == "web"
+    daemon.stop()

@@ -439,3 +439,16 @@ def test_the_control_socket_answers_nobody_but_root(daemon, config, program, scr
         assert done.returncode != 0 and "web" not in done.stdout, verb
     assert daemon.service("web")["state"] == "idle"
     daemon.stop()
+
+
+def test_a_failed_service_whose_home_was_taken_says_so(daemon, config, server, client, program):
+    config.service("web", {**HTTP, "home": "192.0.2.1:8080"}, ["/bin/false"], start_limit_burst=1, start_limit_interval_sec="60s",
+                   start_limit_hit="fail")
+    daemon.start()
+    client.connect("192.0.2.7", 8080).close()
+    daemon.wait_state("web", "failed")
+    with server.listen("192.0.2.1", 8080):
+        said = daemon.ctl("start", "web", status=1).stderr
+    assert said.startswith("swathectl: web: ") and said.count("web: ") == 1 # the place names web.toml, too
+    assert "192.0.2.1:8080" in said and "in use" in said and "start limit" not in said
+    daemon.stop()
