@@ -8,7 +8,7 @@ import time
 import pytest
 
 from answers import ECHO, HTTP, echo, starts, tell
-from daemon import eventually, netns_links
+from daemon import ROUTE_PROTOCOL, eventually, netns_links
 from netns import run
 
 
@@ -313,4 +313,15 @@ def test_a_failed_service_that_gets_a_new_listener_can_be_started(daemon, config
     daemon.ctl("start", "web")
     assert tell(client, "192.0.2.9", 8080)["tag"] == "web"
     assert echo(client, "192.0.2.9", 5300)["tag"] == "web"
+    daemon.stop()
+
+
+def test_a_refused_reload_leaves_no_local_routes(daemon, config, server, client, program):
+    config.service("web", HTTP, program("tell.py"))
+    daemon.start()
+    server.run("ip", "route", "add", "table", "local", "203.0.113.0/25", "dev", "lo")
+    config.service("new", {"protocol": "tcp", "addresses": ["198.51.100.0/25", "203.0.113.0/25"], "ports": [80], "local_routes": True},
+                   program("tell.py"))
+    assert "203.0.113.0/25" in daemon.reload(status=1).stderr
+    assert server.local_routes(ROUTE_PROTOCOL) == []
     daemon.stop()
