@@ -50,6 +50,14 @@ std::shared_ptr<const Service> service_of(const std::shared_ptr<const World>& wo
     return {world, &world->config.services[index]};
 }
 
+/// listen(2) on a socket that listens already changes its backlog and nothing else.
+void adopt_backlog(const LiveListener& kept, const Listener& listener) {
+    if (listener.protocol != Protocol::tcp) return;
+    for (const LiveSocket& socket : kept.sockets)
+        if (socket.bound.fd && ::listen(socket.bound.fd.get(), listener.backlog) < 0)
+            log(LogLevel::warning, system_failure(fmt::format("listener {}: backlog", listener.name)).value().to_string());
+}
+
 void append(std::vector<Home>& homes, Protocol protocol, const std::vector<LiveSocket>& sockets) {
     for (const LiveSocket& socket : sockets) homes.push_back({protocol, socket.bound.home});
 }
@@ -192,6 +200,7 @@ void Supervisor::commit(Draft& draft) {
         LiveListener live{std::move(draft.opened[i])};
         draft.opened[i].clear(); // no longer the draft's to release
         if (step.kept) live = std::move(old.extract(*step.kept).mapped());
+        if (step.kept) adopt_backlog(live, listener_at(draft.world->config, step.next));
         if (!step.kept) with_new[step.next.service] = true;
         fresh[step.next.service].push_back(std::move(live));
     }

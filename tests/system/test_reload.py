@@ -325,3 +325,12 @@ def test_a_refused_reload_leaves_no_local_routes(daemon, config, server, client,
     assert "203.0.113.0/25" in daemon.reload(status=1).stderr
     assert server.local_routes(ROUTE_PROTOCOL) == []
     daemon.stop()
+
+
+def test_a_new_backlog_is_that_of_the_next_connections(daemon, config, server, client, program):
+    config.service("web", {**HTTP, "backlog": 7}, program("tell.py"))
+    daemon.start()
+    config.service("web", {**HTTP, "backlog": 9}, program("tell.py"))
+    daemon.reload()
+    assert [line.split()[2] for line in server.run("ss", "-Hltn").splitlines()] == ["9"]
+    daemon.stop()
