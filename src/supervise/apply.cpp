@@ -98,7 +98,10 @@ tl::expected<std::unique_ptr<Supervisor::Draft>, Diagnostics> Supervisor::draft(
     auto tables = compile_tables(config, made->world->rules, slot_of);
     if (!tables) return tl::unexpected(std::move(tables).error());
     made->world->tables = std::move(*tables);
-    made->warnings = check_network(config, options_.ns, our_inodes(*made), claim_check(config, made->world->tables, slot_of));
+    const ClaimCheck claims = claim_check(config, made->world->tables, slot_of);
+    made->warnings = check_network(config, options_.ns, our_inodes(*made), [&](const Listener& listener, const SocketAddress& at) {
+        return claims(listener, at) && !steers_now(listener.protocol, at);
+    });
     if (has_errors(made->warnings)) return tl::unexpected(std::move(made->warnings));
     for (const std::uint32_t s : made->plan.added) {
         auto unit = ServiceUnit::create(loop_, *this, options_.notify_path, service_of(made->world, s));
@@ -106,6 +109,13 @@ tl::expected<std::unique_ptr<Supervisor::Draft>, Diagnostics> Supervisor::draft(
         made->units.push_back(std::move(*unit));
     }
     return made;
+}
+
+/// Who listens where packets are steered already is locked out by no reload. Else any local user could keep all reloads from
+/// succeeding, by a socket on an address of a listener.
+bool Supervisor::steers_now(Protocol protocol, const SocketAddress& at) const {
+    if (dispatcher_.generation() == 0) return false;
+    return decide(world_->tables, {protocol, at, {Address::any(at.address.family), 0}, 0}).verdict == Verdict::steer;
 }
 
 std::unordered_set<std::uint64_t> Supervisor::our_inodes(const Draft& draft) const {

@@ -334,3 +334,17 @@ def test_a_new_backlog_is_that_of_the_next_connections(daemon, config, server, c
     daemon.reload()
     assert [line.split()[2] for line in server.run("ss", "-Hltn").splitlines()] == ["9"]
     daemon.stop()
+
+
+def test_a_socket_on_an_address_that_is_steered_already_keeps_no_reload_from_succeeding(daemon, config, server, client, program):
+    """Any local user can open one (IP_FREEBIND); what it would lose by the reload it never had."""
+    config.service("web", HTTP, program("tell.py"))
+    daemon.start()
+    with server.listen("192.0.2.9", 8080):
+        config.service("web", {**HTTP, "ports": [8080, 8081]}, program("tell.py"))
+        daemon.reload()
+        assert tell(client, "192.0.2.9", 8081)
+    with server.listen("192.0.2.9", 8082):
+        config.service("web", {**HTTP, "ports": [8080, 8081, 8082]}, program("tell.py"))
+        assert "192.0.2.9:8082" in daemon.reload(status=1).stderr # this one would be locked out
+    daemon.stop()
