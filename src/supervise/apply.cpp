@@ -102,6 +102,8 @@ tl::expected<std::unique_ptr<Supervisor::Draft>, Diagnostics> Supervisor::draft(
     made->warnings = check_network(config, options_.ns, our_inodes(*made), [&](const Listener& listener, const SocketAddress& at) {
         return claims(listener, at) && !steers_now(listener.protocol, at);
     });
+    for (std::size_t i = 0; i < made->plan.listeners.size(); ++i)
+        if (made->plan.listeners[i].kept) check_kept_homes(*made, i);
     if (has_errors(made->warnings)) return tl::unexpected(std::move(made->warnings));
     for (const std::uint32_t s : made->plan.added) {
         auto unit = ServiceUnit::create(loop_, *this, options_.notify_path, service_of(made->world, s));
@@ -109,6 +111,22 @@ tl::expected<std::unique_ptr<Supervisor::Draft>, Diagnostics> Supervisor::draft(
         made->units.push_back(std::move(*unit));
     }
     return made;
+}
+
+/// A pass rule leaves what it matches to the kernel's own lookup, which would find a kept socket at its home, whatever the listener claims.
+void Supervisor::check_kept_homes(Draft& draft, std::size_t step) const {
+    const Config& config = draft.world->config;
+    const Listener& listener = listener_at(config, draft.plan.listeners[step].next);
+    for (const LiveSocket& socket : kept_listener(draft, step).sockets) {
+        const SocketAddress& home = socket.bound.home;
+        const Decision decision = decide(draft.world->tables, {listener.protocol, home, {Address::any(home.address.family), 0}, 0});
+        const bool passed = decision.rule && decision.verdict == Verdict::pass;
+        if (is_wildcard(home) ? !any_pass(config, listener.protocol, home.port) : !passed) continue;
+        const std::string why = fmt::format("listener {}: its socket is bound to {}, and a [[pass]] rule there would make the service reachable beyond "
+                                            "what the listener claims; say home = \"ADDRESS:PORT\" with another one, or restart swathed",
+                                            listener.name, home.to_string());
+        draft.warnings.push_back({Diagnostic::Severity::error, {why, 0, listener.pos}});
+    }
 }
 
 /// Who listens where packets are steered already is locked out by no reload. Else any local user could keep all reloads from

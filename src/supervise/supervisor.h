@@ -66,6 +66,7 @@ private:
     [[nodiscard]] Status open_listener_of(Draft& draft, std::size_t step, const HomeCheck& usable_home);
     [[nodiscard]] const LiveListener& kept_listener(const Draft& draft, std::size_t step) const;
     [[nodiscard]] std::unordered_set<std::uint64_t> our_inodes(const Draft& draft) const; ///< of all sockets, the draft's and the children's too
+    void check_kept_homes(Draft& draft, std::size_t step) const;
     [[nodiscard]] bool steers_now(Protocol protocol, const SocketAddress& at) const;
     [[nodiscard]] tl::expected<Tables, Diagnostics> compile_tables(const Config& config, const RuleSet& rules, const SlotOf& slot_of) const;
     [[nodiscard]] Status switch_to(Draft& draft);

@@ -93,3 +93,20 @@ def test_a_udp_listener_with_one_port_has_its_home_on_that_port(daemon, config, 
     assert all(port == 5300 for _, port in homes(daemon, "echo", "echo"))
     assert echo(client, "192.0.2.9", 5300)["asked"] == ["192.0.2.9", 5300]
     daemon.stop()
+
+
+@pytest.mark.parametrize("home", [None, "0.0.0.0:9999"])
+def test_a_reload_opens_no_back_door_by_a_pass_rule(daemon, config, client, program, home):
+    """The kept socket is bound where the new rules leave the packet to the kernel's own lookup."""
+    config.service("web", {**HTTP, "addresses": ["192.0.2.0/24"]} | ({"home": home} if home else {}), program("tell.py"))
+    daemon.start()
+    pid = tell(client, "192.0.2.9", 8080)["pid"]
+    config.service("web", {**HTTP, "addresses": ["192.0.2.128/25"]} | ({"home": home} if home else {}), program("tell.py"))
+    port = 9999 if home else 8080
+    config.rules(**{"pass": [{"protocol": "tcp", "addresses": ["192.0.2.0"], "ports": [port]}]})
+    assert "web.toml" in (said := daemon.reload(status=1).stderr) and "[[pass]]" in said
+    assert tell(client, "192.0.2.9", 8080)["pid"] == pid # nothing has changed
+    config.rules(**{"pass": [{"protocol": "tcp", "addresses": ["192.0.2.0"], "ports": [port + 1]}]})
+    daemon.reload()
+    assert client.refuses_tcp("192.0.2.0", port)
+    daemon.stop()
