@@ -155,7 +155,9 @@ Answer<std::vector<std::string>> Daemon::reload() {
     std::vector<std::string> done;
     if (!has_errors(found)) {
         warn_of_programs(loaded.config);
+        const LogLevel level = level_of(loaded.config.daemon);
         auto applied = supervisor_->apply(std::move(loaded.config));
+        if (applied) open_log(level);
         const Diagnostics& more = applied ? applied->warnings : applied.error();
         found.insert(found.end(), more.begin(), more.end());
         if (applied) done = std::move(applied->lines);

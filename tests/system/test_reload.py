@@ -348,3 +348,16 @@ def test_a_socket_on_an_address_that_is_steered_already_keeps_no_reload_from_suc
         config.service("web", {**HTTP, "ports": [8080, 8081, 8082]}, program("tell.py"))
         assert "192.0.2.9:8082" in daemon.reload(status=1).stderr # this one would be locked out
     daemon.stop()
+
+
+def test_a_new_log_level_is_in_force(daemon, config, program):
+    config.service("web", HTTP, program("tell.py"))
+    daemon.start()
+    config.write("swathe.toml", 'log_level = "warning"\n')
+    daemon.reload()
+    daemon.ctl("stop", "web")
+    config.write("swathe.toml", 'log_level = "info"\n')
+    daemon.reload()
+    daemon.wait_for(lambda line: line.startswith("reloaded"), "that it has reloaded")
+    assert not any("web: stopped" in line for line in daemon.lines)
+    daemon.stop()
