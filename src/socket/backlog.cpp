@@ -38,6 +38,13 @@ std::uint32_t queue_limit(int fd) noexcept {
     return info ? info->tcpi_sacked : 0;
 }
 
+bool is_listening(int fd) noexcept {
+    int listening = 1;
+    socklen_t size = sizeof listening;
+    (void)::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size);
+    return listening != 0;
+}
+
 Result<std::uint64_t> socket_inode(int fd) {
     struct stat st {};
     if (::fstat(fd, &st) < 0) return system_failure("fstat");

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 namespace swathe {
 namespace {
@@ -302,7 +303,24 @@ void ServiceUnit::child_exited(const Exit& exit) {
     say(clean || lifecycle_.state == State::stopping ? LogLevel::info : LogLevel::warning, last_failure_);
     child_.reset();
     inherited_.clear();
+    revive_listeners();
     post(Exited{exit});
+}
+
+/// Some servers shut the listening socket down when they end. It is ours, too, and would refuse everybody from then on.
+void ServiceUnit::revive_listeners() {
+    for (std::size_t i = 0; i < listeners_.size(); ++i) {
+        const Listener& listener = service_->listeners[i];
+        if (listener.protocol != Protocol::tcp) continue;
+        for (const LiveSocket& socket : listeners_[i].sockets) {
+            const int fd = socket.bound.fd.get();
+            if (!socket.bound.fd || is_listening(fd)) continue;
+            say(LogLevel::warning, fmt::format("listener {}: was shut down by the service; listening again", listener.name));
+            Status revived = ::listen(fd, listener.backlog) == 0 ? Status() : Status(system_failure("listen"));
+            if (revived) revived = host_.fill_slot(socket.slot, fd);
+            if (!revived) say(LogLevel::error, fmt::format("listener {}: {}", listener.name, revived.error().to_string()));
+        }
+    }
 }
 
 void ServiceUnit::say(LogLevel level, const std::string& text) const {

@@ -102,6 +102,7 @@ private:
     void close_listeners();
     [[nodiscard]] Status open_listeners();
     void keep_slots();
+    void revive_listeners();
     void spawn_child();
     void child_exited(const Exit& exit);
 

@@ -452,3 +452,20 @@ def test_a_failed_service_whose_home_was_taken_says_so(daemon, config, server, c
     assert said.startswith("swathectl: web: ") and said.count("web: ") == 1 # the place names web.toml, too
     assert "192.0.2.1:8080" in said and "in use" in said and "start limit" not in said
     daemon.stop()
+
+
+@pytest.mark.parametrize("home", ["192.0.2.0:8080", None], ids=["home-in-range", "home-by-the-kernel"])
+def test_a_listener_that_its_service_shuts_down_listens_again(daemon, config, server, client, home):
+    """As some servers do when they end."""
+    code = "import os, socket; s = socket.socket(fileno=3); c, _ = s.accept(); s.shutdown(2); c.sendall(b'%d' % os.getpid()); os._exit(0)"
+    config.service("once", {**HTTP, "addresses": ["192.0.2.0/24"], **({"home": home} if home else {"except": ["192.0.2.0:8080"]})},
+                   ["/usr/bin/python3", "-SEc", code])
+    daemon.start()
+    answers = set()
+    for number in (1, 2, 3):
+        answers.add(client.ask_tcp("192.0.2.9", 8080))
+        daemon.wait_for(lambda line: "listening again" in line, "that it listens again")
+        daemon.wait_state("once", "idle")
+        daemon.lines.clear()
+    assert len(answers) == 3
+    daemon.stop()
