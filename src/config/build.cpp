@@ -1,6 +1,7 @@
 #include "config/build.h"
 
 #include "base/text.h"
+#include "config/address_file.h"
 #include "config/values.h"
 
 #include <algorithm>
@@ -35,14 +36,27 @@ bool check_names(std::vector<Listener>& listeners, std::string_view service, Rep
     return ok;
 }
 
+/// Where a block says what it claims; reports if it does not.
+const Setting* claim_of(const Block& block, Report& report) {
+    const Setting* addresses = block.find("addresses");
+    if (addresses == nullptr) addresses = block.find("addresses_file");
+    if (addresses == nullptr) report.error(block.pos, "addresses", "missing");
+    return addresses;
+}
+
 std::optional<Listener> build_listener(const Block& block, Report& report) {
     Listener listener;
     listener.pos = block.pos;
     bool ok = apply(block, Scope::listen, &listener, Format::toml, {}, report);
     report_missing(block, Scope::listen, Format::toml, report);
-    ok =
-        ok && block.find("protocol") != nullptr && block.find("addresses") != nullptr && block.find("ports") != nullptr;
-    if (!ok || !check_home(listener, block, Format::toml, report)) return std::nullopt;
+    const Setting* claim = claim_of(block, report);
+    ok = ok && check_sources(listener.guard, block, Format::toml, report);
+    if (!ok || block.find("protocol") == nullptr || claim == nullptr || block.find("ports") == nullptr) return std::nullopt;
+    if (listener.endpoints.front().addresses.empty()) {
+        report.error(claim->pos, claim->directive->name(), "no address to listen on");
+        return std::nullopt;
+    }
+    if (!check_home(listener, block, Format::toml, report)) return std::nullopt;
     return listener;
 }
 
@@ -63,6 +77,13 @@ bool check_restart(const Service& service, const Block& block, Format format, Re
     if (service.restart_max_delay_sec && *service.restart_max_delay_sec < service.restart_sec)
         return refuse(*longest, fmt::format("shorter than {}", key("restart_sec")));
     return true;
+}
+
+bool check_sources(const Guard& guard, const Block& block, Format format, Report& report) {
+    const Setting* file = block.find("from_file");
+    if (file == nullptr || !guard.from.empty()) return true;
+    report.error(file->pos, key_of(*file->directive, format), "no source: nobody could reach the listener");
+    return false; // an empty guard would let everyone in
 }
 
 bool check_home(const Listener& listener, const Block& block, Format format, Report& report) {
@@ -90,6 +111,7 @@ std::optional<Service> build_service(const TomlService& text, std::string_view n
     service.pos = text.file.pos;
     bool ok = apply(text.file, Scope::file, &service, Format::toml, {}, report);
     for (const Block& block : text.listeners) {
+        append_address_files(block, service.files);
         auto listener = build_listener(block, report);
         if (listener)
             service.listeners.push_back(std::move(*listener));
@@ -114,7 +136,9 @@ std::optional<GlobalRule> build_rule(const TomlDaemon::Rule& text, Report& repor
     rule.pos = text.block.pos;
     const bool ok = apply(text.block, Scope::rule, &rule, Format::toml, {}, report);
     report_missing(text.block, Scope::rule, Format::toml, report);
-    if (!ok || text.block.find("addresses") == nullptr) return std::nullopt;
+    if (claim_of(text.block, report) == nullptr || !ok) return std::nullopt;
+    const bool from_nobody = text.block.find("from_file") != nullptr && rule.guard.from.empty();
+    if (from_nobody || rule.endpoints.front().addresses.empty()) return std::nullopt; // matches nothing, as was warned
     if (rule.protocols.empty()) rule.protocols = {Protocol::tcp, Protocol::udp};
     if (rule.endpoints.front().ports.empty()) rule.endpoints.front().ports = {PortRange::all()};
     return rule;

@@ -15,6 +15,7 @@ namespace swathe {
 
 /// Checks of a service or listener as a whole, for both formats; `block` has the places.
 bool check_restart(const Service& service, const Block& block, Format format, Report& report);
+bool check_sources(const Guard& guard, const Block& block, Format format, Report& report); ///< from_file must not be empty
 bool check_home(const Listener& listener, const Block& block, Format format, Report& report);
 
 } // namespace swathe

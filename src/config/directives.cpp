@@ -1,5 +1,6 @@
 #include "config/directives.h"
 
+#include "config/address_file.h"
 #include "config/net_values.h"
 #include "config/service_values.h"
 #include "config/values.h"
@@ -88,14 +89,18 @@ constexpr std::array kTable{
 
     Directive{rule, "protocol", "", "", T::protocols, replace, "both", "Protocol, or a list of them",
               words_of<Protocol>, into<&GlobalRule::protocols, read_protocols>},
-    Directive{rule, "addresses", "", "", T::addresses, replace, "", "Destination addresses", kNoWords,
-              into<&GlobalRule::endpoints, read_addresses>},
+    Directive{rule, "addresses", "", "", T::addresses, replace, "required, unless addresses_file is given",
+              "Destination addresses", kNoWords, into<&GlobalRule::endpoints, read_addresses>},
+    Directive{rule, "addresses_file", "", "", T::path, replace, "none", "File with more destination addresses", kNoWords,
+              into<&GlobalRule::endpoints, read_addresses_file>},
     Directive{rule, "ports", "", "", T::ports, replace, "all", "Destination ports", kNoWords,
               into<&GlobalRule::endpoints, read_ports>},
     Directive{rule, "except", "", "", T::endpoints, replace, "none", "Holes that the rule leaves out", kNoWords,
               into<&GlobalRule::except, read_holes>},
     Directive{rule, "from", "", "", T::prefixes, replace, "any", "Source prefixes that the rule is for", kNoWords,
               into<&GlobalRule::guard, read_sources>},
+    Directive{rule, "from_file", "", "", T::path, replace, "none", "File with more source prefixes", kNoWords,
+              into<&GlobalRule::guard, read_sources_file>},
     Directive{rule, "interface", "", "", T::interfaces, replace, "any", "Interfaces that the rule is for", kNoWords,
               into<&GlobalRule::guard, read_interfaces>},
 
@@ -107,14 +112,20 @@ constexpr std::array kTable{
               into<&Listener::name, read_listener_name>},
     Directive{listen, "protocol", "", "", T::choice, replace, "", "Protocol of the socket", words_of<Protocol>,
               chosen<&Listener::protocol>},
-    Directive{listen, "addresses", "", "", T::addresses, replace, "", "Addresses that the listener claims", kNoWords,
-              into<&Listener::endpoints, read_addresses>},
+    Directive{listen, "addresses", "", "", T::addresses, replace, "required, unless addresses_file is given",
+              "Addresses that the listener claims", kNoWords, into<&Listener::endpoints, read_addresses>},
+    Directive{listen, "addresses_file", "X-Swathe", "AddressesFile", T::path, add, "none",
+              "File with more addresses that the listener claims", kNoWords,
+              into<&Listener::endpoints, read_addresses_file>},
     Directive{listen, "ports", "", "", T::ports, replace, "", "Ports that the listener claims on each of its addresses",
               kNoWords, into<&Listener::endpoints, read_ports>},
     Directive{listen, "except", "X-Swathe", "Except", T::endpoints, add, "none",
               "Holes that the listener does not claim", kNoWords, into<&Listener::except, read_holes>},
     Directive{listen, "from", "X-Swathe", "From", T::prefixes, add, "any", "Source prefixes that the listener is for",
               kNoWords, into<&Listener::guard, read_sources>},
+    Directive{listen, "from_file", "X-Swathe", "FromFile", T::path, add, "none",
+              "File with more source prefixes that the listener is for", kNoWords,
+              into<&Listener::guard, read_sources_file>},
     Directive{listen, "interface", "X-Swathe", "Interface", T::interfaces, add, "any",
               "Interfaces that the listener is for", kNoWords, into<&Listener::guard, read_interfaces>},
     Directive{listen, "backlog", "Socket", "Backlog", T::count, replace, "2147483647",

@@ -1,6 +1,5 @@
 #include "config/files.h"
 
-#include "base/unique_fd.h"
 #include "config/limits.h"
 
 #include <algorithm>
@@ -58,6 +57,25 @@ bool is_null_device(const struct stat& status) noexcept {
     return S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
 }
 
+struct Opened {
+    UniqueFd fd;
+    struct stat status {};
+};
+
+Result<Opened> open_any(const std::string& path) {
+    Opened file;
+    file.fd.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)); // a FIFO must not make us wait
+    if (!file.fd) return system_failure("cannot be opened");
+    if (::fstat(file.fd.get(), &file.status) < 0) return system_failure("fstat");
+    return file;
+}
+
+Status check_regular(const struct stat& status, std::size_t max_bytes) {
+    if (!S_ISREG(status.st_mode)) return failure("not a regular file");
+    if (static_cast<std::uint64_t>(status.st_size) > max_bytes) return failure(fmt::format("larger than {} bytes", max_bytes));
+    return {};
+}
+
 Result<std::string> read_all(int fd, std::size_t expected) {
     std::string text(expected, '\0');
     std::size_t size = 0;
@@ -103,16 +121,19 @@ std::vector<ConfigFile> find_config_files(const SearchPath& path, std::string_vi
     return files;
 }
 
+Result<UniqueFd> open_regular_file(const std::string& path, std::size_t max_bytes) {
+    auto file = open_any(path);
+    if (!file) return Failure(std::move(file).error());
+    if (auto ok = check_regular(file->status, max_bytes); !ok) return Failure(std::move(ok).error());
+    return std::move(file->fd);
+}
+
 Result<FileText> read_config_file(const std::string& path) {
-    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
-    if (!fd) return system_failure("cannot be opened");
-    struct stat status {};
-    if (::fstat(fd.get(), &status) < 0) return system_failure("fstat");
-    if (is_null_device(status)) return FileText{{}, true};
-    if (!S_ISREG(status.st_mode)) return failure("not a regular file");
-    if (static_cast<std::uint64_t>(status.st_size) > limits::kFileBytes)
-        return failure(fmt::format("larger than {} bytes", limits::kFileBytes));
-    auto text = read_all(fd.get(), static_cast<std::size_t>(status.st_size) + 1);
+    auto file = open_any(path);
+    if (!file) return Failure(std::move(file).error());
+    if (is_null_device(file->status)) return FileText{{}, true};
+    if (auto ok = check_regular(file->status, limits::kFileBytes); !ok) return Failure(std::move(ok).error());
+    auto text = read_all(file->fd.get(), static_cast<std::size_t>(file->status.st_size) + 1);
     if (!text) return Failure(std::move(text).error());
     const bool empty = text->empty();
     return FileText{std::move(*text), empty};

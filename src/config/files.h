@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/unique_fd.h"
 #include "config/loader.h"
 #include "config/report.h"
 
@@ -28,6 +29,9 @@ struct FileText {
     std::string text;
     bool masked = false; ///< empty, or a link to /dev/null: as if it were not there, and hides those behind it
 };
+
+/// Opens a regular file of at most `max_bytes` for reading. Never blocks, whatever `path` is.
+[[nodiscard]] Result<UniqueFd> open_regular_file(const std::string& path, std::size_t max_bytes);
 
 /// Reads a regular file of at most limits::kFileBytes. Never blocks, whatever `path` is.
 [[nodiscard]] Result<FileText> read_config_file(const std::string& path);

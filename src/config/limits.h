@@ -14,7 +14,11 @@ inline constexpr std::size_t kServiceNameBytes = 247;  ///< so that NAME.service
 inline constexpr std::size_t kListenerNameBytes = 255; ///< sd_listen_fds(3), FDNAME_MAX
 inline constexpr std::size_t kListenerSockets = 65536; ///< of all services together: the slots of the SOCKMAP
 inline constexpr std::size_t kAddresses =
-    4U << 20; ///< address ranges of all listeners and rules together, with holes and guards
+    4U << 20; ///< address ranges of all listeners and rules together, with holes and guards, each as the prefixes that it is cut into
+inline constexpr std::size_t kAddressFileBytes = 256U << 20; ///< a file that addresses_file or from_file names
+inline constexpr std::size_t kAddressFileLines = 8U << 20;   ///< comments and blank lines included
+inline constexpr std::size_t kAddressLineBytes = 1024;       ///< comment included
+inline constexpr std::size_t kAddressFileErrors = 100;       ///< the rest is not read
 inline constexpr std::size_t kEnvironment = 1024; ///< variables of one service
 inline constexpr std::size_t kArguments = 1024;   ///< words of one command line
 inline constexpr std::size_t kWordBytes =

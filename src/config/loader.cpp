@@ -118,7 +118,7 @@ private:
         auto service =
             build_service(text, name, report_); // even if a drop-in is broken: all errors are to be told at once
         if (!ok || !service) return;
-        service->files = std::move(files);
+        service->files.insert(service->files.begin(), files.begin(), files.end());
         config_.services.push_back(std::move(*service));
     }
 

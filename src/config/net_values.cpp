@@ -6,28 +6,9 @@
 #include "config/values.h"
 
 #include <algorithm>
-#include <span>
 
 namespace swathe {
 namespace {
-
-std::span<const Raw> items_of(const Raw& raw) {
-    const auto* list = raw.get<Raw::List>();
-    return list != nullptr ? std::span<const Raw>(*list) : std::span<const Raw>(&raw, 1);
-}
-
-/// Calls `read_item(item)` for each; an empty list is refused.
-template <class F> bool each_item(const Raw& raw, const ValueContext& context, F read_item) {
-    if (items_of(raw).empty()) return context.refuse(raw.pos, "an empty list");
-    bool ok = true;
-    for (const Raw& item : items_of(raw)) ok = read_item(item) && ok;
-    return ok;
-}
-
-Endpoint& only_endpoint(std::vector<Endpoint>& endpoints, const SourcePos& where) {
-    if (endpoints.empty()) endpoints.push_back({{}, {}, where});
-    return endpoints.front();
-}
 
 /// "0.0.0.0" as an address is nobody's; who writes it means all of them.
 bool is_unspecified(const AddressRange& range) noexcept {
@@ -37,11 +18,8 @@ bool is_unspecified(const AddressRange& range) noexcept {
 bool read_address(const Raw& item, const ValueContext& context, std::vector<Placed<AddressRange>>& out) {
     const std::string* text = string_of(item, context);
     if (text == nullptr) return false;
-    const auto range = parse_address_range(*text);
-    if (!range) return context.refuse(item.pos, fmt::format("{}: {}", quoted(*text), range.error().message));
-    if (is_unspecified(*range) && text->find('/') == text->npos)
-        return context.refuse(item.pos,
-                              fmt::format("{} is no host's address; all addresses are written {}/0", *text, *text));
+    const auto range = parse_claim(*text);
+    if (!range) return context.refuse(item.pos, range.error().message);
     out.push_back({*range, item.pos});
     return true;
 }
@@ -83,6 +61,31 @@ bool is_interface_name(std::string_view name) noexcept { // net/core/dev.c, dev_
 }
 
 } // namespace
+
+std::span<const Raw> items_of(const Raw& raw) {
+    const auto* list = raw.get<Raw::List>();
+    return list != nullptr ? std::span<const Raw>(*list) : std::span<const Raw>(&raw, 1);
+}
+
+Endpoint& only_endpoint(std::vector<Endpoint>& endpoints, const SourcePos& where) {
+    if (endpoints.empty()) endpoints.push_back({{}, {}, where});
+    return endpoints.front();
+}
+
+Result<AddressRange> parse_claim(std::string_view text) {
+    auto range = parse_address_range(text);
+    if (!range) return Failure(std::move(range).error().within(quoted(text)));
+    if (is_unspecified(*range) && text.find('/') == text.npos)
+        return failure(fmt::format("{} is no host's address; all addresses are written {}/0", text, text));
+    return range;
+}
+
+std::size_t prefixes_in(const AddressRange& range) {
+    if (range.first == range.last) return 1;
+    std::vector<Prefix> prefixes;
+    append_prefixes(range, prefixes);
+    return prefixes.size();
+}
 
 bool read_addresses(const Raw& raw, const ValueContext& context, std::vector<Endpoint>& out) {
     auto& addresses = only_endpoint(out, raw.pos).addresses;

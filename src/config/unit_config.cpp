@@ -1,6 +1,7 @@
 #include "config/unit_config.h"
 
 #include "base/text.h"
+#include "config/address_file.h"
 #include "config/build.h"
 #include "config/service_name.h"
 
@@ -21,12 +22,30 @@ struct Socket {
     bool ok = true;
 };
 
+/// A bare port, or [::]: nothing else gives an endpoint of one line two families.
+bool is_everywhere(const Endpoint& endpoint) noexcept { return endpoint.addresses.size() == 2; }
+
 /// Only a bare port and [::] give an endpoint two families; with BindIPv6Only=ipv6-only they are IPv6 alone
 /// (systemd.socket(5)).
 void drop_ipv4_wildcards(SocketUnit& socket) {
     for (SocketUnit::Line& line : socket.lines)
         for (Endpoint& endpoint : line.endpoints)
-            if (endpoint.addresses.size() == 2) endpoint.addresses.erase(endpoint.addresses.begin());
+            if (is_everywhere(endpoint)) endpoint.addresses.erase(endpoint.addresses.begin());
+}
+
+/// Adds what the AddressesFile= lines have to the addresses of each endpoint. A bare port and [::] are the port without
+/// addresses of its own then: with them the file would be for nothing. Returns false after an error.
+bool add_addresses(SocketUnit& socket, const std::vector<Placed<AddressRange>>& more, const Block& block, Report& report) {
+    for (SocketUnit::Line& line : socket.lines)
+        for (Endpoint& endpoint : line.endpoints) {
+            if (is_everywhere(endpoint)) endpoint.addresses.clear();
+            endpoint.addresses.insert(endpoint.addresses.end(), more.begin(), more.end());
+            if (!endpoint.addresses.empty()) continue;
+            const Setting& file = *block.find("addresses_file");
+            report.error(file.pos, key_of(*file.directive, Format::unit), "no address to listen on");
+            return false;
+        }
+    return true;
 }
 
 Socket build_socket(const Unit& unit, Report& report) {
@@ -37,7 +56,12 @@ Socket build_socket(const Unit& unit, Report& report) {
     socket.ok = report_foreign(unit.text, UnitKind::socket, report);
     socket.ok = apply(unit.text.block, Scope::socket_unit, &own, Format::unit, unit.name, report) && socket.ok;
     socket.ok = apply(unit.text.block, Scope::listen, &common, Format::unit, unit.name, report) && socket.ok;
-    if (own.v6_only) drop_ipv4_wildcards(own);
+    socket.ok = socket.ok && check_sources(common.guard, unit.text.block, Format::unit, report);
+    const std::vector<Endpoint> of_files = std::exchange(common.endpoints, {});
+    if (!of_files.empty())
+        socket.ok = socket.ok && add_addresses(own, of_files.front().addresses, unit.text.block, report);
+    else if (own.v6_only)
+        drop_ipv4_wildcards(own);
     for (SocketUnit::Line& line : own.lines) {
         Listener& listener = socket.listeners.emplace_back(common);
         listener.protocol = line.protocol;
@@ -54,19 +78,20 @@ Socket build_socket(const Unit& unit, Report& report) {
     return socket;
 }
 
-std::optional<Service> build_unit_service(const Unit& unit, const std::vector<Socket>& sockets, Report& report) {
+std::optional<Service> build_unit_service(const Unit& unit, std::vector<Socket>& sockets, Report& report) {
     Service service;
     service.name = unit.stem();
     service.pos = unit.pos;
     service.start_limit_hit = LimitAction::fail; // systemd's
     bool ok = report_foreign(unit.text, UnitKind::service, report);
-    for (const Socket& socket : sockets) {
+    for (Socket& socket : sockets) {
         const Block& block = socket.unit->text.block;
         ok = apply(block, Scope::file, &service, Format::unit, socket.unit->name, report) && ok;
         ok = apply(block, Scope::service, &service, Format::unit, socket.unit->name, report) && ok;
         ok = ok && socket.ok;
-        service.listeners.insert(service.listeners.end(), socket.listeners.begin(), socket.listeners.end());
+        std::move(socket.listeners.begin(), socket.listeners.end(), std::back_inserter(service.listeners));
         service.files.insert(service.files.end(), socket.unit->files.begin(), socket.unit->files.end());
+        append_address_files(block, service.files);
     }
     service.files.insert(service.files.end(), unit.files.begin(), unit.files.end());
     ok = apply(unit.text.block, Scope::file, &service, Format::unit, unit.name, report) && ok;

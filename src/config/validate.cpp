@@ -1,5 +1,7 @@
 #include "config/validate.h"
 
+#include "config/net_values.h"
+
 #include <array>
 
 #include <fmt/format.h>
@@ -10,17 +12,18 @@ namespace {
 /// Destinations that are never looked up: the kernel delivers multicast and broadcast to every socket that is bound to
 /// them (net/ipv4/udp.c, __udp4_lib_mcast_deliver()), and TCP has none.
 struct Unreachable {
-    const char* prefix;
+    AddressRange block;
     const char* kind;
 };
-constexpr std::array kUnreachable{Unreachable{"224.0.0.0/4", "multicast"}, Unreachable{"255.255.255.255", "broadcast"},
-                                  Unreachable{"ff00::/8", "multicast"}};
+const std::array kUnreachable{
+    Unreachable{AddressRange::of({Address::v4(0xe0000000), 4}), "multicast"},             // 224.0.0.0/4
+    Unreachable{AddressRange::of(Prefix::host(Address::v4(0xffffffff))), "broadcast"},    // 255.255.255.255
+    Unreachable{AddressRange::of({{Family::ipv6, {0xff00ULL << 48, 0}}, 8}), "multicast"} // ff00::/8
+};
 
 void warn_unreachable(const Placed<AddressRange>& range, Report& report) {
     for (const Unreachable& known : kUnreachable) {
-        const auto block = parse_prefix(known.prefix);
-        if (block && AddressRange::of(*block).contains(range.value.first) &&
-            AddressRange::of(*block).contains(range.value.last))
+        if (known.block.contains(range.value.first) && known.block.contains(range.value.last))
             report.warning(
                 range.pos, "",
                 fmt::format("{} is {}: such packets cannot be steered", range.value.to_string(), known.kind));
@@ -29,7 +32,8 @@ void warn_unreachable(const Placed<AddressRange>& range, Report& report) {
 
 std::size_t addresses_in(const std::vector<Endpoint>& endpoints) noexcept {
     std::size_t count = 0;
-    for (const Endpoint& endpoint : endpoints) count += endpoint.addresses.size();
+    for (const Endpoint& endpoint : endpoints)
+        for (const auto& range : endpoint.addresses) count += prefixes_in(range.value);
     return count;
 }
 
