@@ -84,7 +84,7 @@ tl::expected<Tables, Diagnostics> compile(const CompileInput& input) {
     ChoiceBuilder choices(input, *index, tables);
     for (const Protocol protocol : {Protocol::tcp, Protocol::udp})
         for (const Family family : {Family::ipv4, Family::ipv6}) {
-            const Plane plane = plane_of(input.rules, family, protocol);
+            const Plane plane = plane_of(input.rules, *index, family, protocol);
             index->add(plane.rules);
             PortListBuilder lists(input, holes, *index, choices, tables, plane);
             const std::vector<Point> points = PlaneCompiler(plane, lists, conflicts, tables).run();

@@ -1,21 +1,39 @@
 #include "classify/plane.h"
 
+#include "classify/rule_index.h"
+
 #include <algorithm>
 #include <tuple>
 
 namespace swathe {
+namespace {
 
-Plane plane_of(const RuleSet& rules, Family family, Protocol protocol) {
+/// Fills in the rules of the plane, and says which hole sets they have. Most rule sets use one or two planes: the others
+/// must not read a million rules to find out.
+std::vector<bool> collect(const RuleSet& rules, const RuleIndex& index, Plane& plane) {
+    std::vector<bool> holes_used(rules.hole_sets.size());
+    const auto belongs = [&](const Rule& rule) { return rule.protocol == plane.protocol && rule.destination.family() == plane.family; };
+    std::size_t count = 0;
+    for (std::uint32_t group = 0; group < index.groups(); ++group) {
+        const Rule& rule = rules.rules[index.first_of(group)];
+        if (!belongs(rule)) continue;
+        count += index.size_of(group);
+        holes_used[rule.holes] = true;
+    }
+    if (count == 0) return holes_used;
+    plane.rules.reserve(count);
+    for (RuleId id = 0; id < rules.rules.size(); ++id)
+        if (const Rule& rule = rules.rules[id]; belongs(rule)) plane.rules.push_back({rule.destination, id, index.group_of(id)});
+    return holes_used;
+}
+
+} // namespace
+
+Plane plane_of(const RuleSet& rules, const RuleIndex& index, Family family, Protocol protocol) {
     Plane plane;
     plane.family = family;
     plane.protocol = protocol;
-    std::vector<bool> holes_used(rules.hole_sets.size());
-    for (RuleId id = 0; id < rules.rules.size(); ++id) {
-        const Rule& rule = rules.rules[id];
-        if (rule.protocol != protocol || rule.destination.family() != family) continue;
-        plane.rules.push_back({rule.destination, id});
-        holes_used[rule.holes] = true;
-    }
+    const std::vector<bool> holes_used = collect(rules, index, plane);
     for (std::size_t set = 1; set < holes_used.size(); ++set) {
         if (!holes_used[set]) continue;
         for (const Hole& hole : rules.hole_sets[set])

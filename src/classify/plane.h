@@ -8,6 +8,7 @@ namespace swathe {
 struct PlaneRule {
     Prefix destination;
     RuleId rule = 0;
+    std::uint32_t group = 0; ///< the rule's in the index: after sorting, a look-up there would miss the cache a million times
 };
 
 /// Packets for which more than the nearest rules may count: a hole lies here, or a socket of ours is bound here.
@@ -26,6 +27,7 @@ struct Plane {
     std::vector<PortRange> home_wildcards; ///< ports on which a socket of ours is bound to every address of the family
 };
 
-[[nodiscard]] Plane plane_of(const RuleSet& rules, Family family, Protocol protocol);
+class RuleIndex;
+[[nodiscard]] Plane plane_of(const RuleSet& rules, const RuleIndex& index, Family family, Protocol protocol);
 
 } // namespace swathe

@@ -110,11 +110,11 @@ PortListBuilder::PortListBuilder(const CompileInput& input, const HoleIndex& hol
 std::uint32_t PortListBuilder::list_for(const Place& place) {
     if (!place.specials.empty() || is_cut(place)) return build(place);
     if (place.rules.size() == 1) {
-        std::uint32_t& known = by_group_[index_.group_of(place.rules.front().rule)];
+        std::uint32_t& known = by_group_[place.rules.front().group];
         return known != kNone ? known : known = build(place);
     }
     key_.clear();
-    for (const PlaneRule& rule : place.rules) key_.push_back(index_.group_of(rule.rule));
+    for (const PlaneRule& rule : place.rules) key_.push_back(rule.group);
     const auto found = by_groups_.find(key_);
     if (found != by_groups_.end()) return found->second;
     const std::uint32_t list = build(place);
@@ -125,7 +125,7 @@ std::uint32_t PortListBuilder::list_for(const Place& place) {
 /// Does a hole take one of the place's own rules out of it, in part or whole?
 bool PortListBuilder::is_cut(const Place& place) const {
     std::vector<PortRange> cuts;
-    for (const PlaneRule& rule : place.rules) holes_.append_covering(holes_by_group_[index_.group_of(rule.rule)], place.prefix, cuts);
+    for (const PlaneRule& rule : place.rules) holes_.append_covering(holes_by_group_[rule.group], place.prefix, cuts);
     return !cuts.empty();
 }
 

@@ -38,7 +38,7 @@ RuleIndex::RuleIndex(const RuleSet& rules) {
 }
 
 void RuleIndex::add(std::span<const PlaneRule> rules) {
-    for (const PlaneRule& rule : rules) entries_[filled_[group_of_[rule.rule]]++] = rule;
+    for (const PlaneRule& rule : rules) entries_[filled_[rule.group]++] = rule;
 }
 
 void RuleIndex::set_choice(std::uint32_t choice, std::uint32_t group) {

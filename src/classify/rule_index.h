@@ -18,6 +18,7 @@ public:
 
     [[nodiscard]] std::uint32_t group_of(RuleId rule) const { return group_of_[rule]; }
     [[nodiscard]] RuleId first_of(std::uint32_t group) const { return first_of_[group]; }
+    [[nodiscard]] std::size_t size_of(std::uint32_t group) const { return begins_[group + 1] - begins_[group]; }
     [[nodiscard]] std::uint32_t groups() const noexcept { return static_cast<std::uint32_t>(begins_.size() - 1); }
 
     /// Says which group a choice of the tables belongs to; kNoGroup for guards and implicit rules.

@@ -90,10 +90,23 @@ private:
     std::vector<Prefix> prefixes_; // scratch
 };
 
+/// How many rules there are at least: as many as there are, if all ranges are prefixes.
+std::size_t least_rules(const Config& config) {
+    std::size_t count = 0;
+    const auto add = [&](const std::vector<Endpoint>& endpoints, const Guard& guard, std::size_t protocols) {
+        for (const Endpoint& endpoint : endpoints) count += endpoint.addresses.size() * protocols * std::max<std::size_t>(guard.interfaces.size(), 1);
+    };
+    for (const GlobalRule& rule : config.rules) add(rule.endpoints, rule.guard, rule.protocols.size());
+    for (const Service& service : config.services)
+        for (const Listener& listener : service.listeners) add(listener.endpoints, listener.guard, 1);
+    return count;
+}
+
 } // namespace
 
 RuleSet rules_of(const Config& config, std::span<const Home> homes) {
     RuleSet rules;
+    rules.rules.reserve(least_rules(config));
     RuleCutter cutter(rules);
     for (const GlobalRule& rule : config.rules)
         cutter.add(rule.protocols, rule.endpoints, rule.except, rule.guard, {rule.verdict, {}});

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdio>
 #include <fcntl.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -19,11 +20,16 @@ void fill_standard_descriptors() {
         }
 }
 
+/// Large blocks come from the kernel and go back to it at once. By default glibc raises this bound with each large block that is
+/// freed, and the heap of a reload with a million rules would stay with us.
+void return_large_blocks() { (void)mallopt(M_MMAP_THRESHOLD, 1 << 20); }
+
 } // namespace
 
 int main(int argc, char** argv) {
     using namespace swathe;
     fill_standard_descriptors();
+    return_large_blocks();
     open_log(LogLevel::info);
     const auto options = parse_options(argc, argv);
     if (!options) {

@@ -80,6 +80,7 @@ tl::expected<std::unique_ptr<Supervisor::Draft>, Diagnostics> Supervisor::draft(
     auto made = std::make_unique<Draft>(dispatcher_);
     made->plan = plan_reload(world_->config, next);
     made->world->config = std::move(next);
+    made->world->rules = rules_of(made->world->config);
     if (auto opened = open_sockets(*made); !opened) return tl::unexpected(std::move(opened).error());
 
     const Config& config = made->world->config;
@@ -90,7 +91,7 @@ tl::expected<std::unique_ptr<Supervisor::Draft>, Diagnostics> Supervisor::draft(
         step_of.emplace(step.next, i);
         append(homes, listener_at(config, step.next).protocol, step.kept ? kept_listener(*made, i).sockets : made->opened[i]);
     }
-    made->world->rules = rules_of(config, homes);
+    made->world->rules.homes = std::move(homes);
     const SlotOf slot_of = [&](ListenerRef ref, Family family) {
         const std::size_t i = step_of.at(ref);
         return slot_for(made->plan.listeners[i].kept ? kept_listener(*made, i).sockets : made->opened[i], family);
@@ -160,7 +161,7 @@ tl::expected<void, Diagnostics> Supervisor::open_sockets(Draft& draft) {
     // the rules without homes tell which addresses may serve as homes
     const Config& config = draft.world->config;
     const SlotOf number = numbering(config);
-    auto provisional = compile_tables(config, rules_of(config), number);
+    auto provisional = compile_tables(config, draft.world->rules, number);
     if (!provisional) return tl::unexpected(std::move(provisional).error());
     Diagnostics failed;
     for (std::size_t i = 0; i < draft.plan.listeners.size(); ++i) {
