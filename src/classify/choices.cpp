@@ -116,7 +116,7 @@ dispatch_cell ChoiceBuilder::source_map(Atoms atoms, Family family) {
         for (const Prefix& p : input_.rules.source_sets[sets[i]])
             if (p.family() == family) sources.emplace_back(p, i + 1);
     std::sort(sources.begin(), sources.end()); // among equal sources the earlier rule
-    PrefixSweep sweep;
+    PrefixSweep sweep(sources.size());
     for (const auto& [prefix, number] : sources) {
         (void)sweep.leave_before(prefix.address.bits);
         sweep.enter(prefix, number);

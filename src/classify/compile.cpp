@@ -15,7 +15,7 @@ namespace {
 class PlaneCompiler {
 public:
     PlaneCompiler(const Plane& plane, PortListBuilder& lists, ConflictFinder& conflicts, Tables& tables)
-        : plane_(plane), lists_(lists), conflicts_(conflicts), tables_(tables) {}
+        : plane_(plane), lists_(lists), conflicts_(conflicts), tables_(tables), sweep_(plane.rules.size() + plane.specials.size()) {}
 
     [[nodiscard]] std::vector<Point> run() {
         std::size_t rule = 0, special = 0;

@@ -15,7 +15,10 @@ struct Point {
 /// and of length where the addresses are equal.
 class PrefixSweep {
 public:
-    PrefixSweep() { points_.push_back({}); }
+    explicit PrefixSweep(std::size_t prefixes) {
+        points_.reserve(2 * prefixes + 1); // the most there can be: growing to it would copy a million points over and over
+        points_.push_back({});
+    }
 
     /// Leaves every prefix that ends before `first`. Returns how many remain open.
     std::size_t leave_before(const U128& first);

@@ -82,7 +82,8 @@ Result<AddressRange> parse_claim(std::string_view text) {
 
 std::size_t prefixes_in(const AddressRange& range) {
     if (range.first == range.last) return 1;
-    std::vector<Prefix> prefixes;
+    static thread_local std::vector<Prefix> prefixes; // kept: to allocate for each line of a long file would take as long as to read it
+    prefixes.clear();
     append_prefixes(range, prefixes);
     return prefixes.size();
 }

@@ -10,7 +10,7 @@ using namespace swathe;
 namespace {
 
 std::vector<Point> swept(std::initializer_list<std::pair<const char*, std::uint32_t>> prefixes) {
-    PrefixSweep sweep;
+    PrefixSweep sweep(prefixes.size());
     for (const auto& [text, answer] : prefixes) {
         const Prefix prefix = parse_prefix(text).value();
         (void)sweep.leave_before(prefix.address.bits);
