@@ -33,14 +33,20 @@ bool any_pass(const Config& config, Protocol protocol, std::uint16_t port) {
     });
 }
 
+constexpr std::ptrdiff_t kMostScans = 8; // new listeners for which reading all rules is faster than compiling tables that are thrown away
+
+using Decide = std::function<Decision(const Flow&)>;
+
 /// A home is usable where nothing can come in by another way than the listener's own rules: its unguarded rule wins there; or,
 /// for a home that was asked for, no rule leaves the packet to the kernel, since the implicit home rule refuses all else.
-HomeCheck home_check(const Config& config, const Tables& tables, std::uint32_t number, const Listener& listener) {
-    return [&, number](const SocketAddress& home) {
+HomeCheck home_check(const World& world, const Decide& decide, ListenerRef ref) {
+    const Config& config = world.config;
+    const Listener& listener = listener_at(config, ref);
+    return [&, ref](const SocketAddress& home) {
         const bool asked_for = listener.home && *listener.home == home;
         if (is_wildcard(home)) return asked_for && !any_pass(config, listener.protocol, home.port);
-        const Decision decision = decide(tables, {listener.protocol, home, {Address::any(home.address.family), 0}, 0});
-        const bool its_own = decision.verdict == Verdict::steer && decision.slot == number && listener.guard.empty();
+        const Decision decision = decide({listener.protocol, home, {Address::any(home.address.family), 0}, 0});
+        const bool its_own = decision.rule && world.rules.rules[*decision.rule].target == Target{Verdict::steer, ref} && listener.guard.empty();
         return its_own || (asked_for && (!decision.rule || decision.verdict != Verdict::pass));
     };
 }
@@ -155,24 +161,32 @@ std::unordered_set<std::uint64_t> Supervisor::our_inodes(const Draft& draft) con
 
 tl::expected<void, Diagnostics> Supervisor::open_sockets(Draft& draft) {
     draft.opened.resize(draft.plan.listeners.size());
-    const bool any_new = std::any_of(draft.plan.listeners.begin(), draft.plan.listeners.end(), [](const auto& step) { return !step.kept; });
-    if (!any_new) return {};
+    const auto fresh = std::count_if(draft.plan.listeners.begin(), draft.plan.listeners.end(), [](const auto& step) { return !step.kept; });
+    if (fresh == 0) return {};
 
     // the rules without homes tell which addresses may serve as homes
     const Config& config = draft.world->config;
-    const SlotOf number = numbering(config);
-    auto provisional = compile_tables(config, draft.world->rules, number);
-    if (!provisional) return tl::unexpected(std::move(provisional).error());
+    const RuleSet& rules = draft.world->rules;
+    Decide decide_so_far = [&](const Flow& flow) { return decide_by_rules(rules, flow, interface_index()); };
+    std::optional<Tables> provisional;
+    if (fresh > kMostScans) {
+        auto tables = compile_tables(config, rules, numbering(config));
+        if (!tables) return tl::unexpected(std::move(tables).error());
+        provisional = std::move(*tables);
+        decide_so_far = [&](const Flow& flow) { return decide(*provisional, flow); };
+    }
     Diagnostics failed;
     for (std::size_t i = 0; i < draft.plan.listeners.size(); ++i) {
         const auto& step = draft.plan.listeners[i];
         if (step.kept) continue;
         const Listener& listener = listener_at(config, step.next);
-        if (auto opened = open_listener_of(draft, i, home_check(config, *provisional, number(step.next, Family::ipv4), listener)); !opened)
+        if (auto opened = open_listener_of(draft, i, home_check(*draft.world, decide_so_far, step.next)); !opened)
             failed.push_back({Diagnostic::Severity::error, std::move(opened).error().at(listener.pos)});
     }
-    if (!failed.empty()) return tl::unexpected(std::move(failed));
-    return {};
+    if (failed.empty()) return {};
+    if (!provisional) // rules that contradict each other are the better explanation
+        if (auto tables = compile_tables(config, rules, numbering(config)); !tables) return tl::unexpected(std::move(tables).error());
+    return tl::unexpected(std::move(failed));
 }
 
 Status Supervisor::open_listener_of(Draft& draft, std::size_t step, const HomeCheck& usable_home) {
