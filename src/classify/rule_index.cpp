@@ -38,7 +38,7 @@ RuleIndex::RuleIndex(const RuleSet& rules) {
 }
 
 void RuleIndex::add(std::span<const PlaneRule> rules) {
-    for (const PlaneRule& rule : rules) entries_[filled_[rule.group]++] = rule;
+    for (const PlaneRule& rule : rules) entries_[filled_[rule.group]++] = {rule.destination.address.bits, rule.rule, rule.destination.length};
 }
 
 void RuleIndex::set_choice(std::uint32_t choice, std::uint32_t group) {
@@ -53,8 +53,9 @@ std::optional<RuleId> RuleIndex::rule_of(std::uint32_t choice, const Address& de
     const auto end = entries_.begin() + static_cast<std::ptrdiff_t>(begins_[group + 1]);
     for (int length = static_cast<int>(width_of(destination.family)); length >= 0; --length) {
         const Prefix wanted = prefix_of(destination, static_cast<unsigned>(length));
-        const auto at = std::lower_bound(begin, end, wanted, [](const PlaneRule& e, const Prefix& p) { return e.destination < p; });
-        if (at != end && at->destination == wanted) return at->rule;
+        const auto key = std::tie(wanted.address.bits, wanted.length);
+        const auto at = std::lower_bound(begin, end, key, [](const Entry& e, const auto& k) { return std::tie(e.first, e.length) < k; });
+        if (at != end && std::tie(at->first, at->length) == key) return at->rule;
     }
     return std::nullopt;
 }

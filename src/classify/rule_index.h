@@ -29,9 +29,15 @@ public:
     [[nodiscard]] std::optional<RuleId> rule_of(std::uint32_t choice, const Address& destination) const;
 
 private:
+    /// A rule of a group, all of whose rules are of one family; it stays in memory as long as the tables do.
+    struct Entry {
+        U128 first;
+        RuleId rule = 0;
+        std::uint8_t length = 0;
+    };
     std::vector<std::uint32_t> group_of_; ///< by rule
     std::vector<RuleId> first_of_;        ///< by group
-    std::vector<PlaneRule> entries_;      ///< by group, destination, rule
+    std::vector<Entry> entries_;          ///< by group, destination, rule
     std::vector<std::size_t> begins_;     ///< of each group's entries; one more at the end
     std::vector<std::size_t> filled_;     ///< where each group's next entry goes
     std::vector<std::uint32_t> group_of_choice_;

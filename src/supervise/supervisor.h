@@ -54,6 +54,11 @@ public:
 
 private:
     struct Draft;
+    struct NetworkLook {
+        std::vector<std::string> warnings;
+        std::uint64_t generation = 0; ///< of the rules that were looked at
+        Monotonic good_until{};
+    };
     Supervisor(Loop& loop, Options options, Dispatcher dispatcher);
 
     Status fill_slot(std::uint32_t slot, int fd) override;
@@ -71,6 +76,7 @@ private:
     [[nodiscard]] tl::expected<Tables, Diagnostics> compile_tables(const Config& config, const RuleSet& rules, const SlotOf& slot_of) const;
     [[nodiscard]] Status switch_to(Draft& draft);
     void commit(Draft& draft);
+    [[nodiscard]] const std::vector<std::string>& network_warnings() const;
     void complain(const std::string& text);
     void retire(const std::string& name);
     void sweep();
@@ -87,6 +93,7 @@ private:
     std::optional<Orphans> orphans_;
     std::optional<DeferSource> sweep_; ///< deletes units that have left, outside their own call stacks
     std::function<void()> shut_down_done_;
+    mutable std::optional<NetworkLook> look_; ///< the last one; made when status is asked
     RateLimit complaints_{std::chrono::seconds(10), 5};
     bool routes_ours_ = false; ///< local routes of ours may exist
 };

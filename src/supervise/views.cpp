@@ -13,6 +13,7 @@
 namespace swathe {
 namespace {
 
+constexpr std::chrono::milliseconds kShortLook(10);
 constexpr std::size_t kMostAddressesShown = 100; ///< per listener; a million would drown the answer
 
 std::string label(const Endpoint& endpoint, const AddressRange& range, bool with_ports) {
@@ -73,7 +74,8 @@ ServiceView view_of(const ServiceUnit& unit, const Dispatcher& dispatcher) {
     return view;
 }
 
-void append_warnings(const Config& config, const NetNamespace& ns, std::vector<std::string>& lines) {
+std::vector<std::string> look_at_network(const Config& config, const NetNamespace& ns) {
+    std::vector<std::string> lines;
     const auto append = [&](const Diagnostics& found) {
         for (const Diagnostic& d : found) lines.push_back(d.error.to_string());
     };
@@ -82,9 +84,21 @@ void append_warnings(const Config& config, const NetNamespace& ns, std::vector<s
     else
         lines.push_back(unrouted.error().to_string());
     append(find_ephemeral_overlaps(config, ns));
+    return lines;
 }
 
 } // namespace
+
+/// A look through a million addresses takes long enough to keep services waiting: who asks for the status again and again gets
+/// the last answer, so that looking takes a hundredth of the time at most. A look at an ordinary configuration is always new.
+const std::vector<std::string>& Supervisor::network_warnings() const {
+    const Monotonic begin = now();
+    if (look_ && look_->generation == dispatcher_.generation() && begin < look_->good_until) return look_->warnings;
+    look_ = NetworkLook{look_at_network(world_->config, options_.ns), dispatcher_.generation(), begin};
+    const auto took = now() - begin;
+    if (took > kShortLook) look_->good_until = begin + 100 * took;
+    return look_->warnings;
+}
 
 StatusView Supervisor::status(const std::string& service) const {
     StatusView view;
@@ -99,7 +113,8 @@ StatusView Supervisor::status(const std::string& service) const {
         view.daemon.warnings.push_back(programs.error().to_string());
     for (const auto& [name, unit] : units_)
         if (unit->lacks_sockets()) view.daemon.warnings.push_back(unit->hint_of_restart());
-    append_warnings(world_->config, options_.ns, view.daemon.warnings);
+    const std::vector<std::string>& network = network_warnings();
+    view.daemon.warnings.insert(view.daemon.warnings.end(), network.begin(), network.end());
     for (const auto& [name, unit] : units_)
         if (service.empty() || service == name) view.services.push_back(view_of(*unit, dispatcher_));
     return view;
