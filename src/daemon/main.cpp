@@ -1,5 +1,6 @@
 #include "base/log.h"
 #include "daemon/daemon.h"
+#include "process/spawn.h"
 
 #include <csignal>
 #include <cstdio>
@@ -41,6 +42,8 @@ int main(int argc, char** argv) {
     if (options->check) return static_cast<int>(check_configuration(*options));
 
     (void)std::signal(SIGPIPE, SIG_IGN); // a reader of our log that goes away must not take us along
+
+    raise_descriptor_limit();
 
     auto loop = Loop::create();
     if (!loop) {

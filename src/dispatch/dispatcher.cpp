@@ -10,6 +10,8 @@
 #include <fcntl.h>
 
 #include <bpf/bpf.h>
+#include <filesystem>
+
 #include <fmt/format.h>
 
 namespace swathe {
@@ -200,6 +202,7 @@ Status Dispatcher::detach() {
     if (!state_->pin_path.empty() && unlink(state_->pin_path.c_str()) < 0 && errno != ENOENT) return system_failure("remove pin " + state_->pin_path);
     if (auto detached = state_->link->detach(); !detached) return detached;
     state_->link.reset();
+    if (!state_->pin_path.empty()) (void)rmdir(std::filesystem::path(state_->pin_path).parent_path().c_str()); // ENOTEMPTY: not ours alone
     return {};
 }
 

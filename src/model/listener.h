@@ -62,4 +62,7 @@ struct Listener {
     [[nodiscard]] bool has_family(Family family) const noexcept;
 };
 
+/// The part of `listener` that concerns one family: its addresses of the other one are left out, and a home of the other one.
+[[nodiscard]] Listener only_family(const Listener& listener, Family family);
+
 } // namespace swathe

@@ -10,6 +10,14 @@ bool Listener::has_family(Family family) const noexcept {
     });
 }
 
+Listener only_family(const Listener& listener, Family family) {
+    Listener part = listener;
+    for (Endpoint& endpoint : part.endpoints) std::erase_if(endpoint.addresses, [&](const auto& a) { return a.value.family() != family; });
+    std::erase_if(part.endpoints, [](const Endpoint& endpoint) { return endpoint.addresses.empty(); });
+    if (part.home && part.home->address.family != family) part.home.reset();
+    return part;
+}
+
 const char* to_string(Verdict verdict) noexcept {
     switch (verdict) {
     case Verdict::steer: return "steer";

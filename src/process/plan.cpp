@@ -166,6 +166,12 @@ Status plan_credentials(const Service& service, const std::optional<User>& user,
     return {};
 }
 
+/// The limit of descriptors that this process was started with, once raise_descriptor_limit() has changed it.
+std::optional<rlimit>& inherited_limit() noexcept {
+    static std::optional<rlimit> limit;
+    return limit;
+}
+
 /// What LISTEN_FDS and its kin will be is not known yet: to a command line they are unset.
 std::optional<std::string> value_of(const std::vector<std::string>& env, std::string_view name) {
     for (auto entry = env.rbegin(); entry != env.rend(); ++entry) // later wins
@@ -196,8 +202,30 @@ Result<SpawnPlan> plan_spawn(const Service& service, const std::string& notify_p
     plan.env = environment_of(service, user, notify_path);
     plan.argv = expand_words(service.exec_start, [&](std::string_view name) { return value_of(plan.env, name); });
     plan.umask = service.umask;
-    plan.nofile = service.limit_nofile;
+    plan.nofile = service.limit_nofile ? service.limit_nofile : inherited_limit();
     return plan;
+}
+
+void raise_descriptor_limit() noexcept {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= limit.rlim_max) return;
+    const rlimit raised{limit.rlim_max, limit.rlim_max};
+    if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) inherited_limit() = limit;
+}
+
+Diagnostics check_service(const Service& service) {
+    Diagnostics found;
+    const auto refuse = [&](Error error, const std::string& key, const SourcePos& pos) {
+        found.push_back({Diagnostic::Severity::error, std::move(error).within(key).at(pos)});
+    };
+    if (auto path = find_program(service.exec_start.path); !path) refuse(std::move(path).error(), "exec_start", service.exec_start.pos);
+    if (service.user)
+        if (auto user = find_user(service.user->value); !user) refuse(std::move(user).error(), "user", service.user->pos);
+    if (service.group)
+        if (auto group = find_group(service.group->value); !group) refuse(std::move(group).error(), "group", service.group->pos);
+    if (!found.empty()) return found;
+    if (auto plan = plan_spawn(service, ""); !plan) found.push_back({Diagnostic::Severity::error, std::move(plan).error()});
+    return found;
 }
 
 Status check_plan(const SpawnPlan& plan, const Service& service) {

@@ -66,6 +66,13 @@ inline constexpr std::size_t kLongestFdName = 255;      ///< sd_listen_fds_with_
 /// system must not hang the daemon.
 [[nodiscard]] Status check_plan(const SpawnPlan& plan, const Service& service);
 
+/// All that plan_spawn() would refuse, not only the first: program, user and group.
+[[nodiscard]] Diagnostics check_service(const Service& service);
+
+/// Raises this process's soft limit of descriptors to the hard one: a socket for each listener counts. Children without limit_nofile
+/// get the old one back, since programs that use select(2) or close all descriptors up to the limit rely on it being small.
+void raise_descriptor_limit() noexcept;
+
 /// Why no child came to be.
 struct SpawnError {
     SpawnStep step = SpawnStep::none; ///< none: clone itself failed

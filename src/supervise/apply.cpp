@@ -22,18 +22,22 @@ const Listener& listener_at(const Config& config, ListenerRef ref) { return conf
 
 bool is_wildcard(const SocketAddress& home) { return home.address == Address::any(home.address.family); }
 
-/// Does a global pass rule leave anything on this port to the kernel's own lookup, which would find a wildcard home?
-bool any_pass(const Config& config, Protocol protocol, std::uint16_t port) {
+/// Could a global pass rule leave what is sent to `home` to the kernel's own lookup, which would find the socket there? For a
+/// wildcard home any address counts. `guarded_only`: of rules without a guard the tables tell.
+bool some_pass(const Config& config, Protocol protocol, const SocketAddress& home, bool guarded_only) {
     const auto covers = [&](const Endpoint& endpoint) {
-        return std::any_of(endpoint.ports.begin(), endpoint.ports.end(), [&](const PortRange& range) { return range.contains(port); });
+        return std::any_of(endpoint.ports.begin(), endpoint.ports.end(), [&](const PortRange& range) { return range.contains(home.port); }) &&
+               (is_wildcard(home) || std::any_of(endpoint.addresses.begin(), endpoint.addresses.end(),
+                                                 [&](const auto& range) { return range.value.contains(home.address); }));
     };
     return std::any_of(config.rules.begin(), config.rules.end(), [&](const GlobalRule& rule) {
-        return rule.verdict == Verdict::pass && std::find(rule.protocols.begin(), rule.protocols.end(), protocol) != rule.protocols.end() &&
+        return rule.verdict == Verdict::pass && !(guarded_only && rule.guard.empty()) &&
+               std::find(rule.protocols.begin(), rule.protocols.end(), protocol) != rule.protocols.end() &&
                std::any_of(rule.endpoints.begin(), rule.endpoints.end(), covers);
     });
 }
 
-constexpr std::ptrdiff_t kMostScans = 8; // new listeners for which reading all rules is faster than compiling tables that are thrown away
+constexpr std::size_t kMostScans = 8; // new listeners for which reading all rules is faster than compiling tables that are thrown away
 
 using Decide = std::function<Decision(const Flow&)>;
 
@@ -44,7 +48,8 @@ HomeCheck home_check(const World& world, const Decide& decide, ListenerRef ref) 
     const Listener& listener = listener_at(config, ref);
     return [&, ref](const SocketAddress& home) {
         const bool asked_for = listener.home && *listener.home == home;
-        if (is_wildcard(home)) return asked_for && !any_pass(config, listener.protocol, home.port);
+        if (is_wildcard(home)) return asked_for && !some_pass(config, listener.protocol, home, false);
+        if (some_pass(config, listener.protocol, home, true)) return false;
         const Decision decision = decide({listener.protocol, home, {Address::any(home.address.family), 0}, 0});
         const bool its_own = decision.rule && world.rules.rules[*decision.rule].target == Target{Verdict::steer, ref} && listener.guard.empty();
         return its_own || (asked_for && (!decision.rule || decision.verdict != Verdict::pass));
@@ -95,12 +100,16 @@ tl::expected<std::unique_ptr<Supervisor::Draft>, Diagnostics> Supervisor::draft(
     for (std::size_t i = 0; i < made->plan.listeners.size(); ++i) {
         const auto& step = made->plan.listeners[i];
         step_of.emplace(step.next, i);
-        append(homes, listener_at(config, step.next).protocol, step.kept ? kept_listener(*made, i).sockets : made->opened[i]);
+        const Protocol protocol = listener_at(config, step.next).protocol;
+        if (step.kept) append(homes, protocol, kept_listener(*made, i).sockets);
+        append(homes, protocol, made->opened[i]);
     }
     made->world->rules.homes = std::move(homes);
     const SlotOf slot_of = [&](ListenerRef ref, Family family) {
         const std::size_t i = step_of.at(ref);
-        return slot_for(made->plan.listeners[i].kept ? kept_listener(*made, i).sockets : made->opened[i], family);
+        const bool kept = made->plan.listeners[i].kept.has_value();
+        const auto slot = kept ? slot_for(kept_listener(*made, i).sockets, family) : std::nullopt;
+        return slot ? *slot : slot_for(made->opened[i], family).value(); // open_sockets() has seen to it
     };
     auto tables = compile_tables(config, made->world->rules, slot_of);
     if (!tables) return tl::unexpected(std::move(tables).error());
@@ -128,7 +137,7 @@ void Supervisor::check_kept_homes(Draft& draft, std::size_t step) const {
         const SocketAddress& home = socket.bound.home;
         const Decision decision = decide(draft.world->tables, {listener.protocol, home, {Address::any(home.address.family), 0}, 0});
         const bool passed = decision.rule && decision.verdict == Verdict::pass;
-        if (is_wildcard(home) ? !any_pass(config, listener.protocol, home.port) : !passed) continue;
+        if (!passed && !some_pass(config, listener.protocol, home, !is_wildcard(home))) continue;
         const std::string why = fmt::format("listener {}: its socket is bound to {}, and a [[pass]] rule there would make the service reachable beyond "
                                             "what the listener claims; say home = \"ADDRESS:PORT\" with another one, or restart swathed",
                                             listener.name, home.to_string());
@@ -161,26 +170,26 @@ std::unordered_set<std::uint64_t> Supervisor::our_inodes(const Draft& draft) con
 
 tl::expected<void, Diagnostics> Supervisor::open_sockets(Draft& draft) {
     draft.opened.resize(draft.plan.listeners.size());
-    const auto fresh = std::count_if(draft.plan.listeners.begin(), draft.plan.listeners.end(), [](const auto& step) { return !step.kept; });
-    if (fresh == 0) return {};
+    std::vector<std::pair<std::size_t, Listener>> wanted; // step, and what of its listener needs a socket
+    for (std::size_t i = 0; i < draft.plan.listeners.size(); ++i)
+        if (auto missing = without_socket(draft, i)) wanted.emplace_back(i, std::move(*missing));
+    if (wanted.empty()) return {};
 
     // the rules without homes tell which addresses may serve as homes
     const Config& config = draft.world->config;
     const RuleSet& rules = draft.world->rules;
     Decide decide_so_far = [&](const Flow& flow) { return decide_by_rules(rules, flow, interface_index()); };
     std::optional<Tables> provisional;
-    if (fresh > kMostScans) {
+    if (wanted.size() > kMostScans) {
         auto tables = compile_tables(config, rules, numbering(config));
         if (!tables) return tl::unexpected(std::move(tables).error());
         provisional = std::move(*tables);
         decide_so_far = [&](const Flow& flow) { return decide(*provisional, flow); };
     }
     Diagnostics failed;
-    for (std::size_t i = 0; i < draft.plan.listeners.size(); ++i) {
-        const auto& step = draft.plan.listeners[i];
-        if (step.kept) continue;
-        const Listener& listener = listener_at(config, step.next);
-        if (auto opened = open_listener_of(draft, i, home_check(*draft.world, decide_so_far, step.next)); !opened)
+    for (const auto& [step, listener] : wanted) {
+        const HomeCheck usable_home = home_check(*draft.world, decide_so_far, draft.plan.listeners[step].next);
+        if (auto opened = open_listener_of(draft, step, listener, usable_home); !opened)
             failed.push_back({Diagnostic::Severity::error, std::move(opened).error().at(listener.pos)});
     }
     if (failed.empty()) return {};
@@ -189,9 +198,21 @@ tl::expected<void, Diagnostics> Supervisor::open_sockets(Draft& draft) {
     return tl::unexpected(std::move(failed));
 }
 
-Status Supervisor::open_listener_of(Draft& draft, std::size_t step, const HomeCheck& usable_home) {
-    const ListenerRef ref = draft.plan.listeners[step].next;
-    const Listener& listener = listener_at(draft.world->config, ref);
+/// What of a listener no socket of ours takes yet: all of a new one, one family of a kept one, or nothing.
+std::optional<Listener> Supervisor::without_socket(Draft& draft, std::size_t step) const {
+    const ReloadPlan::ListenerStep& planned = draft.plan.listeners[step];
+    const Listener& listener = listener_at(draft.world->config, planned.next);
+    if (!planned.kept) return listener;
+    for (const Family family : {Family::ipv4, Family::ipv6}) {
+        if (!listener.has_family(family) || slot_for(kept_listener(draft, step).sockets, family)) continue;
+        draft.plan.lines.push_back(fmt::format("{}/{}: {} socket opened", draft.world->config.services[planned.next.service].name, listener.name,
+                                               to_string(family)));
+        return only_family(listener, family);
+    }
+    return std::nullopt;
+}
+
+Status Supervisor::open_listener_of(Draft& draft, std::size_t step, const Listener& listener, const HomeCheck& usable_home) {
     auto opened = open_listener(listener, options_.ns, usable_home);
     if (!opened) return Failure(std::move(opened).error().within(fmt::format("listener {}", listener.name)));
     for (BoundSocket& bound : *opened) {
@@ -240,11 +261,12 @@ void Supervisor::commit(Draft& draft) {
     std::vector<bool> with_new(fresh.size());
     for (std::size_t i = 0; i < draft.plan.listeners.size(); ++i) {
         const auto& step = draft.plan.listeners[i];
-        LiveListener live{std::move(draft.opened[i])};
-        draft.opened[i].clear(); // no longer the draft's to release
+        LiveListener live;
         if (step.kept) live = std::move(old.extract(*step.kept).mapped());
-        if (step.kept) adopt_backlog(live, listener_at(draft.world->config, step.next));
-        if (!step.kept) with_new[step.next.service] = true;
+        adopt_backlog(live, listener_at(draft.world->config, step.next));
+        if (!draft.opened[i].empty()) with_new[step.next.service] = true;
+        std::move(draft.opened[i].begin(), draft.opened[i].end(), std::back_inserter(live.sockets));
+        draft.opened[i].clear(); // no longer the draft's to release
         fresh[step.next.service].push_back(std::move(live));
     }
     for (const std::uint32_t s : draft.plan.removed) retire(world_->config.services[s].name);

@@ -63,10 +63,17 @@ Diagnostics check_interfaces(const Config& config, const NetNamespace& ns) {
 
 Diagnostics check_programs(const Config& config) {
     Diagnostics found;
+    for (const Service& service : config.services)
+        for (Diagnostic& d : check_service(service)) found.push_back({d.severity, std::move(d.error).at(service.pos)});
+    return found;
+}
+
+Diagnostics check_directories(const Config& config) {
+    Diagnostics found;
     for (const Service& service : config.services) {
         const auto plan = plan_spawn(service, "/notify"); // any path: nothing is sent there
-        const Status good = plan ? check_plan(*plan, service) : Status(Failure(plan.error()));
-        if (!good) found.push_back({Diagnostic::Severity::error, Error(good.error()).at(service.pos)});
+        if (!plan) continue;                              // check_programs() has told
+        if (auto good = check_plan(*plan, service); !good) found.push_back({Diagnostic::Severity::error, std::move(good).error().at(service.pos)});
     }
     return found;
 }
@@ -104,6 +111,7 @@ SlotOf numbering(const Config& config) {
 
 Diagnostics preflight(const Config& config, const NetNamespace& ns) {
     Diagnostics found = check_programs(config);
+    append(found, check_directories(config));
     const RuleSet rules = rules_of(config);
     std::map<std::string, std::uint32_t> numbers; // any will do, as long as each interface has its own
     const InterfaceIndex number = [&](const std::string& name) { return numbers.emplace(name, numbers.size() + 1).first->second; };

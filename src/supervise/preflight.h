@@ -10,9 +10,12 @@ namespace swathe {
 
 /// What this machine has to say about a configuration before anything is done with it.
 
-/// Programs, users and directories that services name and that are not there: errors of `check`; the daemon only warns of them,
+/// Programs, users and groups that services name and that are not there: errors of `check`; the daemon only warns of them,
 /// since they may come later and must not keep the other services from running.
 [[nodiscard]] Diagnostics check_programs(const Config& config);
+
+/// Working directories. Not for the daemon, which a dead network file system would hang.
+[[nodiscard]] Diagnostics check_directories(const Config& config);
 
 /// Until sockets are open, a listener's number stands for its slot: for tables that are only asked.
 [[nodiscard]] SlotOf numbering(const Config& config);

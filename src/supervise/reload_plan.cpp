@@ -8,7 +8,8 @@
 namespace swathe {
 namespace {
 
-/// What makes a listener the same listener, but for the families: a socket that takes more than it is sent is good enough.
+/// What makes a listener the same listener. Not the families: a socket that takes more than it is sent is good enough, and what it does
+/// not take gets a socket of its own.
 using Identity = std::tuple<std::string, std::string, unsigned, Protocol, FamilySockets, std::optional<SocketAddress>>;
 
 std::map<Identity, ListenerRef> identities(const Config& config) {
@@ -32,10 +33,6 @@ std::map<std::string, std::uint32_t> names(const Config& config) {
 }
 
 const Listener& at(const Config& config, ListenerRef ref) { return config.services[ref.service].listeners[ref.listener]; }
-
-bool takes_all(const Listener& old, const Listener& next) {
-    return (old.has_family(Family::ipv4) || !next.has_family(Family::ipv4)) && (old.has_family(Family::ipv6) || !next.has_family(Family::ipv6));
-}
 
 std::string label(const Config& config, ListenerRef ref) {
     return fmt::format("{}/{}", config.services[ref.service].name, at(config, ref).name);
@@ -62,7 +59,7 @@ ReloadPlan plan_reload(const Config& old, const Config& next) {
     std::map<ListenerRef, ReloadPlan::ListenerStep> steps;
     for (const auto& [identity, ref] : identities(next)) {
         ReloadPlan::ListenerStep found{ref, std::nullopt};
-        if (const auto same = before.find(identity); same != before.end() && takes_all(at(old, same->second), at(next, ref))) {
+        if (const auto same = before.find(identity); same != before.end()) {
             found.kept = same->second;
             before.erase(same);
         }

@@ -21,7 +21,7 @@ struct ReloadPlan {
 };
 
 /// Matches old and new by identity: a service by its name; a listener by service, name, place among equal names, and what
-/// its socket was made from (protocol, home, and families at least those that are needed now). Addresses, ports, guards and limits are not part of it: they change
+/// its socket was made from (protocol, home). A listener that gains a family keeps its socket and gets a second one. Addresses, ports, guards and limits are not part of it: they change
 /// without touching the socket. Pure.
 [[nodiscard]] ReloadPlan plan_reload(const Config& old, const Config& next);
 

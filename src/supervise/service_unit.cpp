@@ -55,10 +55,10 @@ Result<std::unique_ptr<ServiceUnit>> ServiceUnit::create(Loop& loop, UnitHost& h
     return unit;
 }
 
-std::uint32_t slot_for(const std::vector<LiveSocket>& sockets, Family family) noexcept {
+std::optional<std::uint32_t> slot_for(const std::vector<LiveSocket>& sockets, Family family) noexcept {
     for (const LiveSocket& socket : sockets)
         if (family == Family::ipv4 ? socket.bound.takes_ipv4 : socket.bound.takes_ipv6) return socket.slot;
-    return sockets.front().slot;
+    return std::nullopt;
 }
 
 void ServiceUnit::begin() {

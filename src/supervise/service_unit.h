@@ -21,14 +21,13 @@ struct LiveSocket {
     std::uint32_t slot = 0;
 };
 
-/// The sockets of one listener: one, or two with family_sockets = "split".
+/// The sockets of one listener: one, or two with family_sockets = "split" and after a reload that added a family.
 struct LiveListener {
     std::vector<LiveSocket> sockets;
 };
 
-/// The slot of the socket that takes packets of `family`. Requires that there is one: the rules of a family come from
-/// addresses of this family, and so does the socket.
-[[nodiscard]] std::uint32_t slot_for(const std::vector<LiveSocket>& sockets, Family family) noexcept;
+/// The slot of the socket that takes packets of `family`, if there is one.
+[[nodiscard]] std::optional<std::uint32_t> slot_for(const std::vector<LiveSocket>& sockets, Family family) noexcept;
 
 /// What a unit needs of its surroundings, so that it knows nothing else of them.
 class UnitHost {

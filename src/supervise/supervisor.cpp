@@ -97,16 +97,17 @@ void Supervisor::empty_slot(std::uint32_t slot) { dispatcher_.clear_socket(slot)
 void Supervisor::drain_notifications() { notify_->drain(); }
 
 Result<std::vector<BoundSocket>> Supervisor::reopen(const Listener& listener, const LiveListener& closed) {
-    std::vector<SocketAddress> homes;
-    for (const LiveSocket& socket : closed.sockets) homes.push_back(socket.bound.home);
-    return open_listener(listener, options_.ns, [&](const SocketAddress& home) {
-        return std::find(homes.begin(), homes.end(), home) != homes.end();
-    });
-}
-
-std::uint32_t Supervisor::slot_of(ListenerRef ref, Family family) const {
-    const auto unit = units_.find(world_->config.services[ref.service].name);
-    return slot_for(unit->second->listeners()[ref.listener].sockets, family);
+    std::vector<BoundSocket> opened;
+    for (const LiveSocket& socket : closed.sockets) {
+        const bool both = socket.bound.takes_ipv4 && socket.bound.takes_ipv6;
+        Listener part = both ? listener : only_family(listener, socket.bound.takes_ipv4 ? Family::ipv4 : Family::ipv6);
+        part.family_sockets = FamilySockets::dual;
+        part.home = socket.bound.home; // there or nowhere: it is what the implicit home rule guards
+        auto bound = open_listener(part, options_.ns, [](const SocketAddress&) { return true; });
+        if (!bound) return bound;
+        opened.push_back(std::move(bound->front()));
+    }
+    return opened;
 }
 
 InterfaceIndex Supervisor::interface_index() const {

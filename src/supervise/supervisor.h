@@ -50,7 +50,6 @@ public:
     [[nodiscard]] const Dispatcher& dispatcher() const noexcept { return dispatcher_; }
     [[nodiscard]] InterfaceIndex interface_index() const; ///< of the dispatcher's namespace, now
     [[nodiscard]] const NetNamespace& net_namespace() const noexcept { return options_.ns; }
-    [[nodiscard]] std::uint32_t slot_of(ListenerRef ref, Family family) const; ///< of the world in force
 
 private:
     struct Draft;
@@ -68,7 +67,8 @@ private:
 
     [[nodiscard]] tl::expected<std::unique_ptr<Draft>, Diagnostics> draft(Config next);
     [[nodiscard]] tl::expected<void, Diagnostics> open_sockets(Draft& draft);
-    [[nodiscard]] Status open_listener_of(Draft& draft, std::size_t step, const HomeCheck& usable_home);
+    [[nodiscard]] std::optional<Listener> without_socket(Draft& draft, std::size_t step) const;
+    [[nodiscard]] Status open_listener_of(Draft& draft, std::size_t step, const Listener& listener, const HomeCheck& usable_home);
     [[nodiscard]] const LiveListener& kept_listener(const Draft& draft, std::size_t step) const;
     [[nodiscard]] std::unordered_set<std::uint64_t> our_inodes(const Draft& draft) const; ///< of all sockets, the draft's and the children's too
     void check_kept_homes(Draft& draft, std::size_t step) const;
