@@ -93,7 +93,9 @@ tl::expected<Tables, Diagnostics> compile(const CompileInput& input) {
         }
     Diagnostics found = conflicts.take();
     if (const auto rule = choices.too_long())
-        found.push_back({Diagnostic::Severity::error, {fmt::format("more than {} rules with from or interface follow each other from this one on", kMaxLinks), 0, input.rules.rules[*rule].pos}});
+        found.push_back({Diagnostic::Severity::error,
+                         {fmt::format("more than {} rules with from or interface follow each other from this one on", kMaxLinks), 0,
+                          input.rules.rules[*rule].pos}});
     if (!found.empty()) {
         sort_by_place(found);
         return tl::unexpected(std::move(found));

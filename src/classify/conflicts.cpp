@@ -25,7 +25,8 @@ ConflictFinder::ConflictFinder(const CompileInput& input, const HoleIndex& holes
 void ConflictFinder::check(std::span<const PlaneRule> rules) {
     if (rules.size() < 2) return;
     const auto rule_of = [&](const PlaneRule& r) -> const Rule& { return input_.rules.rules[r.rule]; };
-    const bool one_target = std::all_of(rules.begin(), rules.end(), [&](const PlaneRule& r) { return same_target(rule_of(r).target, rule_of(rules.front()).target); });
+    const Target& target = rule_of(rules.front()).target;
+    const bool one_target = std::all_of(rules.begin(), rules.end(), [&](const PlaneRule& r) { return same_target(rule_of(r).target, target); });
     if (one_target || full()) return;
 
     candidates_.clear();
@@ -90,12 +91,14 @@ void ConflictFinder::check_pair(const Candidate& a, const Candidate& b) {
     const auto ports = holes_.ports_outside(one.holes, other.holes, one.destination, overlap);
     if (!ports) return;
 
-    std::string what = fmt::format("{} {} {} ({})", one.destination.to_string(), ports->count() > 1 ? "ports" : "port", ports->to_string(), to_string(one.protocol));
+    std::string what = fmt::format("{} {} {} ({})", one.destination.to_string(), ports->count() > 1 ? "ports" : "port", ports->to_string(),
+                                   to_string(one.protocol));
     if (one.ifname != 0) what += " on interface " + input_.rules.interfaces[one.ifname];
     if (one.sources != 0 || other.sources != 0) what += " from " + source->to_string();
     reported_.emplace_back(first.rule, second.rule);
-    found_.push_back({Diagnostic::Severity::error,
-                      {fmt::format("rules of equal precision: {} of {} and of {} at {}", what, name_of(one.target), name_of(other.target), other.pos.to_string()), 0, one.pos}});
+    std::string message = fmt::format("rules of equal precision: {} of {} and of {} at {}", what, name_of(one.target), name_of(other.target),
+                                      other.pos.to_string());
+    found_.push_back({Diagnostic::Severity::error, {std::move(message), 0, one.pos}});
 }
 
 /// Two places are reported once, though an address range may be many prefixes.

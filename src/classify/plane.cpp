@@ -50,7 +50,8 @@ Plane plane_of(const RuleSet& rules, const RuleIndex& index, Family family, Prot
     }
 
     const auto earlier = [](const PlaneRule& a, const PlaneRule& b) { // of one family: comparing it, too, costs a third of the time
-        return std::tie(a.destination.address.bits, a.destination.length, a.rule) < std::tie(b.destination.address.bits, b.destination.length, b.rule);
+        return std::tie(a.destination.address.bits, a.destination.length, a.rule) <
+               std::tie(b.destination.address.bits, b.destination.length, b.rule);
     };
     if (!std::is_sorted(plane.rules.begin(), plane.rules.end(), earlier)) std::sort(plane.rules.begin(), plane.rules.end(), earlier);
     std::sort(plane.specials.begin(), plane.specials.end(), [](const Special& a, const Special& b) { return a.destination < b.destination; });

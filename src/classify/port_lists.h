@@ -16,7 +16,8 @@ struct PortList {
 /// Builds the port lists of one plane, equal ones once.
 class PortListBuilder {
 public:
-    PortListBuilder(const CompileInput& input, const HoleIndex& holes, const RuleIndex& index, ChoiceBuilder& choices, Tables& tables, const Plane& plane);
+    PortListBuilder(const CompileInput& input, const HoleIndex& holes, const RuleIndex& index, ChoiceBuilder& choices,
+                    Tables& tables, const Plane& plane);
 
     /// A prefix with its rules and specials, and the rules of the shorter prefixes around it.
     struct Place {

@@ -53,7 +53,8 @@ std::string name_of_program(std::uint32_t id) {
 
 struct Dispatcher::State {
     State(UniqueFd netns_fd, UniqueFd sockets_fd, CounterMap counter_map, GracePeriod grace_period, std::string pin)
-        : netns(std::move(netns_fd)), sockets(std::move(sockets_fd)), counters(std::move(counter_map)), grace(std::move(grace_period)), pin_path(std::move(pin)) {}
+        : netns(std::move(netns_fd)), sockets(std::move(sockets_fd)), counters(std::move(counter_map)), grace(std::move(grace_period)),
+          pin_path(std::move(pin)) {}
 
     [[nodiscard]] Status switch_to(int program_fd);
     [[nodiscard]] Status attach(int program_fd);
@@ -185,7 +186,8 @@ Result<KernelDecision> Dispatcher::test_run(const Flow& flow) const {
 Result<std::vector<AttachedProgram>> Dispatcher::programs() const {
     std::uint32_t ids[kProgramsOfNamespace];
     std::uint32_t count = kProgramsOfNamespace, flags = 0;
-    if (bpf_prog_query(state_->netns.get(), BPF_SK_LOOKUP, 0, &flags, ids, &count) < 0) return system_failure("list the programs of the network namespace");
+    if (bpf_prog_query(state_->netns.get(), BPF_SK_LOOKUP, 0, &flags, ids, &count) < 0)
+        return system_failure("list the programs of the network namespace");
     std::uint32_t own = 0;
     if (state_->link) {
         const auto info = state_->link->info();

@@ -21,7 +21,8 @@ public:
     [[nodiscard]] static Result<Generation> load(const Tables& tables, const Shared& shared);
 
     [[nodiscard]] int program_fd() const;
-    /// The choice (0 = no rule matched) of the same program over the same tables, loaded beside it without its counting and steering. `flow` may name an interface.
+    /// The choice (0 = no rule matched) of the same program over the same tables, loaded beside it without its counting and
+    /// steering. `flow` may name an interface.
     [[nodiscard]] Result<std::uint32_t> ask(const Flow& flow);
 
 private:
