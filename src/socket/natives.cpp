@@ -1,73 +1,25 @@
 #include "socket/natives.h"
 
+#include "socket/diag.h"
 #include "socket/netlink.h"
 #include "socket/process_names.h"
 #include "socket/sysctl.h"
 
-#include <arpa/inet.h>
-#include <cstring>
-#include <linux/inet_diag.h>
-#include <linux/netlink.h>
-#include <linux/sock_diag.h>
 #include <netinet/tcp.h>
 
 #include <fmt/format.h>
-#include <libmnl/libmnl.h>
 
 namespace swathe {
 namespace {
 
-struct DiagRequest {
-    nlmsghdr header{};
-    inet_diag_req_v2 body{};
-};
-
 DiagRequest request_for(Protocol protocol, int family) {
-    DiagRequest request;
-    request.header.nlmsg_len = sizeof request;
-    request.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
-    request.body.sdiag_family = static_cast<std::uint8_t>(family);
-    request.body.sdiag_protocol = protocol == Protocol::tcp ? IPPROTO_TCP : IPPROTO_UDP;
+    DiagRequest request = diag_request(protocol, family);
     request.body.idiag_states = 1U << (protocol == Protocol::tcp ? TCP_LISTEN : TCP_CLOSE); // unconnected UDP is "closed"
     return request;
 }
 
-SocketAddress address_of(const inet_diag_msg& message) {
-    sockaddr_storage raw{};
-    if (message.idiag_family == AF_INET) {
-        auto& in4 = reinterpret_cast<sockaddr_in&>(raw);
-        in4.sin_family = AF_INET;
-        in4.sin_port = message.id.idiag_sport;
-        in4.sin_addr.s_addr = message.id.idiag_src[0];
-    } else {
-        auto& in6 = reinterpret_cast<sockaddr_in6&>(raw);
-        in6.sin6_family = AF_INET6;
-        in6.sin6_port = message.id.idiag_sport;
-        std::memcpy(in6.sin6_addr.s6_addr, message.id.idiag_src, sizeof in6.sin6_addr);
-    }
-    return SocketAddress::from_sockaddr(raw).value();
-}
-
-bool v6_only(const nlmsghdr& header) {
-    bool only = false;
-    for_each_attribute(header, sizeof(inet_diag_msg), [&](const nlattr& attribute) {
-        if (mnl_attr_get_type(&attribute) == INET_DIAG_SKV6ONLY && mnl_attr_get_payload_len(&attribute) >= 1)
-            only = mnl_attr_get_u8(&attribute) != 0;
-    });
-    return only;
-}
-
 void append_socket(Protocol protocol, const nlmsghdr& header, std::vector<NativeSocket>& out) {
-    if (header.nlmsg_len < NLMSG_LENGTH(sizeof(inet_diag_msg))) return;
-    const auto& message = *static_cast<const inet_diag_msg*>(mnl_nlmsg_get_payload(&header));
-    if (message.idiag_family != AF_INET && message.idiag_family != AF_INET6) return;
-    NativeSocket socket;
-    socket.protocol = protocol;
-    socket.address = address_of(message);
-    socket.v6_only = message.idiag_family == AF_INET6 && v6_only(header);
-    socket.ifindex = message.id.idiag_if;
-    socket.inode = message.idiag_inode;
-    if (socket.address.port != 0) out.push_back(socket);
+    if (auto socket = read_socket(protocol, header); socket && socket->address.port != 0) out.push_back(std::move(*socket));
 }
 
 Result<std::vector<NativeSocket>> dump_sockets() {
