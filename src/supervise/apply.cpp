@@ -5,6 +5,7 @@
 #include "socket/backlog.h"
 #include "socket/local_routes.h"
 #include "socket/natives.h"
+#include "socket/revive.h"
 #include "supervise/draft.h"
 #include "supervise/preflight.h"
 
@@ -61,12 +62,9 @@ std::shared_ptr<const Service> service_of(const std::shared_ptr<const World>& wo
     return {world, &world->config.services[index]};
 }
 
-/// listen(2) on a socket that listens already changes its backlog and nothing else.
-void adopt_backlog(const LiveListener& kept, const Listener& listener) {
-    if (listener.protocol != Protocol::tcp) return;
-    for (const LiveSocket& socket : kept.sockets)
-        if (socket.bound.fd && ::listen(socket.bound.fd.get(), listener.backlog) < 0)
-            log(LogLevel::warning, system_failure(fmt::format("listener {}: backlog", listener.name)).value().to_string());
+void set_backlogs(const LiveListener& listener, int backlog) {
+    for (const LiveSocket& socket : listener.sockets)
+        if (socket.bound.fd) set_backlog(socket.bound.fd.get(), backlog);
 }
 
 void append(std::vector<Home>& homes, Protocol protocol, const std::vector<LiveSocket>& sockets) {
@@ -263,7 +261,7 @@ void Supervisor::commit(Draft& draft) {
         const auto& step = draft.plan.listeners[i];
         LiveListener live;
         if (step.kept) live = std::move(old.extract(*step.kept).mapped());
-        adopt_backlog(live, listener_at(draft.world->config, step.next));
+        if (step.new_backlog) set_backlogs(live, listener_at(draft.world->config, step.next).backlog);
         if (!draft.opened[i].empty()) with_new[step.next.service] = true;
         std::move(draft.opened[i].begin(), draft.opened[i].end(), std::back_inserter(live.sockets));
         draft.opened[i].clear(); // no longer the draft's to release

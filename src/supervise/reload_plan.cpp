@@ -58,9 +58,11 @@ ReloadPlan plan_reload(const Config& old, const Config& next) {
     auto before = identities(old);
     std::map<ListenerRef, ReloadPlan::ListenerStep> steps;
     for (const auto& [identity, ref] : identities(next)) {
-        ReloadPlan::ListenerStep found{ref, std::nullopt};
+        ReloadPlan::ListenerStep found{ref, std::nullopt, false};
         if (const auto same = before.find(identity); same != before.end()) {
+            const Listener& kept = at(old, same->second);
             found.kept = same->second;
+            found.new_backlog = kept.protocol == Protocol::tcp && kept.backlog != at(next, ref).backlog;
             before.erase(same);
         }
         steps.emplace(ref, found);
@@ -68,6 +70,7 @@ ReloadPlan plan_reload(const Config& old, const Config& next) {
     for (const auto& [ref, found] : steps) {
         plan.listeners.push_back(found);
         if (!found.kept) plan.lines.push_back(fmt::format("{}: socket opened", label(next, ref)));
+        if (found.new_backlog) plan.lines.push_back(fmt::format("{}: backlog changed", label(next, ref)));
     }
     for (const auto& [identity, ref] : before) plan.lines.push_back(fmt::format("{}: socket closed", label(old, ref)));
     return plan;

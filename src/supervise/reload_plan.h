@@ -12,7 +12,8 @@ namespace swathe {
 struct ReloadPlan {
     struct ListenerStep {
         ListenerRef next;                ///< in the new configuration
-        std::optional<ListenerRef> kept; ///< in the old one: its sockets are taken over, with their backlog
+        std::optional<ListenerRef> kept; ///< in the old one: its sockets are taken over, with who waits in them
+        bool new_backlog = false;        ///< kept, and to be given the new one's `backlog`
     };
     std::vector<ListenerStep> listeners;          ///< every listener of the new configuration, in order
     std::vector<std::uint32_t> added;             ///< services of the new configuration

@@ -1,13 +1,13 @@
 #include "supervise/service_unit.h"
 
 #include "socket/backlog.h"
+#include "socket/revive.h"
 
 #include <chrono>
 #include <csignal>
 #include <cstring>
 
 #include <fmt/format.h>
-#include <sys/socket.h>
 
 namespace swathe {
 namespace {
@@ -213,16 +213,49 @@ void ServiceUnit::changed() {
 
 void ServiceUnit::arm() {
     if (!sources_.empty()) return;
-    for (const LiveListener& listener : listeners_)
-        for (const LiveSocket& socket : listener.sockets) {
-            if (!socket.bound.fd) continue;
-            auto source = IoSource::watch(loop_, socket.bound.fd.get(), EPOLLIN, [this](std::uint32_t) { post(Traffic{}); });
+    revive_listeners();
+    for (std::size_t l = 0; l < listeners_.size(); ++l)
+        for (std::size_t s = 0; s < listeners_[l].sockets.size(); ++s) {
+            const int fd = listeners_[l].sockets[s].bound.fd.get();
+            if (fd < 0 || !why_unusable(fd, service_->listeners[l].protocol).empty()) continue;
+            auto source = IoSource::watch(loop_, fd, EPOLLIN, [this, number = sources_.size(), l, s](std::uint32_t revents) {
+                woken(number, l, s, revents);
+            });
             if (!source) {
                 say(LogLevel::error, source.error().to_string());
                 continue;
             }
             sources_.push_back(std::move(*source));
         }
+}
+
+/// Whoever else holds a listener that is watched may shut it down. That is no traffic, and reported for ever.
+void ServiceUnit::woken(std::size_t source, std::size_t listener, std::size_t socket, std::uint32_t revents) {
+    if ((revents & EPOLLHUP) == 0) return post(Traffic{});
+    if (revivals_.allow(now())) revive_socket(listener, socket);
+    if (why_unusable(listeners_[listener].sockets[socket].bound.fd.get(), service_->listeners[listener].protocol).empty()) return;
+    say(LogLevel::error, fmt::format("listener {} is not watched until the service has run again", service_->listeners[listener].name));
+    (void)sources_[source].set_enabled(false);
+}
+
+/// What a child has done to its sockets ends with it: the next one, and who waits for it, gets them as they should be.
+void ServiceUnit::revive_listeners() {
+    for (std::size_t l = 0; l < listeners_.size(); ++l)
+        for (std::size_t s = 0; s < listeners_[l].sockets.size(); ++s)
+            if (listeners_[l].sockets[s].bound.fd) revive_socket(l, s);
+}
+
+void ServiceUnit::revive_socket(std::size_t listener, std::size_t socket) {
+    const Listener& wanted = service_->listeners[listener];
+    const LiveSocket& live = listeners_[listener].sockets[socket];
+    const std::string why = why_unusable(live.bound.fd.get(), wanted.protocol);
+    auto revived = revive(live.bound, wanted.protocol, wanted.backlog);
+    if (revived && !*revived) return;
+    if (revived) say(LogLevel::notice, fmt::format("listener {}: {}; {} again", wanted.name, why, wanted.protocol == Protocol::tcp ? "listening" : "free"));
+    if (!revived) say(LogLevel::error, std::move(revived).error().within(fmt::format("listener {}: {}", wanted.name, why)).to_string());
+    if (!revived || (slots_empty_ && wanted.when_down != WhenDown::queue)) return;
+    if (auto filled = host_.fill_slot(live.slot, live.bound.fd.get()); !filled) // before 5.19 a fall emptied it
+        say(LogLevel::error, filled.error().to_string());
 }
 
 void ServiceUnit::disarm() { sources_.clear(); }
@@ -276,6 +309,7 @@ void ServiceUnit::spawn_child() {
     };
     auto plan = plan_spawn(*service_, notify_path_);
     if (!plan) return fail(plan.error());
+    revive_listeners();
     for (std::size_t i = 0; i < listeners_.size(); ++i)
         for (const LiveSocket& socket : listeners_[i].sockets)
             if (socket.bound.fd) plan->fds.push_back({socket.bound.fd.get(), service_->listeners[i].name});
@@ -303,24 +337,8 @@ void ServiceUnit::child_exited(const Exit& exit) {
     say(clean || lifecycle_.state == State::stopping ? LogLevel::info : LogLevel::warning, last_failure_);
     child_.reset();
     inherited_.clear();
-    revive_listeners();
+    revive_listeners(); // whatever comes next: while it is down, who comes waits in the backlog
     post(Exited{exit});
-}
-
-/// Some servers shut the listening socket down when they end. It is ours, too, and would refuse everybody from then on.
-void ServiceUnit::revive_listeners() {
-    for (std::size_t i = 0; i < listeners_.size(); ++i) {
-        const Listener& listener = service_->listeners[i];
-        if (listener.protocol != Protocol::tcp) continue;
-        for (const LiveSocket& socket : listeners_[i].sockets) {
-            const int fd = socket.bound.fd.get();
-            if (!socket.bound.fd || is_listening(fd)) continue;
-            say(LogLevel::warning, fmt::format("listener {}: was shut down by the service; listening again", listener.name));
-            Status revived = ::listen(fd, listener.backlog) == 0 ? Status() : Status(system_failure("listen"));
-            if (revived) revived = host_.fill_slot(socket.slot, fd);
-            if (!revived) say(LogLevel::error, fmt::format("listener {}: {}", listener.name, revived.error().to_string()));
-        }
-    }
 }
 
 void ServiceUnit::say(LogLevel level, const std::string& text) const {

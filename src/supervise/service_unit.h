@@ -29,6 +29,10 @@ struct LiveListener {
 /// The slot of the socket that takes packets of `family`, if there is one.
 [[nodiscard]] std::optional<std::uint32_t> slot_for(const std::vector<LiveSocket>& sockets, Family family) noexcept;
 
+/// How often a unit mends listeners that are shut down while it watches them: whoever still holds them must not keep the loop busy.
+inline constexpr std::uint32_t kMostRevivals = 5;
+inline constexpr Duration kRevivalWindow = std::chrono::seconds(10);
+
 /// What a unit needs of its surroundings, so that it knows nothing else of them.
 class UnitHost {
 public:
@@ -80,6 +84,8 @@ public:
     [[nodiscard]] bool has_child() const noexcept { return child_.has_value(); }
     /// Inodes of the sockets that the running child was given; of some it may be the last holder.
     [[nodiscard]] const std::vector<std::uint64_t>& inherited() const noexcept { return inherited_; }
+    /// The service is down, and the slots of the listeners that do not want to queue are empty.
+    [[nodiscard]] bool slots_empty() const noexcept { return slots_empty_; }
 
 private:
     ServiceUnit(Loop& loop, UnitHost& host, std::string notify_path, std::shared_ptr<const Service> service);
@@ -98,10 +104,12 @@ private:
 
     void arm();
     void disarm();
+    void woken(std::size_t source, std::size_t listener, std::size_t socket, std::uint32_t revents);
+    void revive_listeners();
+    void revive_socket(std::size_t listener, std::size_t socket);
     void close_listeners();
     [[nodiscard]] Status open_listeners();
     void keep_slots();
-    void revive_listeners();
     void spawn_child();
     void child_exited(const Exit& exit);
 
@@ -125,6 +133,7 @@ private:
     std::uint32_t starts_ = 0;
     std::uint32_t restarts_ = 0;
     std::int64_t since_usec_ = 0;
+    RateLimit revivals_{kRevivalWindow, kMostRevivals};
 
     std::optional<ChildWatch> child_;
     std::optional<TimerSource> timer_;

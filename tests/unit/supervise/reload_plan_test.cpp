@@ -36,11 +36,24 @@ TEST_CASE("reload plan: addresses, ports and limits change without touching the 
     const Config old = config({service("edge", {listener("http", {"192.0.2.0/24"})})});
     Config next = config({service("edge", {listener("http", {"198.51.100.0/24", "203.0.113.7"})})});
     next.services[0].listeners[0].endpoints[0].ports = {PortRange::all()};
-    next.services[0].listeners[0].backlog = 7;
     const ReloadPlan plan = plan_reload(old, next);
     REQUIRE(plan.listeners.size() == 1);
     CHECK(plan.listeners[0].kept == ListenerRef{0, 0});
+    CHECK_FALSE(plan.listeners[0].new_backlog);
     CHECK(plan.lines.empty());
+}
+
+TEST_CASE("reload plan: a new backlog is given to a stream that is kept, and to nothing else") {
+    struct Case { Protocol protocol; const char* name; bool changed; };
+    for (const Case& c : {Case{Protocol::tcp, "http", true}, Case{Protocol::udp, "http", false}, Case{Protocol::tcp, "new", false}}) {
+        CAPTURE(c.name);
+        const Config old = config({service("edge", {listener("http", {"192.0.2.0/24"}, c.protocol)})});
+        Config next = config({service("edge", {listener(c.name, {"192.0.2.0/24"}, c.protocol)})});
+        next.services[0].listeners[0].backlog = 7;
+        const ReloadPlan plan = plan_reload(old, next);
+        CHECK(plan.listeners[0].new_backlog == c.changed);
+        if (c.changed) CHECK(plan.lines == std::vector<std::string>{"edge/http: backlog changed"});
+    }
 }
 
 TEST_CASE("reload plan: what a socket is made from makes it another socket") {
