@@ -109,7 +109,7 @@ struct ControlClient::State {
 
     Reply<MessagePtr> request(const char* method);
     Reply<MessagePtr> call(const MessagePtr& request, std::uint64_t timeout_usec);
-    Reply<std::string> ask(const char* method, const std::vector<std::string>& arguments, std::optional<bool> flag = std::nullopt);
+    Reply<std::string> ask(const char* method, const std::vector<std::string>& arguments, const std::vector<bool>& flags = {});
     Reply<void> act(const char* method, const std::string& service);
 };
 
@@ -128,14 +128,14 @@ Reply<MessagePtr> ControlClient::State::call(const MessagePtr& request, std::uin
     return MessagePtr(raw);
 }
 
-Reply<std::string> ControlClient::State::ask(const char* method, const std::vector<std::string>& arguments, std::optional<bool> flag) {
+Reply<std::string> ControlClient::State::ask(const char* method, const std::vector<std::string>& arguments, const std::vector<bool>& flags) {
     const auto message = request(method);
     if (!message) return Rejected(message.error());
     for (const std::string& argument : arguments)
         if (const int r = sd_bus_message_append(message->get(), "s", as_utf8(argument).c_str()); r < 0)
             return rejected(Trouble::failed, method, -r);
-    if (flag)
-        if (const int r = sd_bus_message_append(message->get(), "b", *flag ? 1 : 0); r < 0) return rejected(Trouble::failed, method, -r);
+    for (const bool flag : flags)
+        if (const int r = sd_bus_message_append(message->get(), "b", flag ? 1 : 0); r < 0) return rejected(Trouble::failed, method, -r);
     const auto reply = call(*message, static_cast<std::uint64_t>(kAnswerTimeout.count()));
     if (!reply) return Rejected(reply.error());
     const char* text = nullptr;
@@ -180,7 +180,7 @@ Reply<std::string> ControlClient::version() { return state_->ask("Version", {});
 
 Reply<ExplainView> ControlClient::explain(const ExplainQuery& query) {
     const std::vector<std::string> arguments{query.protocol, query.address, query.port, query.from, query.interface};
-    return read_json(state_->ask("Explain", arguments, query.kernel), read_explain);
+    return read_json(state_->ask("Explain", arguments, {query.kernel, query.live}), read_explain);
 }
 
 Reply<void> ControlClient::start(const std::string& service) { return state_->act("Start", service); }

@@ -90,7 +90,7 @@ const sd_bus_vtable kMethods[] = {
     SD_BUS_VTABLE_START(0),
     SD_BUS_METHOD_WITH_NAMES("Status", "s", IN(service), "s", IN(json), (on_request<Access::look, &Connection::status>), kOurCheck),
     SD_BUS_METHOD_WITH_NAMES("Rules", "", , "s", IN(json), (on_request<Access::look, &Connection::rules>), kOurCheck),
-    SD_BUS_METHOD_WITH_NAMES("Explain", "sssssb", IN(protocol) IN(address) IN(port) IN(from) IN(interface) IN(kernel), "s", IN(json),
+    SD_BUS_METHOD_WITH_NAMES("Explain", "sssssbb", IN(protocol) IN(address) IN(port) IN(from) IN(interface) IN(kernel) IN(live), "s", IN(json),
                              (on_request<Access::look, &Connection::explain>), kOurCheck),
     SD_BUS_METHOD_WITH_NAMES("Start", "s", IN(service), "", , (on_request<Access::act, &Connection::start>), kOurCheck),
     SD_BUS_METHOD_WITH_NAMES("Stop", "s", IN(service), "", , (on_request<Access::act, &Connection::stop>), kOurCheck),
@@ -207,9 +207,10 @@ int Connection::explain(sd_bus_message* request, sd_bus_error* error) {
         if (!text) return -EINVAL;
         *field = std::move(*text);
     }
-    int kernel = 0;
-    if (const int r = sd_bus_message_read(request, "b", &kernel); r < 0) return r;
+    int kernel = 0, live = 0;
+    if (const int r = sd_bus_message_read(request, "bb", &kernel, &live); r < 0) return r;
     query.kernel = kernel != 0;
+    query.live = live != 0;
     const auto answer = backend_.explain(query);
     return answer ? answer_text(request, to_json(*answer), error) : refuse(error, answer.error());
 }

@@ -50,6 +50,7 @@ template <> struct Fields<ListenerView::Socket> {
         f("assign_errors", socket.assign_errors);
         f("last_errno", socket.last_errno);
         f("queued", socket.queued);
+        f.nullable("unusable", socket.unusable);
     }
 };
 
@@ -184,12 +185,23 @@ template <class T> Result<T> read_as(std::string_view text) {
     }
 }
 
+template <> struct Fields<ForeignSocketView> {
+    static constexpr bool listed = true;
+    template <class V, class F> static void each(V& socket, F& f) {
+        f("process", socket.process);
+        f("pid", socket.pid);
+        f("address", socket.address);
+    }
+};
+
 /// ExplainView with the winner in its short form.
 struct Explained {
     std::string verdict, service, listener;
     std::optional<WinnerRule> rule;
     std::vector<RuleView> others;
     std::string source;
+    std::optional<ForeignSocketView> socket;
+    std::string disagreement;
 };
 
 template <> struct Fields<Explained> {
@@ -199,6 +211,8 @@ template <> struct Fields<Explained> {
         f("rule", answer.rule);
         f("others", answer.others);
         f("source", answer.source);
+        f("socket", answer.socket);
+        f.nullable("disagreement", answer.disagreement);
     }
 };
 
@@ -232,7 +246,8 @@ std::string to_json(const std::vector<ServiceView>& services) { return dump(Writ
 std::string to_json(const std::vector<RuleView>& rules) { return dump(Writer::written(rules)); }
 
 std::string to_json(const ExplainView& answer) {
-    Explained short_form{answer.verdict, answer.service, answer.listener, std::nullopt, answer.others, answer.source};
+    Explained short_form{answer.verdict, answer.service, answer.listener, std::nullopt, answer.others, answer.source,
+                         answer.socket, answer.disagreement};
     if (answer.rule) short_form.rule = WinnerRule{*answer.rule};
     return dump(Writer::written(short_form));
 }
@@ -261,7 +276,8 @@ Result<std::vector<RuleView>> read_rules(std::string_view text) { return read_as
 Result<ExplainView> read_explain(std::string_view text) {
     auto read = read_as<Explained>(text);
     if (!read) return Failure(std::move(read).error());
-    ExplainView answer{read->verdict, read->service, read->listener, std::nullopt, std::move(read->others), read->source};
+    ExplainView answer{read->verdict, read->service, read->listener, std::nullopt, std::move(read->others), read->source,
+                       std::move(read->socket), read->disagreement};
     if (read->rule) {
         answer.rule = std::move(*read->rule);
         answer.rule->verdict = answer.verdict;

@@ -13,6 +13,7 @@ constexpr std::array kExplainOptions{
     Option{"--interface", "IF", "the interface it comes in through", Offer::interface},
     kConfig,
     Option{"--kernel", "", "ask the BPF program instead of the tables"},
+    Option{"--live", "", "ask the whole kernel, and say who else has a part in it"},
     Option{"--batch", "", "read one question a line from standard input, print one JSON object a line"},
 };
 constexpr std::array kCheckOptions{

@@ -28,11 +28,12 @@ Reply<ExplainView> reply_of(Result<ExplainView> result) {
 
 class ByDaemon final : public Explainer {
 public:
-    ByDaemon(ControlClient client, bool kernel) : client_(std::move(client)), kernel_(kernel) {}
+    ByDaemon(ControlClient client, bool kernel, bool live) : client_(std::move(client)), kernel_(kernel), live_(live) {}
     Reply<std::vector<Reply<ExplainView>>> explain(const std::vector<ExplainQuery>& queries) override {
         std::vector<Reply<ExplainView>> answers;
         for (ExplainQuery query : queries) {
             query.kernel = kernel_;
+            query.live = live_;
             answers.push_back(client_.explain(query));
         }
         return answers;
@@ -41,6 +42,7 @@ public:
 private:
     ControlClient client_;
     bool kernel_;
+    bool live_;
 };
 
 class ByTables final : public Explainer {
@@ -92,7 +94,7 @@ Reply<ExplainerPtr> explainer_for(const Invocation& invocation) {
     if (invocation.has("--config")) return explainer_offline(invocation);
     auto client = connect_to_daemon(invocation);
     if (!client) return tl::unexpected(std::move(client).error());
-    return ExplainerPtr(std::make_unique<ByDaemon>(std::move(*client), invocation.has("--kernel")));
+    return ExplainerPtr(std::make_unique<ByDaemon>(std::move(*client), invocation.has("--kernel"), invocation.has("--live")));
 }
 
 /// Lines in, objects out, a chunk at a time; a chunk's answers are out before the next is waited for.
@@ -158,7 +160,8 @@ Exit explain_one(const Invocation& invocation, Explainer& explainer) {
                              invocation.words[2],
                              invocation.value_or_empty("--from"),
                              invocation.value_or_empty("--interface"),
-                             invocation.has("--kernel")};
+                             invocation.has("--kernel"),
+                             invocation.has("--live")};
     const auto answers = explainer.explain({query});
     if (!answers) return complain(answers.error());
     const Reply<ExplainView>& answer = answers->front();

@@ -121,6 +121,8 @@ private:
     static const char* misfit_of_explain(const Invocation& invocation) {
         if (invocation.has("--kernel") && invocation.has("--interface"))
             return "the kernel cannot be told an interface in a test run; leave out --kernel or --interface";
+        if (invocation.has("--live") && invocation.has("--kernel")) return "--live asks the BPF program, too; leave out --kernel";
+        if (invocation.has("--live") && invocation.has("--config")) return "--live asks about what runs; leave out --config";
         if (!invocation.has("--batch")) return invocation.words.size() == 3 ? "" : "PROTO ADDR PORT expected";
         if (!invocation.words.empty() || invocation.has("--from") || invocation.has("--interface"))
             return "with --batch the questions come from standard input";

@@ -90,10 +90,13 @@ std::string socket_line(const ListenerView::Socket& socket) {
     return text + fmt::format("  queued {}", socket.queued);
 }
 
-std::string show_listener(const ListenerView& listener) {
+std::string show_listener(const ListenerView& listener, const Look& look) {
     std::string text = fmt::format("    {}: {} {} {}\n", escaped(listener.name), escaped(listener.protocol),
                                    joined(listener.addresses, " "), ports_text(listener.ports));
-    for (const auto& socket : listener.sockets) text += "        " + socket_line(socket) + "\n";
+    for (const auto& socket : listener.sockets) {
+        text += "        " + socket_line(socket) + "\n";
+        if (!socket.unusable.empty()) text += paint(look, Colour::red, "        unusable: " + escaped(socket.unusable)) + "\n";
+    }
     return text;
 }
 
@@ -134,7 +137,19 @@ std::string question_of(const ExplainQuery& query) {
     return text;
 }
 
+/// "nginx (pid 812) on 0.0.0.0:80"
+std::string holder_of(const ForeignSocketView& socket) {
+    const std::string who = socket.pid ? fmt::format("{} (pid {})", escaped(socket.process.value_or("?")), *socket.pid) : "an unknown process";
+    return fmt::format("{} on {}", who, escaped(socket.address));
+}
+
+std::string outcome_of(const ExplainView& answer) {
+    if (answer.socket) return fmt::format("{} to {}", escaped(answer.verdict), holder_of(*answer.socket));
+    return deed_of(answer.verdict, answer.service, answer.listener);
+}
+
 const char* reason_without_rule(const ExplainView& answer) {
+    if (answer.source == "live" && answer.verdict == "drop") return "  by no rule: refused, or nobody has a socket there\n";
     if (answer.verdict == "drop") return "  by no rule: it is the home address of a listener, which is reached through its range only\n";
     return "  by no rule: the kernel's own lookup decides\n";
 }
@@ -155,7 +170,7 @@ std::string show_service(const ServiceView& service, const Look& look, bool deta
         text += fmt::format("    Starts: {}, of these {} automatic restarts\n", service.starts, service.restarts);
         text += "    Files: " + joined(service.files, " ") + "\n";
     }
-    for (const ListenerView& listener : service.listeners) text += show_listener(listener);
+    for (const ListenerView& listener : service.listeners) text += show_listener(listener, look);
     return text;
 }
 
@@ -184,13 +199,15 @@ std::string show_rules(const std::vector<RuleView>& rules) {
 }
 
 std::string show_explain(const ExplainQuery& query, const ExplainView& answer) {
-    std::string text = question_of(query) + " -> " + deed_of(answer.verdict, answer.service, answer.listener) + "\n";
-    if (!answer.rule) text += reason_without_rule(answer);
+    std::string text = question_of(query) + " -> " + outcome_of(answer) + "\n";
+    if (!answer.rule && answer.disagreement.empty()) text += reason_without_rule(answer);
     Table table;
     if (answer.rule) table.add({"  by " + match_of(*answer.rule), place_of(*answer.rule)});
     for (const RuleView& other : answer.others)
         table.add({"  lost: " + match_of(other) + " -> " + deed_of(other.verdict, other.service, other.listener), place_of(other)});
-    return text + table.to_string();
+    text += table.to_string();
+    if (!answer.disagreement.empty()) text += "  disagreement: " + escaped(answer.disagreement) + "\n";
+    return text;
 }
 
 } // namespace swathe::ctl

@@ -209,7 +209,7 @@ Answer<ExplainView> Daemon::explain(const ExplainQuery& query) {
     auto flow = flow_of(query, supervisor_->interface_index());
     if (!flow) return bad(flow.error());
     Explanation found{Verdict::pass, std::nullopt, finder().matching(world.rules, *flow, supervisor_->interface_index()), "tables"};
-    if (query.kernel) {
+    if (query.kernel && !query.live) {
         const auto asked = supervisor_->dispatcher().test_run(*flow);
         if (!asked) return tl::unexpected(ControlError{Refusal::failed, asked.error().to_string()});
         found.verdict = asked->verdict;
@@ -221,7 +221,12 @@ Answer<ExplainView> Daemon::explain(const ExplainQuery& query) {
         found.rule = decision.rule;
     }
     if (found.rule) std::erase(found.others, *found.rule);
-    return view_of(world.rules, world.config, *flow, found);
+    ExplainView view = view_of(world.rules, world.config, *flow, found);
+    if (!query.live) return view;
+    const auto live = supervisor_->ask_live(*flow);
+    if (!live) return tl::unexpected(ControlError{Refusal::failed, live.error().to_string()});
+    overrule(view, *live);
+    return view;
 }
 
 void Daemon::ask(const std::string& service, Verb verb, Done done) {

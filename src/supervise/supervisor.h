@@ -3,6 +3,8 @@
 #include "classify/tables.h"
 #include "dispatch/dispatcher.h"
 #include "process/orphans.h"
+#include "socket/live_lookup.h"
+#include "supervise/live.h"
 #include "supervise/reload_plan.h"
 #include "supervise/service_unit.h"
 #include "supervise/view.h"
@@ -46,6 +48,8 @@ public:
     void shut_down(std::function<void()> done);
 
     [[nodiscard]] StatusView status(const std::string& service) const; ///< "" = all
+    /// Asks the tables, the program and the whole kernel. The kernel's own lookup runs every program of the namespace, which count it.
+    [[nodiscard]] Result<LiveAnswer> ask_live(const Flow& flow) const;
     [[nodiscard]] const World& world() const noexcept { return *world_; }
     [[nodiscard]] const Dispatcher& dispatcher() const noexcept { return dispatcher_; }
     [[nodiscard]] InterfaceIndex interface_index() const; ///< of the dispatcher's namespace, now
@@ -80,6 +84,10 @@ private:
     void complain(const std::string& text);
     void retire(const std::string& name);
     void sweep();
+    [[nodiscard]] std::string why_unusable(ListenerRef ref, Family family) const;
+    [[nodiscard]] std::optional<ListenerRef> owner_of(std::uint64_t cookie) const;
+    [[nodiscard]] Result<Evidence> question_all(const Flow& flow, std::optional<LiveSocketFound>& found) const;
+    [[nodiscard]] Result<std::optional<NativeSocket>> passed_over(const Flow& flow, const Evidence& evidence) const;
     [[nodiscard]] ServiceUnit* unit_of(pid_t main_pid);
     void notified(const NotifySocket::Sender& sender, const Notification& message);
 

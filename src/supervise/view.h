@@ -22,6 +22,7 @@ struct ListenerView {
         std::uint64_t lookups = 0, steered = 0, no_socket = 0, assign_errors = 0;
         int last_errno = 0;
         std::uint32_t queued = 0;       ///< connections or bytes that wait in the kernel now
+        std::string unusable;           ///< why the kernel does not steer to it although it is there; "" = it does
     };
     std::vector<Socket> sockets;
 };
@@ -75,6 +76,14 @@ struct StatusView {
 struct ExplainQuery {
     std::string protocol, address, port, from, interface; ///< from: "ADDR" or "ADDR:PORT"; "" = none
     bool kernel = false; ///< ask the program instead of the tables
+    bool live = false;   ///< ask the whole kernel, and the other two for comparison
+};
+
+/// A socket that is none of our listeners.
+struct ForeignSocketView {
+    std::optional<std::string> process; ///< nothing: not found
+    std::optional<std::int64_t> pid;
+    std::string address;                ///< what it is bound to: "0.0.0.0:80"
 };
 
 /// One answer (DESIGN 7).
@@ -82,7 +91,9 @@ struct ExplainView {
     std::string verdict, service, listener;
     std::optional<RuleView> rule;   ///< nothing: no rule matched
     std::vector<RuleView> others;   ///< matched and lost, in order
-    std::string source;             ///< "tables", "kernel"
+    std::string source;             ///< "tables", "kernel", "live"
+    std::optional<ForeignSocketView> socket; ///< live: who gets it, where that is none of our listeners
+    std::string disagreement;       ///< live: where tables, program and kernel differ, and who is responsible; "" = they agree
 };
 
 } // namespace swathe

@@ -4,8 +4,10 @@
 #include "socket/backlog.h"
 #include "socket/local_routes.h"
 #include "socket/natives.h"
+#include "socket/revive.h"
 #include "supervise/supervisor.h"
 
+#include <system_error>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -45,6 +47,9 @@ ListenerView::Socket view_of(const LiveSocket& socket, Protocol protocol, const 
     if (!socket.bound.fd) return view;
     view.home = socket.bound.home.to_string();
     view.queued = queued(socket.bound.fd.get(), protocol);
+    view.unusable = why_unusable(socket.bound.fd.get(), protocol);
+    if (!view.unusable.empty() && counters.assign_errors > 0)
+        view.unusable += fmt::format("; last refused: {}", std::system_category().message(counters.last_errno));
     return view;
 }
 

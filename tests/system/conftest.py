@@ -9,6 +9,7 @@ import pytest
 
 import subreaper
 from daemon import BIN, ROOT, Config, Daemon
+from foreign import Foreign
 from netns import Link, NetNs, run
 
 PYTHON = ["/usr/bin/python3", "-SE"] # without site-packages: half the start-up time
@@ -141,6 +142,20 @@ def make_daemon(request, config, server, base, bpffs):
 @pytest.fixture
 def daemon(make_daemon):
     return make_daemon()
+
+
+@pytest.fixture
+def foreign(base):
+    one = Foreign(base / "foreign")
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def foreign_listener(server):
+    """It listens on a port that nobody asks for; its program brings it port 7777."""
+    with server.listen("127.0.0.1", 1) as listener:
+        yield listener
 
 
 @pytest.hookimpl(hookwrapper=True)

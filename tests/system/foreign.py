@@ -36,23 +36,24 @@ class Foreign:
         self.mount = pathlib.Path(directory)
         self.mount.mkdir()
         run("mount", "-t", "bpf", "bpf", self.mount)
-        self.link = -1
+        self.links = []
         include = f"-I/usr/include/{platform.machine()}-linux-gnu"
         code = self.mount.with_suffix(".o")
         run("clang", "-O2", "-g", "-target", "bpf", include, "-c", SOURCE, "-o", code)
         run("bpftool", "prog", "loadall", code, self.mount / "programs", "pinmaps", self.mount / "maps")
 
-    def attach(self, ns, listener):
+    def attach(self, ns, listener, name="foreign"):
+        """`name`: foreign chooses `listener` unless somebody has chosen before, foreign_replace in any case, foreign_drop refuses."""
         key, value = ctypes.c_uint32(0), ctypes.c_uint64(listener.fileno())
         sockets = _open_pin(self.mount / "maps/foreign_socket")
         _bpf(MAP_UPDATE_ELEM, struct.pack("=IIQQQ", sockets, 0, ctypes.addressof(key), ctypes.addressof(value), 0))
-        program = _open_pin(self.mount / "programs/foreign")
+        program = _open_pin(self.mount / "programs" / name)
         namespace = os.open(ns.path, os.O_RDONLY)
-        self.link = _bpf(LINK_CREATE, struct.pack("=IIII", program, namespace, ATTACH_SK_LOOKUP, 0))
+        self.links.append(_bpf(LINK_CREATE, struct.pack("=IIII", program, namespace, ATTACH_SK_LOOKUP, 0)))
         for fd in (sockets, program, namespace):
             os.close(fd)
 
     def close(self):
-        if self.link >= 0:
-            os.close(self.link)
+        while self.links:
+            os.close(self.links.pop())
         run("umount", self.mount)

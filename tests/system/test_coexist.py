@@ -9,21 +9,6 @@ import pytest
 
 from answers import ECHO, HTTP, echo, tell
 from daemon import netns_links
-from foreign import Foreign
-
-
-@pytest.fixture
-def foreign(base):
-    one = Foreign(base / "foreign")
-    yield one
-    one.close()
-
-
-@pytest.fixture
-def foreign_listener(server):
-    """It listens on a port that nobody asks for; its program brings it port 7777."""
-    with server.listen("127.0.0.1", 1) as listener:
-        yield listener
 
 
 def check_both(client, foreign_listener):

@@ -55,7 +55,7 @@ struct FakeBackend final : ControlBackend {
         ExplainView view;
         view.verdict = "steer";
         view.service = query.address + "|" + query.port + "|" + query.from + "|" + query.interface;
-        view.source = query.kernel ? "kernel" : "tables";
+        view.source = query.live ? "live" : query.kernel ? "kernel" : "tables";
         return view;
     }
     void start(const std::string& service, Done done) override { act("start", service, std::move(done)); }

@@ -50,7 +50,7 @@ StatusView some_status() {
     http.protocol = "tcp";
     http.addresses = {"192.0.2.0/24", "2001:db8:1::/64"};
     http.ports = "80,443,8000-8999";
-    http.sockets = {{"[2001:db8:1::]:80", 5, 1, 2, 3, 4, 111, 6}};
+    http.sockets = {{"[2001:db8:1::]:80", 5, 1, 2, 3, 4, 111, 6, "it was shut down"}};
     status.services.emplace_back().name = "idle";
     return status;
 }
@@ -78,15 +78,16 @@ TEST_CASE("json: a status comes back as it went") {
     CHECK(http.sockets[0].home == "[2001:db8:1::]:80");
     CHECK(http.sockets[0].last_errno == 111);
     CHECK(http.sockets[0].queued == 6);
+    CHECK(http.sockets[0].unusable == "it was shut down");
 }
 
 TEST_CASE("json: an answer of explain has the fields of the manual, in its order") {
-    ExplainView answer{"steer", "edge", "http", some_rule(), {some_rule()}, "tables"};
+    ExplainView answer{"steer", "edge", "http", some_rule(), {some_rule()}, "tables", std::nullopt, ""};
     const std::string place = R"("prefix":"192.0.2.0/24","ports":"443","from":"203.0.113.0/24","interface":null,)"
                               R"("file":"/etc/swathe/services.d/edge.toml","line":12,"column":14)";
     const std::string target = R"("verdict":"steer","service":"edge","listener":"http")";
     CHECK(to_json(answer) == "{" + target + ",\"rule\":{" + place + "},\"others\":[{\"protocol\":\"tcp\"," + place + "," + target +
-                                 "}],\"source\":\"tables\"}");
+                                 "}],\"source\":\"tables\",\"socket\":null,\"disagreement\":null}");
 
     const auto back = read_explain(to_json(answer));
     REQUIRE(back);
@@ -99,12 +100,24 @@ TEST_CASE("json: an answer of explain has the fields of the manual, in its order
 }
 
 TEST_CASE("json: no rule is null, and so is what there is none of") {
-    const ExplainView nothing{"pass", "", "", std::nullopt, {}, "kernel"};
-    CHECK(to_json(nothing) == R"({"verdict":"pass","service":null,"listener":null,"rule":null,"others":[],"source":"kernel"})");
+    const ExplainView nothing{"pass", "", "", std::nullopt, {}, "kernel", std::nullopt, ""};
+    CHECK(to_json(nothing) == R"({"verdict":"pass","service":null,"listener":null,"rule":null,"others":[],"source":"kernel",)"
+                             R"("socket":null,"disagreement":null})");
     const auto back = read_explain(to_json(nothing));
     REQUIRE(back);
     CHECK_FALSE(back->rule);
     CHECK(back->service.empty());
+}
+
+TEST_CASE("json: an answer of --live names the socket and who is responsible") {
+    ExplainView answer{"pass", "", "", std::nullopt, {}, "live", ForeignSocketView{"nginx", 812, "0.0.0.0:80"}, "the tables say steer"};
+    CHECK(to_json(answer) == R"({"verdict":"pass","service":null,"listener":null,"rule":null,"others":[],"source":"live",)"
+                             R"("socket":{"process":"nginx","pid":812,"address":"0.0.0.0:80"},"disagreement":"the tables say steer"})");
+    const auto back = read_explain(to_json(answer));
+    REQUIRE(back);
+    CHECK(to_json(*back) == to_json(answer));
+    answer.socket = ForeignSocketView{std::nullopt, std::nullopt, "[::]:80"};
+    CHECK(to_json(answer).find(R"("socket":{"process":null,"pid":null,"address":"[::]:80"})") != std::string::npos);
 }
 
 TEST_CASE("json: rules and lists of services come as arrays") {

@@ -106,6 +106,8 @@ TEST_CASE("control: what is asked is answered, each with its type") {
     REQUIRE(explained);
     CHECK(explained->service == "192.0.2.9|443|203.0.113.7:5555|eth0");
     CHECK(explained->source == "kernel");
+    CHECK(client.explain({"tcp", "192.0.2.9", "443", "", "", false, true})->source == "live");
+    CHECK(client.explain({"tcp", "192.0.2.9", "443", "", "", false, false})->source == "tables");
 
     const auto lines = client.reload();
     REQUIRE(lines);

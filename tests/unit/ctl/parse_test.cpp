@@ -73,6 +73,9 @@ TEST_CASE("parse: explain takes a question, or a batch of them") {
     CHECK(refusal({"explain", "--batch", "tcp", "192.0.2.9", "443"}).find("standard input") != std::string::npos);
     CHECK(refusal({"explain", "--batch", "--from", "192.0.2.9"}).find("standard input") != std::string::npos);
     CHECK(refusal({"explain", "tcp", "192.0.2.9", "443", "--kernel", "--interface", "lo"}).find("test run") != std::string::npos);
+    CHECK(good({"explain", "tcp", "192.0.2.9", "443", "--live", "--interface", "lo"}).has("--live"));
+    CHECK(refusal({"explain", "tcp", "192.0.2.9", "443", "--live", "--kernel"}).find("leave out --kernel") != std::string::npos);
+    CHECK(refusal({"explain", "--batch", "--live", "--config", "d"}).find("leave out --config") != std::string::npos);
 }
 
 TEST_CASE("parse: a service may be called like a verb") {

@@ -31,7 +31,7 @@ ServiceView edge() {
     http.protocol = "tcp";
     http.addresses = {"192.0.2.0/24", "2001:db8:1::/64"};
     http.ports = "80,443";
-    http.sockets = {{"[2001:db8:1::]:80", 5, 10, 7, 2, 1, 94, 6}};
+    http.sockets = {{"[2001:db8:1::]:80", 5, 10, 7, 2, 1, 94, 6, ""}};
     return service;
 }
 
@@ -138,15 +138,15 @@ TEST_CASE("show: nothing that others say moves the cursor") {
     ServiceView service;
     service.name = service.description = service.state = service.result = service.activation = service.type = service.status_text = evil;
     service.files = {evil};
-    service.listeners.push_back({evil, evil, {evil}, evil, {{evil, 0, 0, 0, 0, 0, 0, 0}}});
+    service.listeners.push_back({evil, evil, {evil}, evil, {{evil, 0, 0, 0, 0, 0, 0, 0, evil}}});
     StatusView status = status_of(service);
     status.daemon.version = status.daemon.netns = evil;
     status.daemon.warnings = {evil};
     status.daemon.programs = {{1, evil, false}};
     RuleView bad;
     bad.protocol = bad.prefix = bad.ports = bad.from = bad.interface = bad.verdict = bad.service = bad.listener = bad.file = evil;
-    const ExplainQuery query{evil, evil, evil, evil, evil, false};
-    const ExplainView answer{evil, evil, evil, bad, {bad}, evil};
+    const ExplainQuery query{evil, evil, evil, evil, evil, false, true};
+    const ExplainView answer{evil, evil, evil, bad, {bad}, evil, ForeignSocketView{evil, 1, evil}, evil};
     for (const std::string& text : {show_status(status, plain()), show_service(service, plain(), true), show_list({service}),
                                     show_rules({bad}), show_explain(query, answer)}) {
         CAPTURE(text);
@@ -179,14 +179,34 @@ TEST_CASE("show: rules keep the order they come in") {
 }
 
 TEST_CASE("show: an explanation names the winner and who lost") {
-    const ExplainQuery query{"tcp", "192.0.2.9", "443", "203.0.113.7:5555", "eth0", false};
-    const ExplainView steered{"steer", "edge", "http", rule("192.0.2.0/24", "443", "edge"), {rule("192.0.0.0/16", "all", "")}, "tables"};
+    const ExplainQuery query{"tcp", "192.0.2.9", "443", "203.0.113.7:5555", "eth0", false, false};
+    const ExplainView steered{"steer", "edge", "http", rule("192.0.2.0/24", "443", "edge"), {rule("192.0.0.0/16", "all", "")}, "tables", std::nullopt, ""};
     CHECK(show_explain(query, steered) == "tcp 192.0.2.9:443 from 203.0.113.7:5555 on eth0 -> steer to edge/http\n"
                                           "  by 192.0.2.0/24 ports 443             /etc/edge.toml:12:14\n"
                                           "  lost: 192.0.0.0/16 all ports -> drop  /etc/edge.toml:12:14\n");
-    const ExplainQuery six{"udp", "2001:db8::1", "53", "", "", false};
-    CHECK(show_explain(six, {"pass", "", "", std::nullopt, {}, "tables"}) ==
+    const ExplainQuery six{"udp", "2001:db8::1", "53", "", "", false, false};
+    CHECK(show_explain(six, {"pass", "", "", std::nullopt, {}, "tables", std::nullopt, ""}) ==
           "udp [2001:db8::1]:53 -> pass\n"
           "  by no rule: the kernel's own lookup decides\n");
-    CHECK(show_explain(six, {"drop", "", "", std::nullopt, {}, "tables"}).find("home address") != std::string::npos);
+    CHECK(show_explain(six, {"drop", "", "", std::nullopt, {}, "tables", std::nullopt, ""}).find("home address") != std::string::npos);
+}
+
+TEST_CASE("show: a socket that is there and of no use stands out") {
+    ServiceView service = edge();
+    service.listeners[0].sockets[0].unusable = "it was shut down and listens no more";
+    CHECK(show_service(service, plain(), false).find("queued 6\n        unusable: it was shut down and listens no more\n") != std::string::npos);
+    CHECK(show_service(service, {true, true, kNow}, false).find("\x1b[31m        unusable:") != std::string::npos);
+}
+
+TEST_CASE("show: what the whole kernel does, and who is responsible") {
+    const ExplainQuery query{"tcp", "192.0.2.9", "443", "", "", false, true};
+    ExplainView answer{"pass", "", "", std::nullopt, {rule("192.0.2.0/24", "443", "edge")}, "live",
+                       ForeignSocketView{"nginx", 812, "0.0.0.0:443"}, "the tables say steer to edge/http, but"};
+    CHECK(show_explain(query, answer) == "tcp 192.0.2.9:443 -> pass to nginx (pid 812) on 0.0.0.0:443\n"
+                                         "  lost: 192.0.2.0/24 ports 443 -> steer to edge/http  /etc/edge.toml:12:14\n"
+                                         "  disagreement: the tables say steer to edge/http, but\n");
+    answer.socket = ForeignSocketView{std::nullopt, std::nullopt, "0.0.0.0:443"};
+    CHECK(show_explain(query, answer).starts_with("tcp 192.0.2.9:443 -> pass to an unknown process on 0.0.0.0:443\n"));
+    CHECK(show_explain(query, {"drop", "", "", std::nullopt, {}, "live", std::nullopt, ""}) ==
+          "tcp 192.0.2.9:443 -> drop\n  by no rule: refused, or nobody has a socket there\n");
 }
