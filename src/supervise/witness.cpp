@@ -41,9 +41,9 @@ std::string Supervisor::why_unusable(ListenerRef ref, Family family) const {
     const Listener& listener = service.listeners[ref.listener];
     const ServiceUnit& unit = *units_.at(service.name);
     const std::vector<LiveSocket>& sockets = unit.listeners()[ref.listener].sockets;
-    const std::uint32_t slot = slot_for(sockets, family);
+    const auto slot = slot_for(sockets, family);
     const auto socket = std::find_if(sockets.begin(), sockets.end(), [&](const LiveSocket& s) { return s.slot == slot; });
-    if (!socket->bound.fd) return "it is closed";
+    if (socket == sockets.end() || !socket->bound.fd) return "it is closed";
     if (unit.slots_empty() && listener.when_down != WhenDown::queue) return fmt::format("the service is {}", to_string(unit.lifecycle().state));
     return swathe::why_unusable(socket->bound.fd.get(), listener.protocol);
 }

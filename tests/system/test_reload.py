@@ -361,3 +361,21 @@ def test_a_new_log_level_is_in_force(daemon, config, program):
     daemon.wait_for(lambda line: line.startswith("reloaded"), "that it has reloaded")
     assert not any("web: stopped" in line for line in daemon.lines)
     daemon.stop()
+
+
+def test_a_family_that_is_added_stops_nobody(daemon, config, client, program):
+    """The running service goes on with its IPv4 socket; who comes by IPv6 waits for its next start."""
+    config.service("web", {**HTTP, "addresses": ["192.0.2.0/24"]}, program("tell.py"))
+    daemon.start()
+    assert tell(client, "192.0.2.9", 8080)
+    pid = daemon.service("web")["main_pid"]
+    config.service("web", {**HTTP, "addresses": ["192.0.2.0/24", "2001:db8:1::/64"]}, program("tell.py"))
+    assert "swathectl restart web" in daemon.reload().stdout
+    assert tell(client, "192.0.2.10", 8080) and daemon.service("web")["main_pid"] == pid
+    assert any("swathectl restart web" in line for line in daemon.ctl_json("status")["daemon"]["warnings"])
+    with client.connect("2001:db8:1::9", 8080):
+        daemon.ctl("restart", "web")
+        assert tell(client, "2001:db8:1::9", 8080)["sockname"] == ["2001:db8:1::9", 8080]
+        assert tell(client, "192.0.2.11", 8080)["sockname"] == ["192.0.2.11", 8080]
+    assert not any("swathectl restart web" in line for line in daemon.ctl_json("status")["daemon"]["warnings"])
+    daemon.stop()
