@@ -72,6 +72,7 @@ template <> struct Fields<ServiceView> {
         f("description", service.description);
         f("state", service.state);
         f("result", service.result);
+        f("failure", service.failure);
         f("activation", service.activation);
         f("type", service.type);
         f("main_pid", service.main_pid);

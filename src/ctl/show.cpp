@@ -76,7 +76,8 @@ std::string show_daemon(const DaemonView& daemon, const Look& look) {
 
 std::string state_line(const ServiceView& service, const Look& look) {
     std::string text = paint(look, look_of_state(service.state).colour, escaped(service.state));
-    if (service.result != "success" && !service.result.empty()) text += fmt::format(" (last run: {})", escaped(service.result));
+    if (service.result != "success" && !service.result.empty())
+        text += fmt::format(" (last run: {}{}{})", escaped(service.result), service.failure.empty() ? "" : ": ", escaped(service.failure));
     if (service.state_since_usec > 0)
         text += fmt::format(" since {}; {} ago", calendar(service.state_since_usec), span_text(look.now_usec - service.state_since_usec));
     return text;

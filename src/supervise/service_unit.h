@@ -75,6 +75,8 @@ public:
     [[nodiscard]] const std::vector<LiveListener>& listeners() const noexcept { return listeners_; }
     [[nodiscard]] pid_t main_pid() const noexcept { return child_ ? child_->child().pid : 0; }
     [[nodiscard]] const std::string& status_text() const noexcept { return status_text_; }
+    /// In words why the last start or run failed; "" = it did not.
+    [[nodiscard]] std::string why_it_failed() const { return lifecycle_.result == ServiceResult::success ? std::string() : last_failure_; }
     [[nodiscard]] std::uint32_t starts() const noexcept { return starts_; }
     [[nodiscard]] std::uint32_t restarts() const noexcept { return restarts_; }
     [[nodiscard]] std::int64_t since_usec() const noexcept { return since_usec_; } ///< CLOCK_REALTIME of the last state change

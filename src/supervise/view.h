@@ -32,6 +32,7 @@ struct ServiceView {
     std::string description;
     std::string state;       ///< to_string(State)
     std::string result;      ///< to_string(ServiceResult) of the last run
+    std::string failure;     ///< in words why the last start or run failed; "" = it did not
     std::string activation;  ///< "on-demand", "eager"
     std::string type;
     std::optional<std::int64_t> main_pid;

@@ -60,6 +60,7 @@ ServiceView view_of(const ServiceUnit& unit, const Dispatcher& dispatcher) {
     view.description = service.description;
     view.state = to_string(unit.lifecycle().state);
     view.result = to_string(unit.lifecycle().result);
+    view.failure = unit.why_it_failed();
     view.activation = name_of(service.activation);
     view.type = name_of(service.type);
     if (unit.has_child()) view.main_pid = unit.main_pid();

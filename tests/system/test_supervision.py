@@ -469,3 +469,17 @@ def test_a_listener_that_its_service_shuts_down_listens_again(daemon, config, se
         daemon.lines.clear()
     assert len(answers) == 3
     daemon.stop()
+
+
+def test_status_says_in_words_why_a_start_failed(daemon, config, client, program):
+    config.service("web", HTTP, ["/no/such/program"])
+    daemon.start()
+    assert "/no/such/program" in daemon.ctl("start", "web", status=1).stderr
+    view = daemon.service("web")
+    assert view["result"] == "resources" and "/no/such/program" in view["failure"]
+    assert "/no/such/program" in daemon.ctl("status").stdout
+    config.service("web", HTTP, program("tell.py"))
+    daemon.reload()
+    daemon.ctl("start", "web")
+    assert daemon.service("web")["failure"] == ""
+    daemon.stop()

@@ -36,7 +36,8 @@ StatusView some_status() {
     edge.name = "edge";
     edge.description = "Edge proxy";
     edge.state = "running";
-    edge.result = "success";
+    edge.result = "exit-code";
+    edge.failure = "pid 7 exited with status 1";
     edge.activation = "on-demand";
     edge.type = "notify";
     edge.main_pid = 900;

@@ -102,13 +102,14 @@ TEST_CASE("show: one service in detail, also when it is down and closed") {
     ServiceView service = edge();
     service.state = "failed";
     service.result = "exit-code";
+    service.failure = "pid 7 exited with status 1";
     service.main_pid.reset();
     service.status_text.clear();
     service.listeners[0].ports = "all";
     service.listeners[0].sockets = {{}};
     CHECK(show_service(service, plain(), true) ==
           "x edge - Edge proxy\n"
-          "    State: failed (last run: exit-code) since Mon 2025-03-03 10:08:05 UTC; 3min 7s ago\n"
+          "    State: failed (last run: exit-code: pid 7 exited with status 1) since Mon 2025-03-03 10:08:05 UTC; 3min 7s ago\n"
           "    Activation: on-demand, type notify\n"
           "    Starts: 3, of these 2 automatic restarts\n"
           "    Files: /etc/swathe/services.d/edge.toml\n"
@@ -136,7 +137,7 @@ TEST_CASE("show: colours and dots follow the state") {
 TEST_CASE("show: nothing that others say moves the cursor") {
     const std::string evil = "a\x1b[2J\r\n\xc2\x9b" "b";
     ServiceView service;
-    service.name = service.description = service.state = service.result = service.activation = service.type = service.status_text = evil;
+    service.name = service.description = service.state = service.result = service.failure = service.activation = service.type = service.status_text = evil;
     service.files = {evil};
     service.listeners.push_back({evil, evil, {evil}, evil, {{evil, 0, 0, 0, 0, 0, 0, 0, evil}}});
     StatusView status = status_of(service);

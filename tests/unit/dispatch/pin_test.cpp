@@ -54,7 +54,7 @@ TEST_CASE("pin: the link is pinned 0600 in a directory 0700, keeps its id throug
     CHECK(link_id(pin) == id);
     REQUIRE(dispatcher.detach().has_value());
     CHECK(access(pin.c_str(), F_OK) != 0);
-    CHECK(access(pin.substr(0, pin.rfind('/')).c_str(), F_OK) < 0); // detaching leaves nothing behind // it was empty
+    CHECK(access(pin.substr(0, pin.rfind('/')).c_str(), F_OK) < 0); // detaching leaves nothing behind
 }
 
 TEST_CASE("pin: steering outlives the dispatcher, a successor takes the same link over, and detaching ends it") {
