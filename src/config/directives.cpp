@@ -15,23 +15,24 @@ template <class C, class M> C class_of(M C::*);
 template <class M, class C> M member_of(M C::*);
 
 /// Setter: `Read` reads into `Member` of the target.
-template <auto Member, auto Read> bool into(const Raw& raw, const ValueContext& context, const Target& target) {
+template <auto Member, auto Read> bool into(const Raw& raw, const ValueContext& context, const Recipient& target) {
     using Owner = decltype(class_of(Member));
     return Read(raw, context, std::get<Owner*>(target)->*Member);
 }
 
 /// Setter: `Read` fills more than one member of the target.
-template <class Owner, auto Read> bool whole(const Raw& raw, const ValueContext& context, const Target& target) {
+template <class Owner, auto Read> bool whole(const Raw& raw, const ValueContext& context, const Recipient& target) {
     return Read(raw, context, *std::get<Owner*>(target));
 }
 
 /// Setter for a member with a choice of words.
-template <auto Member> bool chosen(const Raw& raw, const ValueContext& context, const Target& target) {
+template <auto Member> bool chosen(const Raw& raw, const ValueContext& context, const Recipient& target) {
     return into<Member, &read_choice<decltype(member_of(Member))>>(raw, context, target);
 }
 
 template <class T> std::vector<std::string_view> words_of() {
     std::vector<std::string_view> words;
+    words.reserve(kChoices<T>.size());
     for (const auto& choice : kChoices<T>) words.push_back(choice.name);
     return words;
 }

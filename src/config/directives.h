@@ -52,7 +52,7 @@ enum class Repeat : std::uint8_t {
 };
 
 /// What a setter fills.
-using Target = std::variant<DaemonSettings*, GlobalRule*, Service*, Listener*, SocketUnit*>;
+using Recipient = std::variant<DaemonSettings*, GlobalRule*, Service*, Listener*, SocketUnit*>;
 
 /// One setting: its names in both formats, what it takes, and where it goes. The table drives both readers, `swathectl
 /// keys` and the check of the manual.
@@ -67,7 +67,7 @@ struct Directive {
     std::string_view summary;                   ///< one line, no full stop
     std::vector<std::string_view> (*choices)(); ///< null, or the words that it takes
     bool (*set)(const Raw& raw, const ValueContext& context,
-                const Target& target); ///< reads and stores; reports what is wrong
+                const Recipient& target); ///< reads and stores; reports what is wrong
 
     [[nodiscard]] std::string_view name() const noexcept { return toml_key.empty() ? unit_key : toml_key; }
 };

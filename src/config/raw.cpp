@@ -15,6 +15,6 @@ struct KindName {
 
 } // namespace
 
-const char* Raw::kind() const noexcept { return std::visit(KindName{}, value); }
+const char* Raw::kind() const { return std::visit(KindName{}, value); }
 
 } // namespace swathe

@@ -24,7 +24,7 @@ struct Raw {
     SourcePos pos;
 
     template <class T> [[nodiscard]] const T* get() const noexcept { return std::get_if<T>(&value); }
-    [[nodiscard]] const char* kind() const noexcept; ///< "a string", "an integer", ...
+    [[nodiscard]] const char* kind() const; ///< "a string", "an integer", ...
 };
 
 struct RawEntry {

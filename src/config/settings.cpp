@@ -40,7 +40,7 @@ std::string_view key_of(const Directive& directive, Format format) noexcept {
     return format == Format::unit ? directive.unit_key : directive.name();
 }
 
-bool apply(const Block& block, Scope scope, const Target& target, Format format, std::string_view unit,
+bool apply(const Block& block, Scope scope, const Recipient& target, Format format, std::string_view unit,
            Report& report) {
     std::vector<const Setting*> order;
     for (const Setting& setting : block.settings)

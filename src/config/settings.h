@@ -32,7 +32,7 @@ void put(Block& block, Setting setting);
 
 /// Calls the setters of the settings of `scope`, TOML's in the order of the directive table, a unit's in the order of
 /// its lines. `unit` is the unit's name for specifiers. Returns false after errors.
-bool apply(const Block& block, Scope scope, const Target& target, Format format, std::string_view unit, Report& report);
+bool apply(const Block& block, Scope scope, const Recipient& target, Format format, std::string_view unit, Report& report);
 
 /// Reports each directive of `scope` that must be given and is not.
 void report_missing(const Block& block, Scope scope, Format format, Report& report);

@@ -25,21 +25,6 @@ std::string describe(const Exit& exit) {
     return {};
 }
 
-bool has_process(State state) noexcept {
-    switch (state) {
-    case State::starting:
-    case State::running:
-    case State::stopping:
-    case State::killing: return true;
-    case State::idle:
-    case State::backoff:
-    case State::paused:
-    case State::failed:
-    case State::stopped: return false;
-    }
-    return false;
-}
-
 } // namespace
 
 ServiceUnit::ServiceUnit(Loop& loop, UnitHost& host, std::string notify_path, std::shared_ptr<const Service> service)
@@ -176,7 +161,7 @@ bool ServiceUnit::perform(const Action& action) {
 void ServiceUnit::settle() {
     std::vector<Waiter> waiting = std::exchange(waiters_, {});
     for (Waiter& waiter : waiting) {
-        const bool process = has_process(lifecycle_.state);
+        const bool process = lifecycle_.has_child();
         const bool reached = waiter.what == Awaited::running ? lifecycle_.state == State::running : !process;
         if (reached)
             waiter.done({});
