@@ -122,8 +122,8 @@ void ServiceUnit::post(Event event) {
 
 void ServiceUnit::take(const Event& event) {
     const State from = lifecycle_.state;
-    Step decided = step(policy_, lifecycle_, event, now());
-    lifecycle_ = std::move(decided.next);
+    const Step decided = step(policy_, lifecycle_, event, now());
+    lifecycle_ = decided.next;
     if (lifecycle_.state != from) changed();
     for (const Action& action : decided.actions)
         if (!perform(action)) break;
@@ -236,9 +236,9 @@ void ServiceUnit::revive_socket(std::size_t listener, std::size_t socket) {
     const std::string why = why_unusable(live.bound.fd.get(), wanted.protocol);
     auto revived = revive(live.bound, wanted.protocol, wanted.backlog);
     if (revived && !*revived) return;
-    if (revived) say(LogLevel::notice, fmt::format("listener {}: {}; {} again", wanted.name, why, wanted.protocol == Protocol::tcp ? "listening" : "free"));
-    if (!revived) say(LogLevel::error, std::move(revived).error().within(fmt::format("listener {}: {}", wanted.name, why)).to_string());
-    if (!revived || (slots_empty_ && wanted.when_down != WhenDown::queue)) return;
+    if (!revived) return say(LogLevel::error, std::move(revived).error().within(fmt::format("listener {}: {}", wanted.name, why)).to_string());
+    say(LogLevel::notice, fmt::format("listener {}: {}; {} again", wanted.name, why, wanted.protocol == Protocol::tcp ? "listening" : "free"));
+    if (slots_empty_ && wanted.when_down != WhenDown::queue) return;
     if (auto filled = host_.fill_slot(live.slot, live.bound.fd.get()); !filled) // before 5.19 a fall emptied it
         say(LogLevel::error, filled.error().to_string());
 }

@@ -79,7 +79,7 @@ void Supervisor::retire(const std::string& name) {
     ServiceUnit& unit = *leaving_.emplace_back(std::move(node.mapped()));
     for (const LiveListener& listener : unit.leave_configuration())
         for (const LiveSocket& socket : listener.sockets) dispatcher_.release_slot(socket.slot);
-    unit.stop([this](Status) { (void)sweep_->trigger(); });
+    unit.stop([this](const Status&) { (void)sweep_->trigger(); });
 }
 
 void Supervisor::sweep() {
