@@ -30,7 +30,7 @@ inline constexpr const char* kLimitsExceeded = "org.freedesktop.DBus.Error.Limit
 [[nodiscard]] std::optional<Refusal> refusal_of(std::string_view error_name) noexcept;
 
 inline constexpr std::size_t kLongestArgument = 255;            ///< bytes of one string in a request
-inline constexpr std::size_t kLargestAnswer = 64 * 1024 * 1024; ///< bytes; D-Bus ends at 128 MiB
+inline constexpr std::size_t kLargestAnswer = std::size_t{64} << 20;   ///< bytes; D-Bus ends at 128 MiB
 inline constexpr std::uint64_t kMaxUnreadAnswers = 8;           ///< per connection; who does not read is disconnected
 inline constexpr Duration kHandshakeTimeout = std::chrono::seconds(5); ///< from accept to the end of authentication
 
