@@ -41,7 +41,6 @@ private:
 
     const CompileInput& input_;
     const HoleIndex& holes_;
-    const RuleIndex& index_;
     ChoiceBuilder& choices_;
     Tables& tables_;
     const Plane& plane_;

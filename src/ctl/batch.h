@@ -13,7 +13,7 @@ namespace swathe::ctl {
 [[nodiscard]] Result<ExplainQuery> read_batch_line(std::string_view line);
 
 inline constexpr std::size_t kLongestBatchLine = 512; ///< bytes without the line feed
-inline constexpr std::size_t kBatchChunk = 64 * 1024; ///< bytes read at once, and so what is kept in memory
+inline constexpr std::size_t kBatchChunk = std::size_t{64} << 10; ///< bytes read at once, and so what is kept in memory
 
 /// What one line asks, or why it asks nothing.
 using BatchItem = std::variant<ExplainQuery, Error>;

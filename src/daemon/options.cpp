@@ -30,6 +30,7 @@ const OptionSpec* find(std::string_view name) {
 
 std::string unknown(std::string_view name) {
     std::vector<std::string_view> names;
+    names.reserve(kSpecs.size());
     for (const OptionSpec& spec : kSpecs) names.emplace_back(spec.name);
     const auto near = nearest_name(name, names);
     return fmt::format("unknown option {}{}", swathe::quoted(fmt::format("--{}", name)), near ? fmt::format("; did you mean --{}?", *near) : "");

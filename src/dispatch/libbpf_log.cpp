@@ -11,7 +11,7 @@
 namespace swathe {
 namespace {
 
-constexpr std::size_t kKeptBytes = 64 * 1024; // the verifier's log comes as one piece, its reason at the end
+constexpr std::size_t kKeptBytes = std::size_t{64} << 10; // the verifier's log comes as one piece, its reason at the end
 constexpr std::size_t kShownLines = 4;
 
 thread_local std::string* kept = nullptr;

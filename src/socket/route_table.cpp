@@ -159,8 +159,10 @@ Result<std::vector<int>> change_local_routes(Netlink& netlink, const std::vector
     for (std::size_t at = 0; at < changes.size(); at += Netlink::kLargestBatch) {
         const std::size_t end = std::min(changes.size(), at + Netlink::kLargestBatch);
         std::vector<RouteMessage> messages;
+        messages.reserve(end - at);
         for (std::size_t i = at; i < end; ++i) messages.push_back(message_of(changes[i]));
         std::vector<nlmsghdr*> headers;
+        headers.reserve(messages.size());
         for (RouteMessage& m : messages) headers.push_back(&m.header);
         auto done = netlink.send_batch(headers);
         if (!done) return done;
