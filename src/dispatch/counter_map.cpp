@@ -31,10 +31,13 @@ void CounterMap::reset(std::uint32_t slot) {
     (void)bpf_map_update_elem(map_.get(), &slot, zeros.data(), BPF_ANY); // an array: cannot fail below its capacity
 }
 
-void CounterMap::continue_from(const CounterMap& older) {
+void CounterMap::continue_from(CounterMap& older) {
     earlier_.clear();
-    const std::size_t slots = std::max<std::size_t>(older.capacity_, older.earlier_.size());
-    for (std::uint32_t slot = 0; slot < slots; ++slot) earlier_.push_back(older.sum_of(slot));
+    const auto slots = static_cast<std::uint32_t>(std::max<std::size_t>(older.capacity_, older.earlier_.size()));
+    for (std::uint32_t slot = 0; slot < slots; ++slot) {
+        earlier_.push_back(older.sum_of(slot));
+        if (earlier_.back().counters.lookups > 0) older.reset(slot);
+    }
 }
 
 CounterMap::Sum CounterMap::sum_of(std::uint32_t slot) const {

@@ -17,8 +17,8 @@ public:
 
     [[nodiscard]] SlotCounters read(std::uint32_t slot) const;
     void reset(std::uint32_t slot); ///< to zero; no running program may name the slot
-    /// Takes over what `older` counted. No running program may use its map any more.
-    void continue_from(const CounterMap& older);
+    /// Takes over what `older` counted, which is left with nothing. No running program may use its map any more.
+    void continue_from(CounterMap& older);
 
 private:
     struct Sum {

@@ -51,6 +51,18 @@ std::string name_of_program(std::uint32_t id) {
 
 } // namespace
 
+struct Dispatcher::Prepared::State {
+    std::unique_ptr<Generation> program;  // null: nothing was in force
+    std::optional<CounterMap> counters;   // of its own, where the ones in force have too little room
+    std::vector<bool> named;              // slots in the tables
+    Tables spoken;                        // of the tables, what test_run() needs: choices and rule index
+};
+
+Dispatcher::Prepared::Prepared(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
+Dispatcher::Prepared::Prepared(Prepared&&) noexcept = default;
+Dispatcher::Prepared& Dispatcher::Prepared::operator=(Prepared&&) noexcept = default;
+Dispatcher::Prepared::~Prepared() = default;
+
 struct Dispatcher::State {
     State(UniqueFd netns_fd, UniqueFd sockets_fd, CounterMap counter_map, GracePeriod grace_period, std::string pin)
         : netns(std::move(netns_fd)), sockets(std::move(sockets_fd)), counters(std::move(counter_map)), grace(std::move(grace_period)),
@@ -65,10 +77,8 @@ struct Dispatcher::State {
     GracePeriod grace;
     std::string pin_path;
     Slots slots{kSlotCapacity};
-    std::vector<bool> named; // slots in the current tables
     std::optional<BpfLink> link;
-    std::unique_ptr<Generation> current;
-    Tables spoken; // of the current tables, what test_run() needs: choices and rule index
+    Prepared::State current;
     std::uint64_t generation = 0;
 };
 
@@ -104,7 +114,7 @@ Result<std::uint32_t> Dispatcher::allocate_slot() {
 
 Status Dispatcher::State::wake_slots() {
     if (auto waited = grace.wait(); !waited) return waited;
-    slots.wake(named);
+    slots.wake(current.named);
     return {};
 }
 
@@ -127,29 +137,44 @@ Status Dispatcher::set_socket(std::uint32_t slot, int fd) {
 
 SlotCounters Dispatcher::counters(std::uint32_t slot) const { return state_->counters.read(slot); }
 
-Status Dispatcher::publish(const Tables& tables) {
+Result<Dispatcher::Prepared> Dispatcher::prepare(const Tables& tables) const {
     if (tables.slots > kSlotCapacity) return failure(fmt::format("slot {} is beyond the SOCKMAP", tables.slots - 1));
-    std::optional<CounterMap> larger;
+    auto next = std::make_unique<Prepared::State>();
     if (tables.slots > state_->counters.capacity()) {
         auto made = CounterMap::create(tables.slots);
         if (!made) return Failure(std::move(made).error());
-        larger = std::move(*made);
+        next->counters = std::move(*made);
     }
-    auto next = Generation::load(tables, {state_->sockets.get(), larger ? larger->fd() : state_->counters.fd()});
-    if (!next) return Failure(std::move(next).error());
-    if (auto switched = state_->switch_to(next->program_fd()); !switched) return switched;
+    const int counters_fd = next->counters ? next->counters->fd() : state_->counters.fd();
+    auto program = Generation::load(tables, {state_->sockets.get(), counters_fd});
+    if (!program) return Failure(std::move(program).error());
+    next->program = std::make_unique<Generation>(std::move(*program));
+    next->named = slots_named(tables);
+    next->spoken.choices = tables.choices;
+    next->spoken.rule_index = tables.rule_index;
+    return Prepared(std::move(next));
+}
+
+Status Dispatcher::publish(Prepared& next) {
+    if (!next.state_->program) return failure("there is no generation to go back to");
+    if (auto switched = state_->switch_to(next.state_->program->program_fd()); !switched) return switched;
 
     // From here on nothing fails.
-    state_->current = std::make_unique<Generation>(std::move(*next));
-    state_->spoken.choices = tables.choices;
-    state_->spoken.rule_index = tables.rule_index;
-    state_->named = slots_named(tables);
+    std::swap(state_->current, *next.state_);
     ++state_->generation;
-    if (!larger) return {};
-    if (state_->grace.wait()) state_->slots.wake(state_->named); // the old program still counts into the old map until then
-    larger->continue_from(state_->counters);
-    state_->counters = std::move(*larger);
+    std::optional<CounterMap>& counters = state_->current.counters;
+    if (!counters) return {};
+    if (state_->grace.wait()) state_->slots.wake(state_->current.named); // the old program still counts into the old map until then
+    counters->continue_from(state_->counters);
+    std::swap(state_->counters, *counters);
+    next.state_->counters = std::move(counters); // whoever goes back counts in the map that the old program names
+    counters.reset();
     return {};
+}
+
+Status Dispatcher::publish(const Tables& tables) {
+    auto next = prepare(tables);
+    return next ? publish(*next) : Status(Failure(std::move(next).error()));
 }
 
 Status Dispatcher::State::switch_to(int program_fd) {
@@ -179,8 +204,9 @@ Status Dispatcher::State::attach(int program_fd) {
 std::uint64_t Dispatcher::generation() const noexcept { return state_->generation; }
 
 Result<KernelDecision> Dispatcher::test_run(const Flow& flow) const {
-    if (!state_->current) return failure("no rules are published yet");
-    return state_->current->ask(flow).map([&](std::uint32_t choice) { return kernel_decision(state_->spoken, choice, flow); });
+    const Prepared::State& current = state_->current;
+    if (!current.program) return failure("no rules are published yet");
+    return current.program->ask(flow).map([&](std::uint32_t choice) { return kernel_decision(current.spoken, choice, flow); });
 }
 
 Result<std::vector<AttachedProgram>> Dispatcher::programs() const {

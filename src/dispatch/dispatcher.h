@@ -36,9 +36,23 @@ struct KernelDecision {
 };
 
 /// The sk_lookup program of one network namespace with its SOCKMAP, counters and tables.
-/// Not thread-safe. Needs CAP_BPF and CAP_NET_ADMIN.
+/// Not thread-safe, but for prepare(). Needs CAP_BPF and CAP_NET_ADMIN.
 class Dispatcher {
 public:
+    /// A generation that is loaded and not in force. To destroy it frees its tables, which takes a while if they are large.
+    class Prepared {
+    public:
+        Prepared(Prepared&&) noexcept;
+        Prepared& operator=(Prepared&&) noexcept;
+        ~Prepared();
+
+    private:
+        friend class Dispatcher;
+        struct State;
+        explicit Prepared(std::unique_ptr<State> state) noexcept;
+        std::unique_ptr<State> state_;
+    };
+
     struct Options {
         int netns_fd = -1;       ///< borrowed for the call; -1 = the calling thread's namespace
         std::string pin_path;    ///< where the link is pinned; "" = nowhere: steering ends with the process
@@ -59,9 +73,13 @@ public:
     void clear_socket(std::uint32_t slot); ///< leaves the slot taken but empty: the listener's when_down decides
     [[nodiscard]] SlotCounters counters(std::uint32_t slot) const;
 
-    /// Builds a new generation from `tables` and switches to it in one step. The first call attaches the program (or takes over the link
-    /// that a predecessor left pinned) and pins the link, 0600 in a 0700 directory. On error the old generation stays.
-    [[nodiscard]] Status publish(const Tables& tables);
+    /// Builds a new generation from `tables` and touches nothing that runs. Any thread may call it, as long as nobody publishes meanwhile.
+    [[nodiscard]] Result<Prepared> prepare(const Tables& tables) const;
+    /// Switches to `next` in one step. The first call attaches the program (or takes over the link that a predecessor left pinned)
+    /// and pins the link, 0600 in a 0700 directory. Then `next` is what was in force before, if anything was: to publish it
+    /// again goes back. On error the old generation stays, and `next` is as it was.
+    [[nodiscard]] Status publish(Prepared& next);
+    [[nodiscard]] Status publish(const Tables& tables); ///< both
     [[nodiscard]] std::uint64_t generation() const noexcept; ///< counts publish() calls that succeeded, from 1; 0 = none yet
 
     /// Asks the current generation, without touching counters or sockets. `flow.ifindex` is simulated.

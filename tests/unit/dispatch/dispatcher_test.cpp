@@ -278,3 +278,65 @@ TEST_CASE("dispatch: other programs of the namespace, before or after ours, keep
         if (c.what == Foreign::select && c.before && c.verdict == Verdict::steer) CHECK(dispatcher.counters(0).last_errno == EEXIST);
     }
 }
+
+TEST_CASE("dispatch: a generation that is prepared in another thread changes nothing until it is published, and can be taken back") {
+    Dispatcher dispatcher = dispatcher_with(2);
+    const UniqueFd first = test::tcp_listener(), second = test::tcp_listener();
+    REQUIRE(dispatcher.set_socket(0, first.get()));
+    REQUIRE(dispatcher.set_socket(1, second.get()));
+    HandRules before, after;
+    before.steer("127.9.1.0/24", {7000, 7000}, before.listener(0));
+    after.steer("127.9.1.0/24", {7000, 7000}, after.listener(1));
+    REQUIRE(dispatcher.publish(before.tables()));
+
+    std::optional<Result<Dispatcher::Prepared>> next;
+    std::thread([&] { next = dispatcher.prepare(after.tables()); }).join();
+    REQUIRE(next->has_value());
+    CHECK(test::tcp_reaches("127.9.1.5", 7000, first.get()));
+    CHECK(dispatcher.generation() == 1);
+
+    REQUIRE(dispatcher.publish(**next));
+    CHECK(test::tcp_reaches("127.9.1.5", 7000, second.get()));
+    CHECK(dispatcher.test_run(tcp4("127.9.1.5", 7000)).value().slot == 1);
+
+    REQUIRE(dispatcher.publish(**next));
+    CHECK(test::tcp_reaches("127.9.1.5", 7000, first.get()));
+    CHECK(dispatcher.test_run(tcp4("127.9.1.5", 7000)).value().slot == 0);
+    CHECK(dispatcher.generation() == 3);
+}
+
+TEST_CASE("dispatch: there is nothing to go back to before the first generation") {
+    Dispatcher dispatcher = dispatcher_with(1);
+    HandRules rules;
+    rules.steer("127.9.1.0/24", {7000, 7000}, rules.listener(0));
+    auto next = dispatcher.prepare(rules.tables());
+    REQUIRE(next);
+    REQUIRE(dispatcher.publish(*next));
+    CHECK_FALSE(dispatcher.publish(*next));
+    CHECK(dispatcher.generation() == 1);
+}
+
+TEST_CASE("dispatch: counters survive a generation that needs more of them, and the way back") {
+    constexpr std::uint32_t kMany = 200; // more than the map has room for at first
+    Dispatcher dispatcher = dispatcher_with(kMany + 1);
+    const UniqueFd socket = test::tcp_listener();
+    REQUIRE(dispatcher.set_socket(0, socket.get()));
+    HandRules few, many;
+    few.steer("127.9.2.0/24", {7000, 7000}, few.listener(0));
+    many.steer("127.9.2.0/24", {7000, 7000}, many.listener(0));
+    many.steer("127.9.3.0/24", {7000, 7000}, many.listener(kMany));
+    const auto connect = [&](unsigned times) {
+        for (unsigned i = 0; i < times; ++i) CHECK(test::tcp_reaches("127.9.2.5", 7000, socket.get()));
+        return dispatcher.counters(0).steered;
+    };
+    REQUIRE(dispatcher.publish(few.tables()));
+    CHECK(connect(2) == 2);
+    auto next = dispatcher.prepare(many.tables());
+    REQUIRE(next);
+    REQUIRE(dispatcher.publish(*next));
+    CHECK(connect(3) == 5);
+    REQUIRE(dispatcher.publish(*next));
+    CHECK(connect(1) == 6);
+    REQUIRE(dispatcher.publish(*next));
+    CHECK(connect(1) == 7);
+}
