@@ -105,6 +105,9 @@ constexpr std::array kTable{
     Directive{rule, "interface", "", "", T::interfaces, replace, "any", "Interfaces that the rule is for", kNoWords,
               into<&GlobalRule::guard, read_interfaces>},
 
+    Directive{rule, "netns", "", "", T::netns, replace, "the daemon's own", "Network namespace that the rule stands in",
+              kNoWords, into<&GlobalRule::netns, read_netns>},
+
     Directive{file, "description", "Unit", "Description", T::text, replace, "none",
               "A line about the service for people", kNoWords, into<&Service::description, read_description>},
 
@@ -143,6 +146,8 @@ constexpr std::array kTable{
               "Takes over what another process listens on", kNoWords, into<&Listener::steal, read_boolean>},
     Directive{listen, "local_routes", "X-Swathe", "LocalRoutes", T::boolean, replace, "false",
               "Adds the local routes that the addresses need", kNoWords, into<&Listener::local_routes, read_boolean>},
+    Directive{listen, "netns", "Socket", "NetworkNamespacePath", T::netns, replace, "the daemon's own",
+              "Network namespace that the listener is in", kNoWords, into<&Listener::netns, read_netns>},
 
     Directive{socket_unit, "", "Socket", "ListenStream", T::endpoints, add, "none",
               "A TCP listener on the endpoints of this line", kNoWords, whole<SocketUnit, add_line<Protocol::tcp>>},
@@ -246,6 +251,7 @@ std::string_view to_string(ValueType type) noexcept {
     case T::endpoints: return "endpoints";
     case T::prefixes: return "prefixes";
     case T::interfaces: return "interfaces";
+    case T::netns: return "network namespace";
     case T::socket_address: return "socket address";
     }
     return {};

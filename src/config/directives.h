@@ -40,6 +40,7 @@ enum class ValueType : std::uint8_t {
     endpoints,
     prefixes,
     interfaces,
+    netns,
     socket_address,
 };
 

@@ -24,6 +24,7 @@ inline constexpr std::size_t kArguments = 1024;   ///< words of one command line
 inline constexpr std::size_t kWordBytes =
     (128U << 10) - 1;                           ///< one argument or variable: execve(2), MAX_ARG_STRLEN without its NUL
 inline constexpr std::size_t kPathBytes = 4095; ///< PATH_MAX without its NUL
+inline constexpr std::size_t kFileNameBytes = 255;  ///< NAME_MAX: a network namespace
 inline constexpr std::size_t kDescriptionBytes = 1024;
 inline constexpr std::size_t kInterfaceNameBytes = 15; ///< IFNAMSIZ without its NUL
 inline constexpr std::size_t kUserNameBytes = 31;      ///< utmp's, as useradd(8) has it

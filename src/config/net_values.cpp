@@ -147,6 +147,17 @@ bool read_home(const Raw& raw, const ValueContext& context, std::optional<Socket
     return true;
 }
 
+bool read_netns(const Raw& raw, const ValueContext& context, std::string& out) {
+    const std::string* text = string_of(raw, context);
+    if (text == nullptr) return false;
+    const bool path = text->starts_with('/');
+    const bool name = text->find('/') == text->npos && *text != "." && *text != ".."; // ip-netns(8) takes any file name
+    if (text->empty() || (!path && !name) || text->size() > (path ? limits::kPathBytes : limits::kFileNameBytes))
+        return context.refuse(raw.pos, fmt::format("{} is neither the name of a network namespace nor an absolute path", quoted(*text)));
+    out = *text;
+    return true;
+}
+
 bool read_protocols(const Raw& raw, const ValueContext& context, std::vector<Protocol>& out) {
     return each_item(raw, context, [&](const Raw& item) {
         Protocol protocol{};

@@ -37,6 +37,7 @@ bool read_listen_line(const Raw& raw, const ValueContext& context, std::vector<E
 bool read_sources(const Raw& raw, const ValueContext& context, Guard& out);
 bool read_interfaces(const Raw& raw, const ValueContext& context, Guard& out);
 bool read_home(const Raw& raw, const ValueContext& context, std::optional<SocketAddress>& out);
+bool read_netns(const Raw& raw, const ValueContext& context, std::string& out); ///< a name of ip-netns(8), or an absolute path
 bool read_protocols(const Raw& raw, const ValueContext& context,
                     std::vector<Protocol>& out); ///< of a [[drop]] or [[pass]] rule
 

@@ -29,8 +29,9 @@ public:
     virtual void start(const std::string& service, Done done) = 0;   ///< done when it runs (notify: is ready)
     virtual void stop(const std::string& service, Done done) = 0;    ///< done when no child is left
     virtual void restart(const std::string& service, Done done) = 0; ///< done when the new one runs
-    /// Reads the configuration anew. The lines say what was wrong, or what was done.
-    [[nodiscard]] virtual Answer<std::vector<std::string>> reload() = 0;
+    /// Reads the configuration anew, all that was written before the call. The lines say what was wrong, or what was done.
+    using Reloaded = std::function<void(Answer<std::vector<std::string>>)>; ///< called once, now or later
+    virtual void reload(Reloaded done) = 0;
 };
 
 } // namespace swathe

@@ -179,7 +179,7 @@ Reply<std::vector<RuleView>> ControlClient::rules() { return read_json(state_->a
 Reply<std::string> ControlClient::version() { return state_->ask("Version", {}); }
 
 Reply<ExplainView> ControlClient::explain(const ExplainQuery& query) {
-    const std::vector<std::string> arguments{query.protocol, query.address, query.port, query.from, query.interface};
+    const std::vector<std::string> arguments{query.protocol, query.address, query.port, query.from, query.interface, query.netns};
     return read_json(state_->ask("Explain", arguments, {query.kernel, query.live}), read_explain);
 }
 

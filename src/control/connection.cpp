@@ -48,15 +48,15 @@ class Deferred {
 public:
     explicit Deferred(sd_bus_message* request) : request_(sd_bus_message_ref(request)) {}
 
-    void answer(const Answer<void>& outcome) {
+    /// `send` answers the request that it is given.
+    template <class Send> void answer(Send send) {
         const MessagePtr request = std::move(request_); // a second answer has nothing to answer
-        if (!request) return;
-        if (outcome) {
-            (void)sd_bus_reply_method_return(request.get(), nullptr);
-            return;
-        }
-        (void)sd_bus_reply_method_errorf(request.get(), error_name(outcome.error().kind), "%s",
-                                         as_utf8(outcome.error().message).c_str());
+        if (request) send(request.get());
+    }
+    void refuse(const ControlError& why) {
+        answer([&](sd_bus_message* request) {
+            (void)sd_bus_reply_method_errorf(request, error_name(why.kind), "%s", as_utf8(why.message).c_str());
+        });
     }
 
 private:
@@ -90,7 +90,7 @@ const sd_bus_vtable kMethods[] = {
     SD_BUS_VTABLE_START(0),
     SD_BUS_METHOD_WITH_NAMES("Status", "s", IN(service), "s", IN(json), (on_request<Access::look, &Connection::status>), kOurCheck),
     SD_BUS_METHOD_WITH_NAMES("Rules", "", , "s", IN(json), (on_request<Access::look, &Connection::rules>), kOurCheck),
-    SD_BUS_METHOD_WITH_NAMES("Explain", "sssssbb", IN(protocol) IN(address) IN(port) IN(from) IN(interface) IN(kernel) IN(live), "s", IN(json),
+    SD_BUS_METHOD_WITH_NAMES("Explain", "ssssssbb", IN(protocol) IN(address) IN(port) IN(from) IN(interface) IN(netns) IN(kernel) IN(live), "s", IN(json),
                              (on_request<Access::look, &Connection::explain>), kOurCheck),
     SD_BUS_METHOD_WITH_NAMES("Start", "s", IN(service), "", , (on_request<Access::act, &Connection::start>), kOurCheck),
     SD_BUS_METHOD_WITH_NAMES("Stop", "s", IN(service), "", , (on_request<Access::act, &Connection::stop>), kOurCheck),
@@ -202,7 +202,7 @@ int Connection::rules(sd_bus_message* request, sd_bus_error* error) {
 
 int Connection::explain(sd_bus_message* request, sd_bus_error* error) {
     ExplainQuery query;
-    for (std::string* field : {&query.protocol, &query.address, &query.port, &query.from, &query.interface}) {
+    for (std::string* field : {&query.protocol, &query.address, &query.port, &query.from, &query.interface, &query.netns}) {
         auto text = read_argument(request, error);
         if (!text) return -EINVAL;
         *field = std::move(*text);
@@ -219,7 +219,10 @@ int Connection::act(sd_bus_message* request, sd_bus_error* error, Work work) {
     const auto service = read_argument(request, error);
     if (!service) return -EINVAL;
     if (service->empty()) return refuse(error, {Refusal::bad_request, "service name missing"});
-    (backend_.*work)(*service, [deferred = std::make_shared<Deferred>(request)](const Answer<void>& outcome) { deferred->answer(outcome); });
+    (backend_.*work)(*service, [deferred = std::make_shared<Deferred>(request)](const Answer<void>& outcome) {
+        if (!outcome) return deferred->refuse(outcome.error());
+        deferred->answer([](sd_bus_message* asked) { (void)sd_bus_reply_method_return(asked, nullptr); });
+    });
     return 1; // answered, or to be answered
 }
 
@@ -227,9 +230,12 @@ int Connection::start(sd_bus_message* request, sd_bus_error* error) { return act
 int Connection::stop(sd_bus_message* request, sd_bus_error* error) { return act(request, error, &ControlBackend::stop); }
 int Connection::restart(sd_bus_message* request, sd_bus_error* error) { return act(request, error, &ControlBackend::restart); }
 
-int Connection::reload(sd_bus_message* request, sd_bus_error* error) {
-    const auto lines = backend_.reload();
-    return lines ? answer_lines(request, *lines) : refuse(error, lines.error());
+int Connection::reload(sd_bus_message* request, sd_bus_error*) {
+    backend_.reload([deferred = std::make_shared<Deferred>(request)](const Answer<std::vector<std::string>>& lines) {
+        if (!lines) return deferred->refuse(lines.error());
+        deferred->answer([&](sd_bus_message* asked) { (void)answer_lines(asked, *lines); });
+    });
+    return 1; // answered, or to be answered
 }
 
 int Connection::version(sd_bus_message* request, sd_bus_error* error) { return answer_text(request, SWATHE_VERSION, error); }

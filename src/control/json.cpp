@@ -22,6 +22,7 @@ template <class V, class F> void rule_place(V& rule, F& f) {
     f("file", rule.file);
     f("line", rule.line);
     f("column", rule.column);
+    f.nullable("netns", rule.netns);
 }
 
 template <class V, class F> void rule_target(V& rule, F& f) {
@@ -61,6 +62,7 @@ template <> struct Fields<ListenerView> {
         f("protocol", listener.protocol);
         f("addresses", listener.addresses);
         f("ports", listener.ports);
+        f.nullable("netns", listener.netns);
         f("sockets", listener.sockets);
     }
 };
@@ -91,6 +93,7 @@ template <> struct Fields<ProgramView> {
         f("id", program.id);
         f("name", program.name);
         f("ours", program.ours);
+        f.nullable("netns", program.netns);
     }
 };
 

@@ -11,6 +11,7 @@ constexpr std::array kRulesOptions{kConfig};
 constexpr std::array kExplainOptions{
     Option{"--from", "ADDR[:PORT]", "where the packet comes from"},
     Option{"--interface", "IF", "the interface it comes in through", Offer::interface},
+    Option{"--netns", "NAME", "ask about this network namespace, by its name in the configuration", Offer::netns},
     kConfig,
     Option{"--kernel", "", "ask the BPF program instead of the tables"},
     Option{"--live", "", "ask the whole kernel, and say who else has a part in it"},

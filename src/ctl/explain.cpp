@@ -28,10 +28,12 @@ Reply<ExplainView> reply_of(Result<ExplainView> result) {
 
 class ByDaemon final : public Explainer {
 public:
-    ByDaemon(ControlClient client, bool kernel, bool live) : client_(std::move(client)), kernel_(kernel), live_(live) {}
+    ByDaemon(ControlClient client, std::string netns, bool kernel, bool live)
+        : client_(std::move(client)), netns_(std::move(netns)), kernel_(kernel), live_(live) {}
     Reply<std::vector<Reply<ExplainView>>> explain(const std::vector<ExplainQuery>& queries) override {
         std::vector<Reply<ExplainView>> answers;
         for (ExplainQuery query : queries) {
+            query.netns = netns_;
             query.kernel = kernel_;
             query.live = live_;
             answers.push_back(client_.explain(query));
@@ -41,6 +43,7 @@ public:
 
 private:
     ControlClient client_;
+    std::string netns_;
     bool kernel_;
     bool live_;
 };
@@ -75,12 +78,16 @@ private:
 
 using ExplainerPtr = std::unique_ptr<Explainer>;
 
-Reply<Offline> offline_of(const Invocation& invocation) {
-    auto offline = load_offline(search_path_of(invocation.value_or_empty("--config")));
-    if (offline) return std::move(*offline);
-    for (const Diagnostic& diagnostic : offline.error())
+tl::unexpected<ClientError> refused(const Diagnostics& found) {
+    for (const Diagnostic& diagnostic : found)
         if (diagnostic.severity == Diagnostic::Severity::error) complain(diagnostic.to_string());
     return tl::unexpected(ClientError{Trouble::failed, "the configuration has errors"});
+}
+
+Reply<Offline> offline_of(const Invocation& invocation) {
+    auto offline = load_offline(search_path_of(invocation.value_or_empty("--config")), invocation.value_or_empty("--netns"));
+    if (offline) return std::move(*offline);
+    return refused(offline.error());
 }
 
 Reply<ExplainerPtr> explainer_offline(const Invocation& invocation) {
@@ -94,7 +101,7 @@ Reply<ExplainerPtr> explainer_for(const Invocation& invocation) {
     if (invocation.has("--config")) return explainer_offline(invocation);
     auto client = connect_to_daemon(invocation);
     if (!client) return tl::unexpected(std::move(client).error());
-    return ExplainerPtr(std::make_unique<ByDaemon>(std::move(*client), invocation.has("--kernel"), invocation.has("--live")));
+    return ExplainerPtr(std::make_unique<ByDaemon>(std::move(*client), invocation.value_or_empty("--netns"), invocation.has("--kernel"), invocation.has("--live")));
 }
 
 /// Lines in, objects out, a chunk at a time; a chunk's answers are out before the next is waited for.
@@ -161,7 +168,8 @@ Exit explain_one(const Invocation& invocation, Explainer& explainer) {
                              invocation.value_or_empty("--from"),
                              invocation.value_or_empty("--interface"),
                              invocation.has("--kernel"),
-                             invocation.has("--live")};
+                             invocation.has("--live"),
+                             invocation.value_or_empty("--netns")};
     const auto answers = explainer.explain({query});
     if (!answers) return complain(answers.error());
     const Reply<ExplainView>& answer = answers->front();
@@ -175,9 +183,9 @@ Exit explain_one(const Invocation& invocation, Explainer& explainer) {
 
 Reply<std::vector<RuleView>> rules_for(const Invocation& invocation) {
     if (invocation.has("--config")) {
-        const auto offline = offline_of(invocation);
-        if (!offline) return tl::unexpected(offline.error());
-        return rule_views(offline->rules, offline->config);
+        auto rules = rules_offline(search_path_of(invocation.value_or_empty("--config")));
+        if (!rules) return refused(rules.error());
+        return std::move(*rules);
     }
     auto client = connect_to_daemon(invocation);
     if (!client) return tl::unexpected(std::move(client).error());

@@ -1,6 +1,8 @@
 #include "ctl/offline.h"
 
+#include "base/text.h"
 #include "dispatch/dispatcher.h"
+#include "supervise/preflight.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -37,6 +39,26 @@ Error explained(Error error) {
     if (error.errno_value == EPERM || error.errno_value == EACCES)
         return std::move(error).within("--kernel needs root (CAP_BPF and CAP_NET_ADMIN)");
     return error;
+}
+
+Diagnostics refusal(std::string why) { return {{Diagnostic::Severity::error, {std::move(why), 0, std::nullopt}}}; }
+
+tl::expected<Config, Diagnostics> read_config(const SearchPath& path) {
+    auto [config, diagnostics] = load_config(path);
+    if (has_errors(diagnostics)) return tl::unexpected(std::move(diagnostics));
+    return std::move(config);
+}
+
+tl::expected<Offline, Diagnostics> compile_for(Config config, const std::string& netns) {
+    const Slots slots(config);
+    if (slots.count() > DISPATCH_SLOTS)
+        return tl::unexpected(refusal(fmt::format("{} listeners, and the dispatcher holds {}", slots.count(), DISPATCH_SLOTS)));
+    RuleSet rules = rules_of(config);
+    const auto interfaces = std::make_shared<InterfaceNames>();
+    auto tables = compile({rules, config, [&](ListenerRef ref, Family) { return slots.of(ref); }, index_by(interfaces)});
+    if (!tables) return tl::unexpected(std::move(tables).error());
+    RuleFinder finder(rules);
+    return Offline{std::move(config), std::move(rules), std::move(finder), std::move(*tables), interfaces, netns};
 }
 
 } // namespace
@@ -81,24 +103,35 @@ Result<std::vector<Result<ExplainView>>> Offline::ask(const std::vector<ExplainQ
 ExplainView Offline::view(const Flow& flow, Verdict verdict, std::optional<RuleId> winner, const char* source) const {
     std::vector<RuleId> others = finder.matching(rules, flow, index_by(interfaces));
     if (winner) others.erase(std::remove(others.begin(), others.end(), *winner), others.end());
-    return view_of(rules, config, flow, {verdict, winner, std::move(others), source});
+    ExplainView answer = view_of(rules, config, flow, {verdict, winner, std::move(others), source});
+    set_netns(answer, netns);
+    return answer;
 }
 
-tl::expected<Offline, Diagnostics> load_offline(const SearchPath& path) {
-    auto [config, diagnostics] = load_config(path);
-    if (has_errors(diagnostics)) return tl::unexpected(std::move(diagnostics));
+tl::expected<Offline, Diagnostics> load_offline(const SearchPath& path, const std::string& netns) {
+    auto config = read_config(path);
+    if (!config) return tl::unexpected(std::move(config).error());
+    const auto elsewhere = namespaces_of(*config);
+    if (!netns.empty() && !elsewhere.contains(netns))
+        return tl::unexpected(refusal(fmt::format("no listener or rule is in a network namespace {}", swathe::quoted(netns))));
+    return compile_for(elsewhere.empty() ? std::move(*config) : only_in(*config, {netns}), netns);
+}
 
-    const Slots slots(config);
-    if (slots.count() > DISPATCH_SLOTS) {
-        Error error{fmt::format("{} listeners, and the dispatcher holds {}", slots.count(), DISPATCH_SLOTS), 0, std::nullopt};
-        return tl::unexpected(Diagnostics{{Diagnostic::Severity::error, std::move(error)}});
+tl::expected<std::vector<RuleView>, Diagnostics> rules_offline(const SearchPath& path) {
+    const auto config = read_config(path);
+    if (!config) return tl::unexpected(config.error());
+    std::vector<std::string> names{""};
+    for (const auto& [name, pos] : namespaces_of(*config)) names.push_back(name);
+    std::vector<RuleView> views;
+    for (const std::string& name : names) {
+        const auto offline = compile_for(only_in(*config, {name}), name);
+        if (!offline) return tl::unexpected(offline.error());
+        for (RuleView& view : rule_views(offline->rules, offline->config)) {
+            view.netns = name;
+            views.push_back(std::move(view));
+        }
     }
-    RuleSet rules = rules_of(config);
-    const auto interfaces = std::make_shared<InterfaceNames>();
-    auto tables = compile({rules, config, [&](ListenerRef ref, Family) { return slots.of(ref); }, index_by(interfaces)});
-    if (!tables) return tl::unexpected(std::move(tables).error());
-    RuleFinder finder(rules);
-    return Offline{std::move(config), std::move(rules), std::move(finder), std::move(*tables), interfaces};
+    return views;
 }
 
 SearchPath search_path_of(const std::string& directory) {

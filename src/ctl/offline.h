@@ -26,6 +26,7 @@ struct Offline {
     RuleFinder finder;
     Tables tables;
     std::shared_ptr<InterfaceNames> interfaces;
+    std::string netns; ///< "" = the daemon's own
 
     [[nodiscard]] Result<ExplainView> explain(const ExplainQuery& query) const;
     /// Asks the BPF program, all at once; an answer each, in order. Errors: no such right, no such kernel.
@@ -35,8 +36,12 @@ private:
     [[nodiscard]] ExplainView view(const Flow& flow, Verdict verdict, std::optional<RuleId> winner, const char* source) const;
 };
 
-/// Errors: all that is wrong with the configuration itself; warnings are for `check` to say.
-[[nodiscard]] tl::expected<Offline, Diagnostics> load_offline(const SearchPath& path);
+/// What concerns one network namespace, by its name in the configuration; "" = the daemon's own.
+/// Errors: all that is wrong with the configuration itself; warnings are for `check` to say. And: it names no such namespace.
+[[nodiscard]] tl::expected<Offline, Diagnostics> load_offline(const SearchPath& path, const std::string& netns);
+
+/// The rules of all namespaces, one after the other. Errors likewise.
+[[nodiscard]] tl::expected<std::vector<RuleView>, Diagnostics> rules_offline(const SearchPath& path);
 
 /// --config's directory, or the standard search path where it is empty.
 [[nodiscard]] SearchPath search_path_of(const std::string& directory);

@@ -2,8 +2,11 @@
 
 #include "base/text.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
+#include <map>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -50,17 +53,19 @@ std::string dash_if_empty(const std::string& text) { return text.empty() ? "-" :
 
 std::string ports_text(const std::string& ports) { return ports == "all" ? "all ports" : "ports " + escaped(ports); }
 
-bool shared_namespace(const DaemonView& daemon) {
-    for (const ProgramView& program : daemon.programs)
-        if (!program.ours) return true;
-    return false;
-}
-
-std::string programs_line(const DaemonView& daemon) {
-    std::string line;
-    for (const ProgramView& program : daemon.programs)
+/// A line for each network namespace that we share with other programs.
+std::string programs_lines(const DaemonView& daemon) {
+    std::map<std::string, std::string> lines;
+    std::set<std::string> shared;
+    for (const ProgramView& program : daemon.programs) {
+        std::string& line = lines[program.netns];
         line += fmt::format("{}{} (id {}{})", line.empty() ? "" : ", ", escaped(program.name), program.id, program.ours ? ", ours" : "");
-    return "    sk_lookup programs in run order: " + line + "\n";
+        if (!program.ours) shared.insert(program.netns);
+    }
+    std::string text;
+    for (const std::string& netns : shared)
+        text += fmt::format("    sk_lookup programs in run order{}: {}\n", netns.empty() ? "" : " in " + escaped(netns), lines[netns]);
+    return text;
 }
 
 std::string show_daemon(const DaemonView& daemon, const Look& look) {
@@ -68,7 +73,7 @@ std::string show_daemon(const DaemonView& daemon, const Look& look) {
                                    daemon.generation, daemon.rules, daemon.rules == 1 ? "" : "s");
     if (!daemon.netns.empty()) text += ", network namespace " + escaped(daemon.netns);
     text += '\n';
-    if (shared_namespace(daemon)) text += programs_line(daemon);
+    text += programs_lines(daemon);
     for (const std::string& warning : daemon.warnings)
         text += paint(look, Colour::yellow, "    warning: " + escaped(warning)) + "\n";
     return text;
@@ -92,8 +97,8 @@ std::string socket_line(const ListenerView::Socket& socket) {
 }
 
 std::string show_listener(const ListenerView& listener, const Look& look) {
-    std::string text = fmt::format("    {}: {} {} {}\n", escaped(listener.name), escaped(listener.protocol),
-                                   joined(listener.addresses, " "), ports_text(listener.ports));
+    std::string text = fmt::format("    {}: {} {} {}{}\n", escaped(listener.name), escaped(listener.protocol), joined(listener.addresses, " "),
+                                   ports_text(listener.ports), listener.netns.empty() ? "" : " in " + escaped(listener.netns));
     for (const auto& socket : listener.sockets) {
         text += "        " + socket_line(socket) + "\n";
         if (!socket.unusable.empty()) text += paint(look, Colour::red, "        unusable: " + escaped(socket.unusable)) + "\n";
@@ -135,6 +140,7 @@ std::string question_of(const ExplainQuery& query) {
                                    brackets ? "]" : "", escaped(query.port));
     if (!query.from.empty()) text += " from " + escaped(query.from);
     if (!query.interface.empty()) text += " on " + escaped(query.interface);
+    if (!query.netns.empty()) text += " in " + escaped(query.netns);
     return text;
 }
 
@@ -191,11 +197,17 @@ std::string show_list(const std::vector<ServiceView>& services) {
 }
 
 std::string show_rules(const std::vector<RuleView>& rules) {
+    const bool elsewhere = std::any_of(rules.begin(), rules.end(), [](const RuleView& rule) { return !rule.netns.empty(); });
     Table table;
-    table.add({"PROTO", "PREFIX", "PORTS", "FROM", "INTERFACE", "VERDICT", "TARGET", "PLACE"});
+    const auto add = [&](std::vector<std::string> cells, const std::string& netns) {
+        if (elsewhere) cells.insert(cells.begin(), netns);
+        table.add(std::move(cells));
+    };
+    add({"PROTO", "PREFIX", "PORTS", "FROM", "INTERFACE", "VERDICT", "TARGET", "PLACE"}, "NETNS");
     for (const RuleView& rule : rules)
-        table.add({escaped(rule.protocol), escaped(rule.prefix), escaped(rule.ports), dash_if_empty(rule.from),
-                   dash_if_empty(rule.interface), escaped(rule.verdict), target_of(rule), place_of(rule)});
+        add({escaped(rule.protocol), escaped(rule.prefix), escaped(rule.ports), dash_if_empty(rule.from), dash_if_empty(rule.interface),
+             escaped(rule.verdict), target_of(rule), place_of(rule)},
+            dash_if_empty(rule.netns));
     return table.to_string();
 }
 

@@ -1,7 +1,9 @@
 #include "daemon/daemon.h"
 
 #include "base/log.h"
+#include "base/text.h"
 #include "daemon/bpffs.h"
+#include "socket/interfaces.h"
 #include "supervise/explain.h"
 #include "supervise/preflight.h"
 
@@ -53,12 +55,25 @@ ExitStatus blame(const Diagnostics& found) {
 }
 
 /// A program or user that is not there keeps one service down, not the daemon.
-void warn_of_programs(const Config& config) {
-    for (Diagnostic d : check_programs(config)) {
-        d.severity = Diagnostic::Severity::warning;
-        log(d);
-    }
+Diagnostics warnings_of_programs(const Config& config) {
+    Diagnostics found = check_programs(config);
+    for (Diagnostic& d : found) d.severity = Diagnostic::Severity::warning;
+    return found;
 }
+
+Result<std::shared_ptr<void>> take_lock(const NetNamespace& ns) {
+    auto lock = InstanceLock::take(ns);
+    if (!lock) return Failure(std::move(lock).error());
+    return std::make_shared<InstanceLock>(std::move(*lock));
+}
+
+std::size_t rules_in(const World& world) {
+    std::size_t count = 0;
+    for (const Part& part : world.parts) count += part.rules.rules.size();
+    return count;
+}
+
+ControlError stopping() { return {Refusal::failed, "the daemon is stopping"}; }
 
 std::uint64_t monotonic_usec() {
     timespec t{};
@@ -91,19 +106,19 @@ tl::expected<std::unique_ptr<Daemon>, ExitStatus> Daemon::start(Loop& loop, cons
     const auto refuse = [](const Error& error) { return log_failure(error), tl::unexpected(ExitStatus::failure); };
     auto ns = namespace_of(options);
     if (!ns) return refuse(ns.error());
-    auto lock = InstanceLock::take(*ns);
+    auto lock = take_lock(*ns);
     if (!lock) return refuse(lock.error());
-    std::unique_ptr<Daemon> self(new Daemon(loop, options, std::move(*lock)));
-    if (auto opened = self->open_parts(std::move(*ns), loaded.config.daemon); !opened) return refuse(opened.error());
+    std::unique_ptr<Daemon> self(new Daemon(loop, options));
+    if (auto opened = self->open_parts(std::move(*ns), std::move(*lock), loaded.config.daemon); !opened) return refuse(opened.error());
 
-    warn_of_programs(loaded.config);
+    log_all(warnings_of_programs(loaded.config));
     auto applied = self->supervisor_->apply(std::move(loaded.config));
     log_all(applied ? applied->warnings : applied.error());
     if (!applied) return tl::unexpected(blame(applied.error()));
     return self;
 }
 
-Status Daemon::open_parts(NetNamespace ns, const DaemonSettings& settings) {
+Status Daemon::open_parts(NetNamespace ns, std::shared_ptr<void> lock, const DaemonSettings& settings) {
     if (auto made = make_own_directory(options_.runtime_dir, 0755); !made) return made;
     // before anything else in there: it finds out whether a daemon of another namespace has the directory
     auto control = ControlServer::open(loop_, {options_.runtime_dir + "/control", settings.control_group}, *this);
@@ -115,8 +130,10 @@ Status Daemon::open_parts(NetNamespace ns, const DaemonSettings& settings) {
 
     const std::string pins = options_.bpffs + "/swathe";
     if (auto made = make_own_directory(pins, 0700); !made) return made; // the bpffs may be writable by all
-    const std::string pin = fmt::format("{}/{}/link", pins, ns.inode());
-    auto supervisor = Supervisor::create(loop_, {std::move(ns), pin, options_.runtime_dir + "/notify"});
+    const auto have_lock = [&](const NetNamespace&) { return Result<std::shared_ptr<void>>(std::move(lock)); };
+    auto own = SiteMaker{pins, have_lock}.make(std::move(ns));
+    if (!own) return Failure(std::move(own).error());
+    auto supervisor = Supervisor::create(loop_, std::move(*own), {pins, take_lock}, {options_.runtime_dir + "/notify"});
     if (!supervisor) return Failure(std::move(supervisor).error());
     supervisor_ = std::move(*supervisor);
     return watch_signals();
@@ -124,7 +141,7 @@ Status Daemon::open_parts(NetNamespace ns, const DaemonSettings& settings) {
 
 Status Daemon::watch_signals() {
     const std::pair<int, std::function<void()>> wanted[] = {
-        {SIGHUP, [this] { reload_by_signal(); }}, {SIGTERM, [this] { shut_down(); }}, {SIGINT, [this] { shut_down(); }}};
+        {SIGHUP, [this] { reload([](const auto&) {}); }}, {SIGTERM, [this] { shut_down(); }}, {SIGINT, [this] { shut_down(); }}};
     for (const auto& [signal, handler] : wanted) {
         auto source = SignalSource::watch(loop_, signal, handler);
         if (!source) return Failure(std::move(source).error());
@@ -135,7 +152,7 @@ Status Daemon::watch_signals() {
 
 ExitStatus Daemon::serve() {
     const std::size_t services = supervisor_->world().config.services.size();
-    const std::string summary = fmt::format("ready: {} service{}, {} rules", services, services == 1 ? "" : "s", supervisor_->world().rules.rules.size());
+    const std::string summary = fmt::format("ready: {} service{}, {} rules", services, services == 1 ? "" : "s", rules_in(supervisor_->world()));
     (void)sd_notify(0, fmt::format("READY=1\nSTATUS={}", summary).c_str());
     log(LogLevel::notice, summary);
     if (auto ran = loop_.run(); !ran) return log_failure(ran.error()), ExitStatus::failure;
@@ -143,36 +160,56 @@ ExitStatus Daemon::serve() {
     return ExitStatus::ok;
 }
 
-void Daemon::reload_by_signal() {
-    (void)reload(); // both outcomes are logged there
+/// One reload at a time. Who asks while one is under way may have changed files that it has read already, and gets another one.
+void Daemon::reload(Reloaded done) {
+    if (stopping_) return done(tl::unexpected(stopping()));
+    asked_.push_back(std::move(done));
+    if (!reloading_) begin_reload();
 }
 
-Answer<std::vector<std::string>> Daemon::reload() {
-    if (stopping_) return tl::unexpected(ControlError{Refusal::failed, "the daemon is stopping"});
+void Daemon::begin_reload() {
+    reloading_ = true;
+    answering_ = std::exchange(asked_, {});
     (void)sd_notify(0, fmt::format("RELOADING=1\nMONOTONIC_USEC={}", monotonic_usec()).c_str());
-    Loaded loaded = load_config(search_path(options_));
-    Diagnostics found = std::move(loaded.diagnostics);
-    std::vector<std::string> done;
-    if (!has_errors(found)) {
-        warn_of_programs(loaded.config);
-        const LogLevel level = level_of(loaded.config.daemon);
-        auto applied = supervisor_->apply(std::move(loaded.config));
-        if (applied) open_log(level);
-        const Diagnostics& more = applied ? applied->warnings : applied.error();
-        found.insert(found.end(), more.begin(), more.end());
-        if (applied) done = std::move(applied->lines);
-    }
-    (void)sd_notify(0, "READY=1");
+    struct Found {
+        Diagnostics diagnostics;
+        LogLevel level = LogLevel::info;
+    };
+    auto found = std::make_shared<Found>();
+    const auto read = [found, path = search_path(options_)]() -> tl::expected<Config, Diagnostics> {
+        Loaded loaded = load_config(path);
+        found->diagnostics = std::move(loaded.diagnostics);
+        if (has_errors(found->diagnostics)) return tl::unexpected(std::exchange(found->diagnostics, {}));
+        const Diagnostics more = warnings_of_programs(loaded.config);
+        found->diagnostics.insert(found->diagnostics.end(), more.begin(), more.end());
+        found->level = level_of(loaded.config.daemon);
+        return std::move(loaded.config);
+    };
+    supervisor_->reload(read, [this, found](Supervisor::Outcome outcome) { end_reload(std::move(found->diagnostics), std::move(outcome), found->level); });
+}
+
+void Daemon::end_reload(Diagnostics found, Supervisor::Outcome outcome, LogLevel level) {
+    reloading_ = false;
+    if (outcome) open_log(level);
+    const Diagnostics& more = outcome ? outcome->warnings : outcome.error();
+    found.insert(found.end(), more.begin(), more.end());
     log_all(found);
-    if (has_errors(found)) {
+    std::vector<std::string> lines = lines_of(found);
+    if (outcome) {
+        for (const std::string& line : outcome->lines) log(LogLevel::info, line);
+        log(LogLevel::notice, fmt::format("reloaded: generation {}", supervisor_->generation()));
+        lines.insert(lines.end(), outcome->lines.begin(), outcome->lines.end());
+    } else {
         log(LogLevel::error, "reload refused; nothing has changed");
-        return tl::unexpected(ControlError{Refusal::failed, joined(lines_of(found))});
     }
-    for (const std::string& line : done) log(LogLevel::info, line);
-    log(LogLevel::notice, fmt::format("reloaded: generation {}", supervisor_->dispatcher().generation()));
-    std::vector<std::string> answer = lines_of(found);
-    answer.insert(answer.end(), done.begin(), done.end());
-    return answer;
+    for (const Reloaded& done : std::exchange(answering_, {}))
+        done(outcome ? Answer<std::vector<std::string>>(lines) : tl::unexpected(ControlError{Refusal::failed, joined(lines)}));
+    if (stopping_) {
+        for (const Reloaded& done : std::exchange(asked_, {})) done(tl::unexpected(stopping()));
+        return;
+    }
+    if (!asked_.empty()) return begin_reload();
+    (void)sd_notify(0, "READY=1");
 }
 
 void Daemon::shut_down() {
@@ -191,39 +228,49 @@ Answer<StatusView> Daemon::status(const std::string& service) {
 
 Answer<std::vector<RuleView>> Daemon::rules() {
     const World& world = supervisor_->world();
-    if (world.rules.rules.size() > kMostRulesListed)
+    if (const std::size_t count = rules_in(world); count > kMostRulesListed)
         return tl::unexpected(ControlError{Refusal::failed, fmt::format("{} rules are too many for one answer (at most {}); swathectl rules --config DIR reads the files itself",
-                                                                        world.rules.rules.size(), kMostRulesListed)});
-    return rule_views(world.rules, world.config);
+                                                                        count, kMostRulesListed)});
+    std::vector<RuleView> views;
+    for (const Part& part : world.parts)
+        for (RuleView& view : rule_views(part.rules, world.config)) {
+            view.netns = part.name();
+            views.push_back(std::move(view));
+        }
+    return views;
 }
 
-const RuleFinder& Daemon::finder() {
-    const std::uint64_t generation = supervisor_->dispatcher().generation();
-    if (!finder_ || finder_->first != generation) finder_.emplace(generation, RuleFinder(supervisor_->world().rules));
-    return finder_->second;
+const RuleFinder& Daemon::finder_of(const Part& part) {
+    if (finders_of_ != supervisor_->generation()) finders_.clear();
+    finders_of_ = supervisor_->generation();
+    return finders_.try_emplace(&part, part.rules).first->second;
 }
 
 Answer<ExplainView> Daemon::explain(const ExplainQuery& query) {
     const World& world = supervisor_->world();
     const auto bad = [](const Error& error) { return tl::unexpected(ControlError{Refusal::bad_request, error.to_string()}); };
-    auto flow = flow_of(query, supervisor_->interface_index());
+    const Part* part = world.part_of(query.netns);
+    if (part == nullptr) return bad({fmt::format("nothing is steered in a network namespace {}", swathe::quoted(query.netns)), 0, std::nullopt});
+    const InterfaceIndex index = [&](const std::string& name) { return interface_index(part->site->ns, name).value_or(0); };
+    auto flow = flow_of(query, index);
     if (!flow) return bad(flow.error());
-    Explanation found{Verdict::pass, std::nullopt, finder().matching(world.rules, *flow, supervisor_->interface_index()), "tables"};
+    Explanation found{Verdict::pass, std::nullopt, finder_of(*part).matching(part->rules, *flow, index), "tables"};
     if (query.kernel && !query.live) {
-        const auto asked = supervisor_->dispatcher().test_run(*flow);
+        const auto asked = part->site->dispatcher.test_run(*flow);
         if (!asked) return tl::unexpected(ControlError{Refusal::failed, asked.error().to_string()});
         found.verdict = asked->verdict;
         found.rule = asked->rule;
         found.source = "kernel";
     } else {
-        const Decision decision = decide(world.tables, *flow);
+        const Decision decision = decide(part->tables, *flow);
         found.verdict = decision.verdict;
         found.rule = decision.rule;
     }
     if (found.rule) std::erase(found.others, *found.rule);
-    ExplainView view = view_of(world.rules, world.config, *flow, found);
+    ExplainView view = view_of(part->rules, world.config, *flow, found);
+    set_netns(view, part->name());
     if (!query.live) return view;
-    const auto live = supervisor_->ask_live(*flow);
+    const auto live = supervisor_->ask_live(*part, *flow);
     if (!live) return tl::unexpected(ControlError{Refusal::failed, live.error().to_string()});
     overrule(view, *live);
     return view;
@@ -231,7 +278,7 @@ Answer<ExplainView> Daemon::explain(const ExplainQuery& query) {
 
 void Daemon::ask(const std::string& service, Verb verb, Done done) {
     ServiceUnit* unit = supervisor_->find(service);
-    if (stopping_) return done(tl::unexpected(ControlError{Refusal::failed, "the daemon is stopping"}));
+    if (stopping_) return done(tl::unexpected(stopping()));
     if (unit == nullptr) return done(tl::unexpected(ControlError{Refusal::no_such_service, fmt::format("no such service: {}", service)}));
     (unit->*verb)([done = std::move(done)](const Status& outcome) {
         if (outcome) return done({});

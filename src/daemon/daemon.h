@@ -24,11 +24,12 @@ public:
     [[nodiscard]] ExitStatus serve();
 
 private:
-    Daemon(Loop& loop, const Options& options, InstanceLock lock) : loop_(loop), options_(options), lock_(std::move(lock)) {}
+    Daemon(Loop& loop, const Options& options) : loop_(loop), options_(options) {}
 
-    [[nodiscard]] Status open_parts(NetNamespace ns, const DaemonSettings& settings);
+    [[nodiscard]] Status open_parts(NetNamespace ns, std::shared_ptr<void> lock, const DaemonSettings& settings);
     [[nodiscard]] Status watch_signals();
-    void reload_by_signal();
+    void begin_reload();
+    void end_reload(Diagnostics found, Supervisor::Outcome outcome, LogLevel level);
     void shut_down();
 
     Answer<StatusView> status(const std::string& service) override;
@@ -37,20 +38,23 @@ private:
     void start(const std::string& service, Done done) override;
     void stop(const std::string& service, Done done) override;
     void restart(const std::string& service, Done done) override;
-    Answer<std::vector<std::string>> reload() override;
+    void reload(Reloaded done) override;
 
-    [[nodiscard]] const RuleFinder& finder();
+    [[nodiscard]] const RuleFinder& finder_of(const Part& part);
 
     using Verb = void (ServiceUnit::*)(ServiceUnit::Done);
     void ask(const std::string& service, Verb verb, Done done);
 
     Loop& loop_;
     Options options_;
-    InstanceLock lock_;
     std::unique_ptr<Supervisor> supervisor_;
     std::optional<ControlServer> control_;
     std::vector<SignalSource> signals_;
-    std::optional<std::pair<std::uint64_t, RuleFinder>> finder_; ///< of a generation; made when first asked
+    std::map<const Part*, RuleFinder> finders_; ///< of the generation that follows; each is made when first asked
+    std::uint64_t finders_of_ = 0;
+    std::vector<Reloaded> asked_;     ///< for the next reload
+    std::vector<Reloaded> answering_; ///< those whom the one under way will answer
+    bool reloading_ = false;
     bool stopping_ = false;
 };
 

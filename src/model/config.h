@@ -2,6 +2,8 @@
 
 #include "model/service.h"
 
+#include <set>
+
 namespace swathe {
 
 enum class Verdict : std::uint8_t {
@@ -19,6 +21,7 @@ struct GlobalRule {
     std::vector<Endpoint> endpoints;     ///< never empty
     std::vector<Endpoint> except;
     Guard guard;
+    std::string netns;                   ///< as a listener's
     SourcePos pos;
 };
 
@@ -34,6 +37,10 @@ struct Config {
     std::vector<GlobalRule> rules;
     std::vector<Service> services; ///< sorted by name
 };
+
+/// What a configuration says about some network namespaces, named as it names them. Services and listeners keep their
+/// numbers; a listener that is elsewhere has no endpoints.
+[[nodiscard]] Config only_in(const Config& config, const std::set<std::string>& namespaces);
 
 /// Names a listener of a configuration: services[service].listeners[listener].
 struct ListenerRef {

@@ -57,6 +57,7 @@ struct Listener {
     WhenDown when_down = WhenDown::queue;
     bool steal = false;        ///< takes over addresses that other processes listen on
     bool local_routes = false; ///< the supervisor adds the local routes that the addresses need
+    std::string netns;         ///< the network namespace that it is in, a name of ip-netns(8) or an absolute path; "" = the daemon's
     SourcePos pos;
 
     [[nodiscard]] bool has_family(Family family) const noexcept;

@@ -18,6 +18,30 @@ Listener only_family(const Listener& listener, Family family) {
     return part;
 }
 
+Config only_in(const Config& config, const std::set<std::string>& namespaces) {
+    Config part;
+    part.daemon = config.daemon;
+    for (const GlobalRule& rule : config.rules)
+        if (namespaces.contains(rule.netns)) part.rules.push_back(rule);
+    for (const Service& service : config.services) {
+        Service& copy = part.services.emplace_back();
+        copy.name = service.name;
+        copy.pos = service.pos;
+        for (const Listener& listener : service.listeners) {
+            if (namespaces.contains(listener.netns)) {
+                copy.listeners.push_back(listener);
+                continue;
+            }
+            Listener& elsewhere = copy.listeners.emplace_back();
+            elsewhere.name = listener.name;
+            elsewhere.protocol = listener.protocol;
+            elsewhere.netns = listener.netns;
+            elsewhere.pos = listener.pos;
+        }
+    }
+    return part;
+}
+
 const char* to_string(Verdict verdict) noexcept {
     switch (verdict) {
     case Verdict::steer: return "steer";

@@ -1,18 +1,14 @@
-// Supervisor::apply: from one configuration to the next. First everything that can fail is done on a draft; then the
-// dispatcher switches in one step; then sockets and services follow, which cannot fail any more.
+// Supervisor::apply and reload: from one configuration to the next. First everything that can fail is done on a draft; then the
+// dispatchers switch, one step each; then sockets and services follow, which cannot fail any more.
 
 #include "base/log.h"
 #include "socket/backlog.h"
-#include "socket/local_routes.h"
-#include "socket/natives.h"
 #include "socket/revive.h"
-#include "supervise/draft.h"
-#include "supervise/preflight.h"
+#include "supervise/supervisor.h"
 
 #include <algorithm>
-
-#include <fmt/format.h>
-#include <sys/socket.h>
+#include <malloc.h>
+#include <new>
 
 namespace swathe {
 namespace {
@@ -20,42 +16,6 @@ namespace {
 Diagnostics refusal(Error error) { return {{Diagnostic::Severity::error, std::move(error)}}; }
 
 const Listener& listener_at(const Config& config, ListenerRef ref) { return config.services[ref.service].listeners[ref.listener]; }
-
-bool is_wildcard(const SocketAddress& home) { return home.address == Address::any(home.address.family); }
-
-/// Could a global pass rule leave what is sent to `home` to the kernel's own lookup, which would find the socket there? For a
-/// wildcard home any address counts. `guarded_only`: of rules without a guard the tables tell.
-bool some_pass(const Config& config, Protocol protocol, const SocketAddress& home, bool guarded_only) {
-    const auto covers = [&](const Endpoint& endpoint) {
-        return std::any_of(endpoint.ports.begin(), endpoint.ports.end(), [&](const PortRange& range) { return range.contains(home.port); }) &&
-               (is_wildcard(home) || std::any_of(endpoint.addresses.begin(), endpoint.addresses.end(),
-                                                 [&](const auto& range) { return range.value.contains(home.address); }));
-    };
-    return std::any_of(config.rules.begin(), config.rules.end(), [&](const GlobalRule& rule) {
-        return rule.verdict == Verdict::pass && !(guarded_only && rule.guard.empty()) &&
-               std::find(rule.protocols.begin(), rule.protocols.end(), protocol) != rule.protocols.end() &&
-               std::any_of(rule.endpoints.begin(), rule.endpoints.end(), covers);
-    });
-}
-
-constexpr std::size_t kMostScans = 8; // new listeners for which reading all rules is faster than compiling tables that are thrown away
-
-using Decide = std::function<Decision(const Flow&)>;
-
-/// A home is usable where nothing can come in by another way than the listener's own rules: its unguarded rule wins there; or,
-/// for a home that was asked for, no rule leaves the packet to the kernel, since the implicit home rule refuses all else.
-HomeCheck home_check(const World& world, const Decide& decide, ListenerRef ref) {
-    const Config& config = world.config;
-    const Listener& listener = listener_at(config, ref);
-    return [&, ref](const SocketAddress& home) {
-        const bool asked_for = listener.home && *listener.home == home;
-        if (is_wildcard(home)) return asked_for && !some_pass(config, listener.protocol, home, false);
-        if (some_pass(config, listener.protocol, home, true)) return false;
-        const Decision decision = decide({listener.protocol, home, {Address::any(home.address.family), 0}, 0});
-        const bool its_own = decision.rule && world.rules.rules[*decision.rule].target == Target{Verdict::steer, ref} && listener.guard.empty();
-        return its_own || (asked_for && (!decision.rule || decision.verdict != Verdict::pass));
-    };
-}
 
 /// Shares ownership of the whole world, so that a unit's service lives as long as the unit.
 std::shared_ptr<const Service> service_of(const std::shared_ptr<const World>& world, std::uint32_t index) {
@@ -67,220 +27,234 @@ void set_backlogs(const LiveListener& listener, int backlog) {
         if (socket.bound.fd) set_backlog(socket.bound.fd.get(), backlog);
 }
 
-void append(std::vector<Home>& homes, Protocol protocol, const std::vector<LiveSocket>& sockets) {
-    for (const LiveSocket& socket : sockets) homes.push_back({protocol, socket.bound.home});
+/// What a worker may know of a socket: all but its descriptor, which the loop may close at any time.
+LiveSocket without_descriptor(const LiveSocket& socket) {
+    LiveSocket copy;
+    copy.bound.home = socket.bound.home;
+    copy.bound.takes_ipv4 = socket.bound.takes_ipv4;
+    copy.bound.takes_ipv6 = socket.bound.takes_ipv6;
+    copy.bound.cookie = socket.bound.cookie;
+    copy.slot = socket.slot;
+    copy.site = socket.site;
+    return copy;
 }
+
+/// Rules are as many as an administrator writes: that they are too many for the memory there is must not end what runs.
+template <class Step> Checked within_memory(Step step) {
+    try {
+        return step();
+    } catch (const std::bad_alloc&) {
+        return tl::unexpected(refusal({"not enough memory for these rules beside those in force: more is needed on this machine, in the "
+                                       "service's MemoryMax= or in its address space (LimitAS=)", ENOMEM, std::nullopt}));
+    }
+}
+
+/// Memory that a large world has left goes back to the system, not to a free list: the next one comes in hours, if at all.
+void trim_memory() { (void)::malloc_trim(0); }
 
 } // namespace
 
-tl::expected<Supervisor::Applied, Diagnostics> Supervisor::apply(Config next) {
-    auto made = draft(std::move(next));
-    if (!made) return tl::unexpected(std::move(made).error());
-    Draft& ready = **made;
-    if (auto switched = switch_to(ready); !switched) return tl::unexpected(refusal(std::move(switched).error()));
-    Applied applied{ready.plan.lines, ready.warnings};
-    commit(ready);
+struct Supervisor::Reload {
+    std::unique_ptr<Draft> draft;
+    std::function<void(Outcome)> done;
+    Checked checked; // of the last step in the worker
+};
+
+Supervisor::Outcome Supervisor::apply(Config next) {
+    Draft draft(running(), maker_);
+    Checked checked = within_memory([&] { return draft.look(std::move(next)); });
+    if (checked)
+        if (auto numbered = number_sockets(draft); !numbered) checked = tl::unexpected(refusal(std::move(numbered).error()));
+    if (checked) checked = within_memory([&] { return draft.build(); });
+    Outcome outcome = checked ? switch_and_commit(draft) : Outcome(tl::unexpected(std::move(checked).error()));
+    give_back(draft);
+    for (const Error& error : draft.settle_routes(outcome.has_value())) log(LogLevel::error, error.to_string());
+    trim_memory();
+    return outcome;
+}
+
+void Supervisor::reload(Read read, std::function<void(Outcome)> done) {
+    reloading_ = true;
+    auto reload = std::make_shared<Reload>();
+    reload->draft = std::make_unique<Draft>(running(), maker_);
+    reload->done = std::move(done);
+    const auto look = [reload, read = std::move(read)] {
+        reload->checked = within_memory([&]() -> Checked {
+            auto next = read();
+            return next ? reload->draft->look(std::move(*next)) : Checked(tl::unexpected(std::move(next).error()));
+        });
+    };
+    worker_->run(look, [this, reload] { build(reload); });
+}
+
+void Supervisor::build(const std::shared_ptr<Reload>& reload) {
+    if (reload->checked)
+        if (auto numbered = number_sockets(*reload->draft); !numbered) reload->checked = tl::unexpected(refusal(std::move(numbered).error()));
+    if (!reload->checked) return finish(*reload, tl::unexpected(std::move(reload->checked).error()));
+    worker_->run([reload] { reload->checked = within_memory([&] { return reload->draft->build(); }); },
+                 [this, reload] {
+                     if (!reload->checked) return finish(*reload, tl::unexpected(std::move(reload->checked).error()));
+                     finish(*reload, switch_and_commit(*reload->draft));
+                 });
+}
+
+/// The worker puts away what is left, the old world in particular: a large one takes its time to go.
+void Supervisor::finish(Reload& reload, Outcome outcome) {
+    give_back(*reload.draft);
+    auto errors = std::make_shared<std::vector<Error>>();
+    auto put_away = [errors, committed = outcome.has_value(), draft = std::shared_ptr<Draft>(std::move(reload.draft))]() mutable {
+        *errors = draft->settle_routes(committed);
+        draft.reset();
+        trim_memory();
+    };
+    auto answer = [this, errors, done = std::move(reload.done), outcome = std::move(outcome)] {
+        for (const Error& error : *errors) log(LogLevel::error, error.to_string());
+        reloading_ = false;
+        done(outcome);
+        if (shut_down_done_) begin_shut_down();
+    };
+    worker_->run(std::move(put_away), std::move(answer));
+}
+
+Supervisor::Outcome Supervisor::switch_and_commit(Draft& draft) {
+    if (shut_down_done_) return tl::unexpected(refusal({"the daemon is stopping", 0, std::nullopt}));
+    std::vector<std::unique_ptr<ServiceUnit>> added;
+    if (auto switched = switch_to(draft, added); !switched) return tl::unexpected(refusal(std::move(switched).error()));
+    return commit(draft, std::move(added));
+}
+
+Running Supervisor::running() const {
+    Running known;
+    known.world = world_;
+    const auto note = [&](const std::vector<LiveSocket>& sockets) {
+        for (const LiveSocket& socket : sockets)
+            if (socket.bound.fd)
+                if (const auto inode = socket_inode(socket.bound.fd.get()); inode) known.inodes.insert(*inode);
+    };
+    for (std::uint32_t s = 0; s < world_->config.services.size(); ++s) {
+        const std::vector<LiveListener>& listeners = units_.at(world_->config.services[s].name)->listeners();
+        for (std::uint32_t l = 0; l < listeners.size(); ++l) {
+            note(listeners[l].sockets);
+            std::vector<LiveSocket>& copies = known.sockets[{s, l}];
+            for (const LiveSocket& socket : listeners[l].sockets) copies.push_back(without_descriptor(socket));
+        }
+    }
+    for (const auto& [name, unit] : units_) known.inodes.insert(unit->inherited().begin(), unit->inherited().end());
+    for (const auto& unit : leaving_) known.inodes.insert(unit->inherited().begin(), unit->inherited().end());
+    return known;
+}
+
+Status Supervisor::number_sockets(Draft& draft) {
+    for (std::vector<LiveSocket>& sockets : draft.opened())
+        for (LiveSocket& socket : sockets) {
+            const auto slot = socket.site->dispatcher.allocate_slot();
+            if (!slot) return Failure(slot.error());
+            socket.slot = *slot;
+        }
+    return {};
+}
+
+/// Closes the sockets that the draft still has, and frees their slots.
+void Supervisor::give_back(Draft& draft) {
+    for (std::vector<LiveSocket>& sockets : draft.opened()) {
+        for (const LiveSocket& socket : sockets)
+            if (socket.slot != LiveSocket::kNoSlot) socket.site->dispatcher.release_slot(socket.slot);
+        sockets.clear();
+    }
+}
+
+Status Supervisor::switch_to(Draft& draft, std::vector<std::unique_ptr<ServiceUnit>>& added) {
+    for (const std::uint32_t s : draft.plan().added) {
+        auto unit = ServiceUnit::create(loop_, *this, options_.notify_path, service_of(draft.world(), s));
+        if (!unit) return Failure(std::move(unit).error());
+        added.push_back(std::move(*unit));
+    }
+    for (const std::vector<LiveSocket>& sockets : draft.opened())
+        for (const LiveSocket& socket : sockets)
+            if (auto filled = fill_slot(socket); !filled) return filled;
+    return publish_all(draft);
+}
+
+/// One step in each network namespace. New ones come first: what goes wrong goes wrong there, where nothing is in force yet.
+Status Supervisor::publish_all(Draft& draft) {
+    const std::vector<Part>& parts = draft.world()->parts;
+    std::vector<std::size_t> order;
+    for (const bool first : {true, false})
+        for (std::size_t i = 0; i < parts.size(); ++i)
+            if ((parts[i].site->dispatcher.generation() == 0) == first) order.push_back(i);
+    std::vector<std::size_t> published;
+    for (const std::size_t i : order) {
+        Dispatcher& dispatcher = parts[i].site->dispatcher;
+        const bool first = dispatcher.generation() == 0;
+        auto done = dispatcher.publish(draft.prepared()[i]);
+        if (done) {
+            if (!first) published.push_back(i);
+            continue;
+        }
+        for (const std::size_t back : published)
+            if (auto undone = parts[back].site->dispatcher.publish(draft.prepared()[back]); !undone) log(LogLevel::error, undone.error().to_string());
+        for (const Part& part : parts)
+            if (std::none_of(world_->parts.begin(), world_->parts.end(), [&](const Part& old) { return old.site == part.site; }))
+                (void)part.site->dispatcher.detach();
+        return done;
+    }
+    return {};
+}
+
+Supervisor::Applied Supervisor::commit(Draft& draft, std::vector<std::unique_ptr<ServiceUnit>> added) {
+    std::vector<bool> with_new;
+    auto listeners = hand_over(draft, with_new);
+    for (const std::uint32_t s : draft.plan().removed) retire(world_->config.services[s].name);
+
+    const std::shared_ptr<const World> before = std::exchange(world_, draft.world());
+    ++generation_;
+    look_ = NetworkLook{draft.network_warnings(), generation_, {}};
+    for (auto& unit : added) units_.emplace(unit->service().name, std::move(unit));
+    for (std::uint32_t s = 0; s < listeners.size(); ++s) {
+        const std::shared_ptr<const Service> service = service_of(world_, s);
+        units_.at(service->name)->replace(service, std::move(listeners[s]), with_new[s]);
+    }
+    for (const std::uint32_t s : draft.plan().added) units_.at(world_->config.services[s].name)->begin();
+    leave_sites(*before);
+
+    Applied applied{draft.plan().lines, draft.warnings()};
     for (const auto& [name, unit] : units_)
         if (unit->lacks_sockets()) applied.lines.push_back(unit->hint_of_restart());
     return applied;
 }
 
-tl::expected<std::unique_ptr<Supervisor::Draft>, Diagnostics> Supervisor::draft(Config next) {
-    auto made = std::make_unique<Draft>(dispatcher_);
-    made->plan = plan_reload(world_->config, next);
-    made->world->config = std::move(next);
-    made->world->rules = rules_of(made->world->config);
-    if (auto opened = open_sockets(*made); !opened) return tl::unexpected(std::move(opened).error());
-
-    const Config& config = made->world->config;
-    std::vector<Home> homes;
-    std::map<ListenerRef, std::size_t> step_of;
-    for (std::size_t i = 0; i < made->plan.listeners.size(); ++i) {
-        const auto& step = made->plan.listeners[i];
-        step_of.emplace(step.next, i);
-        const Protocol protocol = listener_at(config, step.next).protocol;
-        if (step.kept) append(homes, protocol, kept_listener(*made, i).sockets);
-        append(homes, protocol, made->opened[i]);
-    }
-    made->world->rules.homes = std::move(homes);
-    const SlotOf slot_of = [&](ListenerRef ref, Family family) {
-        const std::size_t i = step_of.at(ref);
-        const bool kept = made->plan.listeners[i].kept.has_value();
-        const auto slot = kept ? slot_for(kept_listener(*made, i).sockets, family) : std::nullopt;
-        return slot ? *slot : slot_for(made->opened[i], family).value(); // open_sockets() has seen to it
-    };
-    auto tables = compile_tables(config, made->world->rules, slot_of);
-    if (!tables) return tl::unexpected(std::move(tables).error());
-    made->world->tables = std::move(*tables);
-    const ClaimCheck claims = claim_check(config, made->world->tables, slot_of);
-    made->warnings = check_network(config, options_.ns, our_inodes(*made), [&](const Listener& listener, const SocketAddress& at) {
-        return claims(listener, at) && !steers_now(listener.protocol, at);
-    });
-    for (std::size_t i = 0; i < made->plan.listeners.size(); ++i)
-        if (made->plan.listeners[i].kept) check_kept_homes(*made, i);
-    if (has_errors(made->warnings)) return tl::unexpected(std::move(made->warnings));
-    for (const std::uint32_t s : made->plan.added) {
-        auto unit = ServiceUnit::create(loop_, *this, options_.notify_path, service_of(made->world, s));
-        if (!unit) return tl::unexpected(refusal(std::move(unit).error()));
-        made->units.push_back(std::move(*unit));
-    }
-    return made;
-}
-
-/// A pass rule leaves what it matches to the kernel's own lookup, which would find a kept socket at its home, whatever the listener claims.
-void Supervisor::check_kept_homes(Draft& draft, std::size_t step) const {
-    const Config& config = draft.world->config;
-    const Listener& listener = listener_at(config, draft.plan.listeners[step].next);
-    for (const LiveSocket& socket : kept_listener(draft, step).sockets) {
-        const SocketAddress& home = socket.bound.home;
-        const Decision decision = decide(draft.world->tables, {listener.protocol, home, {Address::any(home.address.family), 0}, 0});
-        const bool passed = decision.rule && decision.verdict == Verdict::pass;
-        if (!passed && !some_pass(config, listener.protocol, home, !is_wildcard(home))) continue;
-        const std::string why = fmt::format("listener {}: its socket is bound to {}, and a [[pass]] rule there would make the service reachable beyond "
-                                            "what the listener claims; say home = \"ADDRESS:PORT\" with another one, or restart swathed",
-                                            listener.name, home.to_string());
-        draft.warnings.push_back({Diagnostic::Severity::error, {why, 0, listener.pos}});
-    }
-}
-
-/// Who listens where packets are steered already is locked out by no reload. Else any local user could keep all reloads from
-/// succeeding, by a socket on an address of a listener.
-bool Supervisor::steers_now(Protocol protocol, const SocketAddress& at) const {
-    if (dispatcher_.generation() == 0) return false;
-    return decide(world_->tables, {protocol, at, {Address::any(at.address.family), 0}, 0}).verdict == Verdict::steer;
-}
-
-std::unordered_set<std::uint64_t> Supervisor::our_inodes(const Draft& draft) const {
-    std::unordered_set<std::uint64_t> inodes;
-    const auto collect = [&](const std::vector<LiveSocket>& sockets) {
-        for (const LiveSocket& socket : sockets)
-            if (socket.bound.fd)
-                if (auto inode = socket_inode(socket.bound.fd.get()); inode) inodes.insert(*inode);
-    };
-    for (const auto& [name, unit] : units_) {
-        for (const LiveListener& listener : unit->listeners()) collect(listener.sockets);
-        inodes.insert(unit->inherited().begin(), unit->inherited().end());
-    }
-    for (const auto& unit : leaving_) inodes.insert(unit->inherited().begin(), unit->inherited().end());
-    for (const auto& sockets : draft.opened) collect(sockets);
-    return inodes;
-}
-
-tl::expected<void, Diagnostics> Supervisor::open_sockets(Draft& draft) {
-    draft.opened.resize(draft.plan.listeners.size());
-    std::vector<std::pair<std::size_t, Listener>> wanted; // step, and what of its listener needs a socket
-    for (std::size_t i = 0; i < draft.plan.listeners.size(); ++i)
-        if (auto missing = without_socket(draft, i)) wanted.emplace_back(i, std::move(*missing));
-    if (wanted.empty()) return {};
-
-    // the rules without homes tell which addresses may serve as homes
-    const Config& config = draft.world->config;
-    const RuleSet& rules = draft.world->rules;
-    Decide decide_so_far = [&](const Flow& flow) { return decide_by_rules(rules, flow, interface_index()); };
-    std::optional<Tables> provisional;
-    if (wanted.size() > kMostScans) {
-        auto tables = compile_tables(config, rules, numbering(config));
-        if (!tables) return tl::unexpected(std::move(tables).error());
-        provisional = std::move(*tables);
-        decide_so_far = [&](const Flow& flow) { return decide(*provisional, flow); };
-    }
-    Diagnostics failed;
-    for (const auto& [step, listener] : wanted) {
-        const HomeCheck usable_home = home_check(*draft.world, decide_so_far, draft.plan.listeners[step].next);
-        if (auto opened = open_listener_of(draft, step, listener, usable_home); !opened)
-            failed.push_back({Diagnostic::Severity::error, std::move(opened).error().at(listener.pos)});
-    }
-    if (failed.empty()) return {};
-    if (!provisional) // rules that contradict each other are the better explanation
-        if (auto tables = compile_tables(config, rules, numbering(config)); !tables) return tl::unexpected(std::move(tables).error());
-    return tl::unexpected(std::move(failed));
-}
-
-/// What of a listener no socket of ours takes yet: all of a new one, one family of a kept one, or nothing.
-std::optional<Listener> Supervisor::without_socket(Draft& draft, std::size_t step) const {
-    const ReloadPlan::ListenerStep& planned = draft.plan.listeners[step];
-    const Listener& listener = listener_at(draft.world->config, planned.next);
-    if (!planned.kept) return listener;
-    for (const Family family : {Family::ipv4, Family::ipv6}) {
-        if (!listener.has_family(family) || slot_for(kept_listener(draft, step).sockets, family)) continue;
-        draft.plan.lines.push_back(fmt::format("{}/{}: {} socket opened", draft.world->config.services[planned.next.service].name, listener.name,
-                                               to_string(family)));
-        return only_family(listener, family);
-    }
-    return std::nullopt;
-}
-
-Status Supervisor::open_listener_of(Draft& draft, std::size_t step, const Listener& listener, const HomeCheck& usable_home) {
-    auto opened = open_listener(listener, options_.ns, usable_home);
-    if (!opened) return Failure(std::move(opened).error().within(fmt::format("listener {}", listener.name)));
-    for (BoundSocket& bound : *opened) {
-        auto slot = dispatcher_.allocate_slot();
-        if (!slot) return Failure(std::move(slot).error());
-        draft.opened[step].push_back({std::move(bound), *slot});
-    }
-    return {};
-}
-
-const LiveListener& Supervisor::kept_listener(const Draft& draft, std::size_t step) const {
-    const ListenerRef old = *draft.plan.listeners[step].kept;
-    return units_.at(world_->config.services[old.service].name)->listeners()[old.listener];
-}
-
-tl::expected<Tables, Diagnostics> Supervisor::compile_tables(const Config& config, const RuleSet& rules, const SlotOf& slot_of) const {
-    return compile({rules, config, slot_of, interface_index()});
-}
-
-Status Supervisor::switch_to(Draft& draft) {
-    for (const auto& sockets : draft.opened)
-        for (const LiveSocket& socket : sockets)
-            if (auto filled = dispatcher_.set_socket(socket.slot, socket.bound.fd.get()); !filled) return filled;
-
-    // before the switch the routes of both worlds exist, so that no packet is lost on either side of it
-    const std::vector<Prefix> before = wanted_routes(world_->config);
-    std::vector<Prefix> both = wanted_routes(draft.world->config);
-    const bool first = dispatcher_.generation() == 0; // a predecessor's routes may be there
-    const bool touch_routes = first || !before.empty() || !both.empty();
-    both.insert(both.end(), before.begin(), before.end());
-    Status done = touch_routes ? sync_local_routes(both, options_.ns) : Status();
-    if (done) done = dispatcher_.publish(draft.world->tables);
-    if (!done && touch_routes)
-        if (auto undone = sync_local_routes(before, options_.ns); !undone) log(LogLevel::error, undone.error().to_string());
-    routes_ours_ = routes_ours_ || !both.empty();
-    return done;
-}
-
-void Supervisor::commit(Draft& draft) {
+/// The listeners of the next world, with the sockets that they keep and those that are new, by service. Sockets that nobody keeps are closed.
+std::vector<std::vector<LiveListener>> Supervisor::hand_over(Draft& draft, std::vector<bool>& with_new) {
     std::map<ListenerRef, LiveListener> old;
     for (std::uint32_t s = 0; s < world_->config.services.size(); ++s) {
         std::vector<LiveListener> listeners = units_.at(world_->config.services[s].name)->take_listeners();
         for (std::uint32_t l = 0; l < listeners.size(); ++l) old.emplace(ListenerRef{s, l}, std::move(listeners[l]));
     }
-    std::vector<std::vector<LiveListener>> fresh(draft.world->config.services.size());
-    std::vector<bool> with_new(fresh.size());
-    for (std::size_t i = 0; i < draft.plan.listeners.size(); ++i) {
-        const auto& step = draft.plan.listeners[i];
+    const Config& config = draft.world()->config;
+    std::vector<std::vector<LiveListener>> next(config.services.size());
+    with_new.assign(next.size(), false);
+    for (std::size_t i = 0; i < draft.plan().listeners.size(); ++i) {
+        const auto& step = draft.plan().listeners[i];
+        std::vector<LiveSocket>& opened = draft.opened()[i];
         LiveListener live;
         if (step.kept) live = std::move(old.extract(*step.kept).mapped());
-        if (step.new_backlog) set_backlogs(live, listener_at(draft.world->config, step.next).backlog);
-        if (!draft.opened[i].empty()) with_new[step.next.service] = true;
-        std::move(draft.opened[i].begin(), draft.opened[i].end(), std::back_inserter(live.sockets));
-        draft.opened[i].clear(); // no longer the draft's to release
-        fresh[step.next.service].push_back(std::move(live));
+        if (step.new_backlog) set_backlogs(live, listener_at(config, step.next).backlog);
+        if (!opened.empty()) with_new[step.next.service] = true;
+        std::move(opened.begin(), opened.end(), std::back_inserter(live.sockets));
+        opened.clear(); // no longer the draft's to give back
+        next[step.next.service].push_back(std::move(live));
     }
-    for (const std::uint32_t s : draft.plan.removed) retire(world_->config.services[s].name);
+    for (const auto& [ref, closed] : old) release(closed);
+    return next;
+}
 
-    world_ = draft.world;
-    for (auto& unit : draft.units) units_.emplace(unit->service().name, std::move(unit));
-    for (std::uint32_t s = 0; s < fresh.size(); ++s) {
-        const std::shared_ptr<const Service> service = service_of(world_, s);
-        units_.at(service->name)->replace(service, std::move(fresh[s]), with_new[s]);
+/// Where nothing is listened on any more, nothing is steered, and somebody else may.
+void Supervisor::leave_sites(const World& before) {
+    for (const Part& part : world_->parts) part.site->has_routes = part.site->has_routes || !part.routes.empty();
+    for (const Part& old : before.parts) {
+        if (std::any_of(world_->parts.begin(), world_->parts.end(), [&](const Part& part) { return part.site == old.site; })) continue;
+        if (auto detached = old.site->dispatcher.detach(); !detached) log(LogLevel::error, detached.error().to_string());
     }
-    for (const std::uint32_t s : draft.plan.added) units_.at(world_->config.services[s].name)->begin();
-    for (const auto& [ref, closed] : old)
-        for (const LiveSocket& socket : closed.sockets) dispatcher_.release_slot(socket.slot);
-    if (routes_ours_)
-        if (auto removed = sync_local_routes(wanted_routes(world_->config), options_.ns); !removed)
-            log(LogLevel::error, removed.error().to_string());
 }
 
 } // namespace swathe

@@ -90,6 +90,11 @@ std::vector<RuleView> rule_views(const RuleSet& rules, const Config& config) {
     return views;
 }
 
+void set_netns(ExplainView& view, const std::string& netns) {
+    if (view.rule) view.rule->netns = netns;
+    for (RuleView& other : view.others) other.netns = netns;
+}
+
 ExplainView view_of(const RuleSet& rules, const Config& config, const Flow& flow, const Explanation& explanation) {
     ExplainView view;
     view.verdict = to_string(explanation.verdict);

@@ -25,6 +25,9 @@ struct Explanation {
     std::string source;         ///< "tables", "kernel"
 };
 
+/// Says of all rules in an answer which network namespace they stand in; "" = the daemon's own.
+void set_netns(ExplainView& view, const std::string& netns);
+
 /// Of each rule the ports and the source prefix that `flow` matches.
 [[nodiscard]] ExplainView view_of(const RuleSet& rules, const Config& config, const Flow& flow, const Explanation& explanation);
 

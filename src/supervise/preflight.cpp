@@ -8,7 +8,8 @@
 #include "socket/natives.h"
 #include "socket/process_names.h"
 
-#include <map>
+#include <list>
+#include <set>
 #include <unordered_map>
 
 #include <fmt/format.h>
@@ -93,10 +94,23 @@ ClaimCheck claim_check(const Config& config, const Tables& tables, SlotOf slot_o
 Diagnostics check_network(const Config& config, const NetNamespace& ns, const std::unordered_set<std::uint64_t>& ours,
                           const ClaimCheck& claims) {
     Diagnostics found = check_lockouts(config, ns, ours, claims);
-    append(found, or_warning(find_unrouted(config, ns)));
-    append(found, find_ephemeral_overlaps(config, ns));
     append(found, check_interfaces(config, ns));
     return found;
+}
+
+Diagnostics check_routes(const Config& config, const NetNamespace& ns) {
+    Diagnostics found = or_warning(find_unrouted(config, ns));
+    append(found, find_ephemeral_overlaps(config, ns));
+    return found;
+}
+
+std::map<std::string, SourcePos> namespaces_of(const Config& config) {
+    std::map<std::string, SourcePos> names;
+    for (const GlobalRule& rule : config.rules) names.emplace(rule.netns, rule.pos);
+    for (const Service& service : config.services)
+        for (const Listener& listener : service.listeners) names.emplace(listener.netns, listener.pos);
+    names.erase(""); // the daemon's own
+    return names;
 }
 
 SlotOf numbering(const Config& config) {
@@ -109,18 +123,42 @@ SlotOf numbering(const Config& config) {
     return [first = std::move(first)](ListenerRef ref, Family) { return first[ref.service] + ref.listener; };
 }
 
-Diagnostics preflight(const Config& config, const NetNamespace& ns) {
-    Diagnostics found = check_programs(config);
-    append(found, check_directories(config));
-    const RuleSet rules = rules_of(config);
+namespace {
+
+/// What concerns one network namespace, with what is said of it.
+Diagnostics check_in(const Config& said, const NetNamespace& ns) {
+    const RuleSet rules = rules_of(said);
     std::map<std::string, std::uint32_t> numbers; // any will do, as long as each interface has its own
     const InterfaceIndex number = [&](const std::string& name) { return numbers.emplace(name, numbers.size() + 1).first->second; };
-    const SlotOf slot_of = numbering(config);
-    auto tables = compile({rules, config, slot_of, number});
-    if (tables)
-        append(found, check_network(config, ns, sockets_of_a_daemon(ns), claim_check(config, *tables, slot_of)));
-    else
-        append(found, std::move(tables).error());
+    const SlotOf slot_of = numbering(said);
+    auto tables = compile({rules, said, slot_of, number});
+    if (!tables) return std::move(tables).error();
+    Diagnostics found = check_network(said, ns, sockets_of_a_daemon(ns), claim_check(said, *tables, slot_of));
+    append(found, check_routes(said, ns));
+    return found;
+}
+
+} // namespace
+
+Diagnostics preflight(const Config& config, const NetNamespace& own) {
+    Diagnostics found = check_programs(config);
+    append(found, check_directories(config));
+    std::vector<std::pair<const NetNamespace*, std::set<std::string>>> places{{&own, {""}}};
+    std::list<NetNamespace> opened;
+    for (const auto& [name, pos] : namespaces_of(config)) {
+        auto ns = NetNamespace::open(name);
+        if (!ns) {
+            found.push_back({Diagnostic::Severity::error, std::move(ns).error().at(pos)});
+            continue;
+        }
+        const auto same = std::find_if(places.begin(), places.end(), [&](const auto& place) { return *place.first == *ns; });
+        if (same != places.end())
+            same->second.insert(name);
+        else
+            places.push_back({&opened.emplace_back(std::move(*ns)), {name}});
+    }
+    const bool elsewhere = places.size() > 1 || has_errors(found); // some listeners do not count here
+    for (const auto& [ns, names] : places) append(found, check_in(elsewhere ? only_in(config, names) : config, *ns));
     sort_by_place(found);
     return found;
 }

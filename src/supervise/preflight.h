@@ -4,6 +4,7 @@
 #include "socket/natives.h"
 
 #include <cstdint>
+#include <map>
 #include <unordered_set>
 
 namespace swathe {
@@ -24,12 +25,18 @@ namespace swathe {
 /// `slot_of`; both, and `config`, must outlive the answer.
 [[nodiscard]] ClaimCheck claim_check(const Config& config, const Tables& tables, SlotOf slot_of);
 
-/// Lock-outs (errors), prefixes that are not routed local and UDP ranges over the ephemeral ports (warnings),
-/// interfaces that are not there (warnings). Sockets whose inode is in `ours` are no natives.
+/// Lock-outs (errors), interfaces that are not there (warnings). Sockets whose inode is in `ours` are no natives.
 [[nodiscard]] Diagnostics check_network(const Config& config, const NetNamespace& ns, const std::unordered_set<std::uint64_t>& ours,
                                         const ClaimCheck& claims);
 
-/// All of them and rules of equal precision (errors): what `swathectl check` and `swathed --check` report.
-[[nodiscard]] Diagnostics preflight(const Config& config, const NetNamespace& ns);
+/// Prefixes that are not routed local and UDP ranges over the ephemeral ports (warnings).
+[[nodiscard]] Diagnostics check_routes(const Config& config, const NetNamespace& ns);
+
+/// All of them and rules of equal precision (errors): what `swathectl check` and `swathed --check` report. `own` is the daemon's network
+/// namespace; one of a listener's that is not there is an error.
+[[nodiscard]] Diagnostics preflight(const Config& config, const NetNamespace& own);
+
+/// Where each network namespace but the daemon's own is named first.
+[[nodiscard]] std::map<std::string, SourcePos> namespaces_of(const Config& config);
 
 } // namespace swathe

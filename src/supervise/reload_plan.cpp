@@ -10,7 +10,7 @@ namespace {
 
 /// What makes a listener the same listener. Not the families: a socket that takes more than it is sent is good enough, and what it does
 /// not take gets a socket of its own.
-using Identity = std::tuple<std::string, std::string, unsigned, Protocol, FamilySockets, std::optional<SocketAddress>>;
+using Identity = std::tuple<std::string, std::string, unsigned, Protocol, FamilySockets, std::optional<SocketAddress>, std::string>;
 
 std::map<Identity, ListenerRef> identities(const Config& config) {
     std::map<Identity, ListenerRef> all;
@@ -19,7 +19,8 @@ std::map<Identity, ListenerRef> identities(const Config& config) {
         const Service& service = config.services[s];
         for (std::uint32_t l = 0; l < service.listeners.size(); ++l) {
             const Listener& listener = service.listeners[l];
-            all.emplace(Identity{service.name, listener.name, seen[listener.name]++, listener.protocol, listener.family_sockets, listener.home},
+            all.emplace(Identity{service.name, listener.name, seen[listener.name]++, listener.protocol, listener.family_sockets, listener.home,
+                                 listener.netns},
                         ListenerRef{s, l});
         }
     }
@@ -51,7 +52,7 @@ void match_services(const Config& old, const Config& next, ReloadPlan& plan) {
 
 } // namespace
 
-ReloadPlan plan_reload(const Config& old, const Config& next) {
+ReloadPlan plan_reload(const Config& old, const Config& next, const std::set<std::string>& moved) {
     ReloadPlan plan;
     match_services(old, next, plan);
 
@@ -59,7 +60,8 @@ ReloadPlan plan_reload(const Config& old, const Config& next) {
     std::map<ListenerRef, ReloadPlan::ListenerStep> steps;
     for (const auto& [identity, ref] : identities(next)) {
         ReloadPlan::ListenerStep found{ref, std::nullopt, false};
-        if (const auto same = before.find(identity); same != before.end()) {
+        const auto same = before.find(identity);
+        if (same != before.end() && !moved.contains(at(next, ref).netns)) {
             const Listener& kept = at(old, same->second);
             found.kept = same->second;
             found.new_backlog = kept.protocol == Protocol::tcp && kept.backlog != at(next, ref).backlog;

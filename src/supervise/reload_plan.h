@@ -3,6 +3,7 @@
 #include "model/config.h"
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,8 +23,9 @@ struct ReloadPlan {
 };
 
 /// Matches old and new by identity: a service by its name; a listener by service, name, place among equal names, and what
-/// its socket was made from (protocol, home). A listener that gains a family keeps its socket and gets a second one. Addresses, ports, guards and limits are not part of it: they change
-/// without touching the socket. Pure.
-[[nodiscard]] ReloadPlan plan_reload(const Config& old, const Config& next);
+/// its socket was made from (protocol, home, network namespace). A listener that gains a family keeps its socket and gets a second one. Addresses, ports, guards and limits are not part of it: they change
+/// without touching the socket; neither are listeners in `moved`, names of network namespaces that stand for others than they
+/// did. Pure.
+[[nodiscard]] ReloadPlan plan_reload(const Config& old, const Config& next, const std::set<std::string>& moved = {});
 
 } // namespace swathe

@@ -239,7 +239,7 @@ void ServiceUnit::revive_socket(std::size_t listener, std::size_t socket) {
     if (!revived) return say(LogLevel::error, std::move(revived).error().within(fmt::format("listener {}: {}", wanted.name, why)).to_string());
     say(LogLevel::notice, fmt::format("listener {}: {}; {} again", wanted.name, why, wanted.protocol == Protocol::tcp ? "listening" : "free"));
     if (slots_empty_ && wanted.when_down != WhenDown::queue) return;
-    if (auto filled = host_.fill_slot(live.slot, live.bound.fd.get()); !filled) // before 5.19 a fall emptied it
+    if (auto filled = host_.fill_slot(live); !filled) // before 5.19 a fall emptied it
         say(LogLevel::error, filled.error().to_string());
 }
 
@@ -249,7 +249,7 @@ void ServiceUnit::close_listeners() {
     disarm();
     for (LiveListener& listener : listeners_)
         for (LiveSocket& socket : listener.sockets) {
-            host_.empty_slot(socket.slot);
+            host_.empty_slot(socket);
             socket.bound.fd.reset();
         }
 }
@@ -261,7 +261,7 @@ Status ServiceUnit::open_listeners() {
         if (!opened) return Failure(std::move(opened).error().within(fmt::format("listener {}", service_->listeners[i].name)));
         for (std::size_t s = 0; s < closed.sockets.size(); ++s) {
             closed.sockets[s].bound = std::move((*opened)[s]);
-            if (auto filled = host_.fill_slot(closed.sockets[s].slot, closed.sockets[s].bound.fd.get()); !filled) return filled;
+            if (auto filled = host_.fill_slot(closed.sockets[s]); !filled) return filled;
         }
     }
     return {};
@@ -279,8 +279,8 @@ void ServiceUnit::keep_slots() {
         for (const LiveSocket& socket : listeners_[i].sockets) {
             if (!socket.bound.fd) continue;
             if (down)
-                host_.empty_slot(socket.slot);
-            else if (auto filled = host_.fill_slot(socket.slot, socket.bound.fd.get()); !filled)
+                host_.empty_slot(socket);
+            else if (auto filled = host_.fill_slot(socket); !filled)
                 say(LogLevel::error, filled.error().to_string());
         }
     }

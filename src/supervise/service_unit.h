@@ -15,10 +15,15 @@
 
 namespace swathe {
 
+struct Site;
+
 /// A bound socket and its place in the SOCKMAP. The socket is empty while the listener is closed.
 struct LiveSocket {
+    static constexpr std::uint32_t kNoSlot = 0xffffffff;
+
     BoundSocket bound;
-    std::uint32_t slot = 0;
+    std::uint32_t slot = kNoSlot; ///< of the dispatcher of `site`
+    std::shared_ptr<Site> site; ///< the network namespace that it is in
 };
 
 /// The sockets of one listener: one, or two with family_sockets = "split" and after a reload that added a family.
@@ -37,8 +42,8 @@ inline constexpr Duration kRevivalWindow = std::chrono::seconds(10);
 class UnitHost {
 public:
     virtual ~UnitHost() = default;
-    [[nodiscard]] virtual Status fill_slot(std::uint32_t slot, int fd) = 0;
-    virtual void empty_slot(std::uint32_t slot) = 0;
+    [[nodiscard]] virtual Status fill_slot(const LiveSocket& socket) = 0;
+    virtual void empty_slot(const LiveSocket& socket) = 0;
     virtual void drain_notifications() = 0; ///< hands on every datagram that has come before now
     /// Opens the sockets of a listener anew, at the same homes.
     [[nodiscard]] virtual Result<std::vector<BoundSocket>> reopen(const Listener& listener, const LiveListener& closed) = 0;

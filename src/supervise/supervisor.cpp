@@ -1,7 +1,6 @@
 #include "supervise/supervisor.h"
 
 #include "base/log.h"
-#include "socket/interfaces.h"
 #include "socket/local_routes.h"
 
 #include <algorithm>
@@ -10,34 +9,43 @@
 
 namespace swathe {
 
-Supervisor::Supervisor(Loop& loop, Options options, Dispatcher dispatcher)
-    : loop_(loop), options_(std::move(options)), dispatcher_(std::move(dispatcher)), world_(std::make_shared<World>()) {}
+Supervisor::Supervisor(Loop& loop, std::shared_ptr<Site> own, SiteMaker maker, Options options)
+    : loop_(loop), maker_(std::move(maker)), options_(std::move(options)) {
+    World empty;
+    empty.parts.push_back({std::move(own), {""}, {}, {}, {}});
+    world_ = std::make_shared<const World>(std::move(empty));
+}
 
 Supervisor::~Supervisor() = default;
 
-Result<std::unique_ptr<Supervisor>> Supervisor::create(Loop& loop, Options options) {
-    auto dispatcher = Dispatcher::create({options.ns.fd(), options.pin_path});
-    if (!dispatcher) return Failure(std::move(dispatcher).error());
-    std::unique_ptr<Supervisor> self(new Supervisor(loop, std::move(options), std::move(*dispatcher)));
+Result<std::unique_ptr<Supervisor>> Supervisor::create(Loop& loop, std::shared_ptr<Site> own, SiteMaker maker, Options options) {
+    std::unique_ptr<Supervisor> self(new Supervisor(loop, std::move(own), std::move(maker), std::move(options)));
+    if (auto opened = self->open_parts(); !opened) return Failure(std::move(opened).error());
+    return self;
+}
 
+Status Supervisor::open_parts() {
     auto notify = NotifySocket::open(
-        loop, self->options_.notify_path,
-        [s = self.get()](const NotifySocket::Sender& sender, const Notification& message) { s->notified(sender, message); },
-        [s = self.get()](const NotifySocket::Sender& sender, const Error& error) {
-            s->complain(fmt::format("notification of pid {} (uid {}) refused: {}", sender.pid, sender.uid, error.to_string()));
+        loop_, options_.notify_path, [this](const NotifySocket::Sender& sender, const Notification& message) { notified(sender, message); },
+        [this](const NotifySocket::Sender& sender, const Error& error) {
+            complain(fmt::format("notification of pid {} (uid {}) refused: {}", sender.pid, sender.uid, error.to_string()));
         });
     if (!notify) return Failure(std::move(notify).error());
-    self->notify_ = std::move(*notify);
+    notify_ = std::move(*notify);
 
     auto orphans = Orphans::adopt(
-        loop, [s = self.get()](pid_t pid) { return s->unit_of(pid) != nullptr; }, [](pid_t, const Exit&) {});
+        loop_, [this](pid_t pid) { return unit_of(pid) != nullptr; }, [](pid_t, const Exit&) {});
     if (!orphans) return Failure(std::move(orphans).error());
-    self->orphans_ = std::move(*orphans);
+    orphans_ = std::move(*orphans);
 
-    auto sweep = DeferSource::create(loop, [s = self.get()] { s->sweep(); });
+    auto sweep = DeferSource::create(loop_, [this] { this->sweep(); });
     if (!sweep) return Failure(std::move(sweep).error());
-    self->sweep_ = std::move(*sweep);
-    return self;
+    sweep_ = std::move(*sweep);
+
+    auto worker = Worker::start(loop_);
+    if (!worker) return Failure(std::move(worker).error());
+    worker_ = std::move(*worker);
+    return {};
 }
 
 ServiceUnit* Supervisor::find(const std::string& service) {
@@ -66,7 +74,12 @@ void Supervisor::complain(const std::string& text) {
 
 void Supervisor::shut_down(std::function<void()> done) {
     shut_down_done_ = std::move(done);
-    if (auto detached = dispatcher_.detach(); !detached) log(LogLevel::error, detached.error().to_string());
+    if (!reloading_) begin_shut_down();
+}
+
+void Supervisor::begin_shut_down() {
+    for (const Part& part : world_->parts)
+        if (auto detached = part.site->dispatcher.detach(); !detached) log(LogLevel::error, detached.error().to_string());
     std::vector<std::string> names;
     for (const auto& [name, unit] : units_) names.push_back(name);
     for (const std::string& name : names) retire(name);
@@ -77,22 +90,26 @@ void Supervisor::shut_down(std::function<void()> done) {
 void Supervisor::retire(const std::string& name) {
     auto node = units_.extract(name);
     ServiceUnit& unit = *leaving_.emplace_back(std::move(node.mapped()));
-    for (const LiveListener& listener : unit.leave_configuration())
-        for (const LiveSocket& socket : listener.sockets) dispatcher_.release_slot(socket.slot);
+    for (const LiveListener& listener : unit.leave_configuration()) release(listener);
     unit.stop([this](const Status&) { (void)sweep_->trigger(); });
+}
+
+void Supervisor::release(const LiveListener& listener) {
+    for (const LiveSocket& socket : listener.sockets) socket.site->dispatcher.release_slot(socket.slot);
 }
 
 void Supervisor::sweep() {
     std::erase_if(leaving_, [](const auto& unit) { return !unit->has_child(); });
-    if (!leaving_.empty() || !shut_down_done_) return;
-    if (routes_ours_)
-        if (auto removed = sync_local_routes({}, options_.ns); !removed) log(LogLevel::error, removed.error().to_string());
+    if (!leaving_.empty() || !shut_down_done_ || reloading_) return;
+    for (const Part& part : world_->parts)
+        if (part.site->has_routes)
+            if (auto removed = sync_local_routes({}, part.site->ns); !removed) log(LogLevel::error, removed.error().to_string());
     std::exchange(shut_down_done_, nullptr)();
 }
 
-Status Supervisor::fill_slot(std::uint32_t slot, int fd) { return dispatcher_.set_socket(slot, fd); }
+Status Supervisor::fill_slot(const LiveSocket& socket) { return socket.site->dispatcher.set_socket(socket.slot, socket.bound.fd.get()); }
 
-void Supervisor::empty_slot(std::uint32_t slot) { dispatcher_.clear_socket(slot); }
+void Supervisor::empty_slot(const LiveSocket& socket) { socket.site->dispatcher.clear_socket(socket.slot); }
 
 void Supervisor::drain_notifications() { notify_->drain(); }
 
@@ -103,15 +120,11 @@ Result<std::vector<BoundSocket>> Supervisor::reopen(const Listener& listener, co
         Listener part = both ? listener : only_family(listener, socket.bound.takes_ipv4 ? Family::ipv4 : Family::ipv6);
         part.family_sockets = FamilySockets::dual;
         part.home = socket.bound.home; // there or nowhere: it is what the implicit home rule guards
-        auto bound = open_listener(part, options_.ns, [](const SocketAddress&) { return true; });
+        auto bound = open_listener(part, socket.site->ns, [](const SocketAddress&) { return true; });
         if (!bound) return bound;
         opened.push_back(std::move(bound->front()));
     }
     return opened;
-}
-
-InterfaceIndex Supervisor::interface_index() const {
-    return [this](const std::string& name) { return swathe::interface_index(options_.ns, name).value_or(0); };
 }
 
 } // namespace swathe

@@ -1,109 +1,114 @@
 #pragma once
 
-#include "classify/tables.h"
-#include "dispatch/dispatcher.h"
+#include "event/worker.h"
 #include "process/orphans.h"
 #include "socket/live_lookup.h"
+#include "supervise/draft.h"
 #include "supervise/live.h"
-#include "supervise/reload_plan.h"
 #include "supervise/service_unit.h"
 #include "supervise/view.h"
+#include "supervise/world.h"
 
 #include <map>
 #include <unordered_set>
 
 namespace swathe {
 
-/// What is in force: a configuration, the rules cut from it, and the tables of the running generation.
-struct World {
-    Config config;
-    RuleSet rules;
-    Tables tables;
-};
-
-/// All services of one daemon and the dispatcher that feeds them.
+/// All services of one daemon and the dispatchers that feed them.
 class Supervisor final : private UnitHost {
 public:
     struct Options {
-        NetNamespace ns;
-        std::string pin_path;    ///< of the dispatcher's link
         std::string notify_path; ///< $NOTIFY_SOCKET of the services
     };
     struct Applied {
         std::vector<std::string> lines; ///< what was done
         Diagnostics warnings;           ///< what this machine had to say about it
     };
+    using Outcome = tl::expected<Applied, Diagnostics>;
     using Done = ServiceUnit::Done;
 
-    [[nodiscard]] static Result<std::unique_ptr<Supervisor>> create(Loop& loop, Options options);
+    /// `own` is the daemon's network namespace; `maker` makes the sites of all others.
+    [[nodiscard]] static Result<std::unique_ptr<Supervisor>> create(Loop& loop, std::shared_ptr<Site> own, SiteMaker maker, Options options);
     ~Supervisor() override;
 
     /// Brings sockets, rules and services to `next`. What cannot be done is found out before the one step that switches the
-    /// dispatcher; until then nothing that runs has been touched, and on an error nothing is.
-    [[nodiscard]] tl::expected<Applied, Diagnostics> apply(Config next);
+    /// dispatchers; until then nothing that runs has been touched, and on an error nothing is. Blocks: for the start.
+    [[nodiscard]] Outcome apply(Config next);
+
+    /// The same beside all that runs: `read` and all that takes long happen in another thread. One at a time; `done` is called once,
+    /// later. Errors also: the daemon is shutting down.
+    using Read = std::function<tl::expected<Config, Diagnostics>()>;
+    void reload(Read read, std::function<void(Outcome)> done);
 
     [[nodiscard]] ServiceUnit* find(const std::string& service); ///< nullptr = no such service
 
-    /// Detaches the dispatcher and stops every service. `done` is called when no child is left.
+    /// Detaches the dispatchers and stops every service, once a reload that is under way has been called off. `done` is called when
+    /// no child is left.
     void shut_down(std::function<void()> done);
 
-    [[nodiscard]] StatusView status(const std::string& service) const; ///< "" = all
+    [[nodiscard]] StatusView status(const std::string& service); ///< "" = all
     /// Asks the tables, the program and the whole kernel. The kernel's own lookup runs every program of the namespace, which count it.
-    [[nodiscard]] Result<LiveAnswer> ask_live(const Flow& flow) const;
+    [[nodiscard]] Result<LiveAnswer> ask_live(const Part& part, const Flow& flow) const;
     [[nodiscard]] const World& world() const noexcept { return *world_; }
-    [[nodiscard]] const Dispatcher& dispatcher() const noexcept { return dispatcher_; }
-    [[nodiscard]] InterfaceIndex interface_index() const; ///< of the dispatcher's namespace, now
-    [[nodiscard]] const NetNamespace& net_namespace() const noexcept { return options_.ns; }
+    [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; } ///< counts the worlds, from 1; 0 = none yet
 
 private:
-    struct Draft;
     struct NetworkLook {
         std::vector<std::string> warnings;
         std::uint64_t generation = 0; ///< of the rules that were looked at
         Monotonic good_until{};
     };
-    Supervisor(Loop& loop, Options options, Dispatcher dispatcher);
+    struct Reload; // one that is under way
+    Supervisor(Loop& loop, std::shared_ptr<Site> own, SiteMaker maker, Options options);
+    [[nodiscard]] Status open_parts();
 
-    Status fill_slot(std::uint32_t slot, int fd) override;
-    void empty_slot(std::uint32_t slot) override;
+    Status fill_slot(const LiveSocket& socket) override;
+    void empty_slot(const LiveSocket& socket) override;
     void drain_notifications() override;
     Result<std::vector<BoundSocket>> reopen(const Listener& listener, const LiveListener& closed) override;
 
-    [[nodiscard]] tl::expected<std::unique_ptr<Draft>, Diagnostics> draft(Config next);
-    [[nodiscard]] tl::expected<void, Diagnostics> open_sockets(Draft& draft);
-    [[nodiscard]] std::optional<Listener> without_socket(Draft& draft, std::size_t step) const;
-    [[nodiscard]] Status open_listener_of(Draft& draft, std::size_t step, const Listener& listener, const HomeCheck& usable_home);
-    [[nodiscard]] const LiveListener& kept_listener(const Draft& draft, std::size_t step) const;
-    [[nodiscard]] std::unordered_set<std::uint64_t> our_inodes(const Draft& draft) const; ///< of all sockets, the draft's and the children's too
-    void check_kept_homes(Draft& draft, std::size_t step) const;
-    [[nodiscard]] bool steers_now(Protocol protocol, const SocketAddress& at) const;
-    [[nodiscard]] tl::expected<Tables, Diagnostics> compile_tables(const Config& config, const RuleSet& rules, const SlotOf& slot_of) const;
-    [[nodiscard]] Status switch_to(Draft& draft);
-    void commit(Draft& draft);
-    [[nodiscard]] const std::vector<std::string>& network_warnings() const;
+    [[nodiscard]] Running running() const;
+    [[nodiscard]] Status number_sockets(Draft& draft);
+    void give_back(Draft& draft);
+    [[nodiscard]] Status switch_to(Draft& draft, std::vector<std::unique_ptr<ServiceUnit>>& added);
+    [[nodiscard]] Status publish_all(Draft& draft);
+    [[nodiscard]] Applied commit(Draft& draft, std::vector<std::unique_ptr<ServiceUnit>> added);
+    [[nodiscard]] std::vector<std::vector<LiveListener>> hand_over(Draft& draft, std::vector<bool>& with_new);
+    void leave_sites(const World& before);
+
+    void build(const std::shared_ptr<Reload>& reload);
+    void finish(Reload& reload, Outcome outcome);
+    [[nodiscard]] Outcome switch_and_commit(Draft& draft);
+
+    [[nodiscard]] const std::vector<std::string>& network_warnings();
+    void look_in_worker();
     void complain(const std::string& text);
+    void begin_shut_down();
     void retire(const std::string& name);
+    void release(const LiveListener& listener);
     void sweep();
     [[nodiscard]] std::string why_unusable(ListenerRef ref, Family family) const;
     [[nodiscard]] std::optional<ListenerRef> owner_of(std::uint64_t cookie) const;
-    [[nodiscard]] Result<Evidence> question_all(const Flow& flow, std::optional<LiveSocketFound>& found) const;
-    [[nodiscard]] Result<std::optional<NativeSocket>> passed_over(const Flow& flow, const Evidence& evidence) const;
+    [[nodiscard]] Result<Evidence> question_all(const Part& part, const Flow& flow, std::optional<LiveSocketFound>& found) const;
     [[nodiscard]] ServiceUnit* unit_of(pid_t main_pid);
     void notified(const NotifySocket::Sender& sender, const Notification& message);
 
     Loop& loop_;
+    const SiteMaker maker_;
     Options options_;
-    Dispatcher dispatcher_;
     std::shared_ptr<const World> world_;
+    std::uint64_t generation_ = 0;
     std::map<std::string, std::unique_ptr<ServiceUnit>> units_;
     std::vector<std::unique_ptr<ServiceUnit>> leaving_; ///< removed from the configuration, child not yet gone
     std::optional<NotifySocket> notify_;
     std::optional<Orphans> orphans_;
     std::optional<DeferSource> sweep_; ///< deletes units that have left, outside their own call stacks
+    bool reloading_ = false;
     std::function<void()> shut_down_done_;
-    mutable std::optional<NetworkLook> look_; ///< the last one; made when status is asked
+    std::optional<NetworkLook> look_; ///< the last one; made when status is asked, and by a reload
+    bool looking_ = false;            ///< one is being made in the worker
     RateLimit complaints_{std::chrono::seconds(10), 5};
-    bool routes_ours_ = false; ///< local routes of ours may exist
+    std::optional<Worker> worker_; ///< last: ended before all that its jobs refer to
 };
 
 } // namespace swathe

@@ -25,6 +25,7 @@ struct ListenerView {
         std::string unusable;           ///< why the kernel does not steer to it although it is there; "" = it does
     };
     std::vector<Socket> sockets;
+    std::string netns = {};             ///< network namespace; "" = the daemon's own
 };
 
 struct ServiceView {
@@ -50,12 +51,14 @@ struct RuleView {
     std::string service, listener;     ///< for steer
     std::string file;
     std::uint32_t line = 0, column = 0;
+    std::string netns = {};            ///< network namespace; "" = the daemon's own
 };
 
 struct ProgramView {
     std::uint32_t id = 0;
     std::string name;
     bool ours = false;
+    std::string netns = {}; ///< "" = the daemon's own
 };
 
 struct DaemonView {
@@ -64,7 +67,7 @@ struct DaemonView {
     std::string netns;                ///< "" = the daemon's own
     std::uint64_t generation = 0;
     std::uint64_t rules = 0;
-    std::vector<ProgramView> programs; ///< in run order
+    std::vector<ProgramView> programs; ///< in run order, namespace by namespace
     std::vector<std::string> warnings; ///< prefixes not routed local, with the command that mends it, and the like
 };
 
@@ -78,6 +81,7 @@ struct ExplainQuery {
     std::string protocol, address, port, from, interface; ///< from: "ADDR" or "ADDR:PORT"; "" = none
     bool kernel = false; ///< ask the program instead of the tables
     bool live = false;   ///< ask the whole kernel, and the other two for comparison
+    std::string netns = {}; ///< as the configuration names it; "" = the daemon's own
 };
 
 /// A socket that is none of our listeners.

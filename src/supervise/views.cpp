@@ -2,9 +2,8 @@
 
 #include "model/choices.h"
 #include "socket/backlog.h"
-#include "socket/local_routes.h"
-#include "socket/natives.h"
 #include "socket/revive.h"
+#include "supervise/preflight.h"
 #include "supervise/supervisor.h"
 
 #include <system_error>
@@ -15,7 +14,7 @@
 namespace swathe {
 namespace {
 
-constexpr std::chrono::milliseconds kShortLook(10);
+constexpr std::size_t kMostRulesToLookAt = 10'000; ///< in the loop: some milliseconds
 constexpr std::size_t kMostAddressesShown = 100; ///< per listener; a million would drown the answer
 
 std::string label(const Endpoint& endpoint, const AddressRange& range, bool with_ports) {
@@ -28,17 +27,19 @@ void describe_addresses(const Listener& listener, ListenerView& view) {
     bool same_ports = true;
     for (const Endpoint& endpoint : listener.endpoints) same_ports = same_ports && endpoint.ports == listener.endpoints.front().ports;
     if (same_ports) view.ports = to_string(listener.endpoints.front().ports);
-    std::size_t count = 0;
-    for (const Endpoint& endpoint : listener.endpoints)
-        for (const auto& address : endpoint.addresses)
-            if (count++ < kMostAddressesShown) view.addresses.push_back(label(endpoint, address.value, !same_ports));
+    std::size_t count = 0; // a million are not read for a hundred that are shown
+    for (const Endpoint& endpoint : listener.endpoints) {
+        for (std::size_t i = 0; i < endpoint.addresses.size() && count + i < kMostAddressesShown; ++i)
+            view.addresses.push_back(label(endpoint, endpoint.addresses[i].value, !same_ports));
+        count += endpoint.addresses.size();
+    }
     if (count > kMostAddressesShown) view.addresses.push_back(fmt::format("... and {} more", count - kMostAddressesShown));
 }
 
-ListenerView::Socket view_of(const LiveSocket& socket, Protocol protocol, const Dispatcher& dispatcher) {
+ListenerView::Socket view_of(const LiveSocket& socket, Protocol protocol) {
     ListenerView::Socket view;
     view.slot = socket.slot;
-    const SlotCounters counters = dispatcher.counters(socket.slot);
+    const SlotCounters counters = socket.site->dispatcher.counters(socket.slot);
     view.lookups = counters.lookups;
     view.steered = counters.steered;
     view.no_socket = counters.no_socket;
@@ -53,7 +54,7 @@ ListenerView::Socket view_of(const LiveSocket& socket, Protocol protocol, const 
     return view;
 }
 
-ServiceView view_of(const ServiceUnit& unit, const Dispatcher& dispatcher) {
+ServiceView view_of(const ServiceUnit& unit) {
     const Service& service = unit.service();
     ServiceView view;
     view.name = service.name;
@@ -74,55 +75,75 @@ ServiceView view_of(const ServiceUnit& unit, const Dispatcher& dispatcher) {
         ListenerView& shown = view.listeners.emplace_back();
         shown.name = listener.name;
         shown.protocol = to_string(listener.protocol);
+        shown.netns = listener.netns;
         describe_addresses(listener, shown);
-        for (const LiveSocket& socket : unit.listeners()[i].sockets) shown.sockets.push_back(view_of(socket, listener.protocol, dispatcher));
+        for (const LiveSocket& socket : unit.listeners()[i].sockets) shown.sockets.push_back(view_of(socket, listener.protocol));
     }
     return view;
 }
 
-std::vector<std::string> look_at_network(const Config& config, const NetNamespace& ns) {
+std::vector<std::string> look_at_network(const World& world) {
     std::vector<std::string> lines;
-    const auto append = [&](const Diagnostics& found) {
-        for (const Diagnostic& d : found) lines.push_back(d.error.to_string());
-    };
-    if (auto unrouted = find_unrouted(config, ns); unrouted)
-        append(*unrouted);
-    else
-        lines.push_back(unrouted.error().to_string());
-    append(find_ephemeral_overlaps(config, ns));
+    for (const Part& part : world.parts)
+        for (const Diagnostic& d : check_routes(world.parts.size() > 1 ? only_in(world.config, part.names) : world.config, part.site->ns))
+            lines.push_back(d.error.to_string());
     return lines;
+}
+
+std::size_t rules_in(const World& world) {
+    std::size_t count = 0;
+    for (const Part& part : world.parts) count += part.rules.rules.size();
+    return count;
 }
 
 } // namespace
 
-/// A look through a million addresses takes long enough to keep services waiting: who asks for the status again and again gets
-/// the last answer, so that looking takes a hundredth of the time at most. A look at an ordinary configuration is always new.
-const std::vector<std::string>& Supervisor::network_warnings() const {
-    const Monotonic begin = now();
-    if (look_ && look_->generation == dispatcher_.generation() && begin < look_->good_until) return look_->warnings;
-    look_ = NetworkLook{look_at_network(world_->config, options_.ns), dispatcher_.generation(), begin};
-    const auto took = now() - begin;
-    if (took > kShortLook) look_->good_until = begin + 100 * took;
+/// A look at an ordinary configuration is always new. Through a million addresses it takes long enough to keep services waiting: it is made
+/// in the worker for who asks next, and so seldom that it takes a hundredth of the time at most.
+const std::vector<std::string>& Supervisor::network_warnings() {
+    if (look_ && (looking_ || now() < look_->good_until)) return look_->warnings;
+    if (!look_ || rules_in(*world_) <= kMostRulesToLookAt)
+        look_ = NetworkLook{look_at_network(*world_), generation_, {}};
+    else
+        look_in_worker();
     return look_->warnings;
 }
 
-StatusView Supervisor::status(const std::string& service) const {
+void Supervisor::look_in_worker() {
+    looking_ = true;
+    auto look = std::make_shared<NetworkLook>();
+    look->generation = generation_;
+    worker_->run(
+        [look, world = world_] {
+            const Monotonic begin = now();
+            look->warnings = look_at_network(*world);
+            look->good_until = now() + 100 * (now() - begin);
+        },
+        [this, look] {
+            looking_ = false;
+            if (look->generation == generation_) look_ = std::move(*look);
+        });
+}
+
+StatusView Supervisor::status(const std::string& service) {
     StatusView view;
     view.daemon.version = SWATHE_VERSION;
     view.daemon.pid = ::getpid();
-    view.daemon.netns = options_.ns.name();
-    view.daemon.generation = dispatcher_.generation();
-    view.daemon.rules = world_->rules.rules.size();
-    if (auto programs = dispatcher_.programs(); programs)
-        for (const AttachedProgram& p : *programs) view.daemon.programs.push_back({p.id, p.name, p.ours});
-    else
-        view.daemon.warnings.push_back(programs.error().to_string());
+    view.daemon.netns = world_->parts.front().site->ns.name();
+    view.daemon.generation = generation_;
+    view.daemon.rules = rules_in(*world_);
+    for (const Part& part : world_->parts) {
+        auto programs = part.site->dispatcher.programs();
+        if (!programs) view.daemon.warnings.push_back(programs.error().to_string());
+        if (programs)
+            for (const AttachedProgram& p : *programs) view.daemon.programs.push_back({p.id, p.name, p.ours, part.name()});
+    }
     for (const auto& [name, unit] : units_)
         if (unit->lacks_sockets()) view.daemon.warnings.push_back(unit->hint_of_restart());
     const std::vector<std::string>& network = network_warnings();
     view.daemon.warnings.insert(view.daemon.warnings.end(), network.begin(), network.end());
     for (const auto& [name, unit] : units_)
-        if (service.empty() || service == name) view.services.push_back(view_of(*unit, dispatcher_));
+        if (service.empty() || service == name) view.services.push_back(view_of(*unit));
     return view;
 }
 

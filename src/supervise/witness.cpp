@@ -16,9 +16,9 @@ std::string label(const Config& config, ListenerRef ref) {
     return fmt::format("{}/{}", service.name, service.listeners.at(ref.listener).name);
 }
 
-Opinion opinion_of(const World& world, Verdict verdict, std::optional<RuleId> rule) {
+Opinion opinion_of(const Config& config, const Part& part, Verdict verdict, std::optional<RuleId> rule) {
     if (verdict != Verdict::steer || !rule) return {verdict, ""};
-    return {verdict, label(world.config, world.rules.rules.at(*rule).target.listener)};
+    return {verdict, label(config, part.rules.rules.at(*rule).target.listener)};
 }
 
 /// Would a lookup without programs find the socket there?
@@ -32,6 +32,18 @@ bool is_bound_there(const NativeSocket& socket, const Flow& flow) {
 std::optional<bool> chosen_before(const SlotCounters& before, const SlotCounters& after) {
     if (after.lookups - before.lookups != 1) return std::nullopt;
     return after.assign_errors != before.assign_errors && after.last_errno == EEXIST;
+}
+
+/// The native socket that is bound where nobody gets the packet, if another program may be to blame.
+Result<std::optional<NativeSocket>> passed_over(const NetNamespace& ns, const Flow& flow, const Evidence& evidence) {
+    const auto& programs = evidence.programs;
+    const bool alone = std::all_of(programs.begin(), programs.end(), [](const AttachedProgram& p) { return p.ours; });
+    if (alone || evidence.tables.verdict != Verdict::pass) return std::optional<NativeSocket>{};
+    auto natives = native_sockets(ns);
+    if (!natives) return Failure(std::move(natives).error());
+    const auto bound = std::find_if(natives->begin(), natives->end(), [&](const NativeSocket& s) { return is_bound_there(s, flow); });
+    if (bound == natives->end()) return std::optional<NativeSocket>{};
+    return std::optional(std::move(*bound));
 }
 
 } // namespace
@@ -58,44 +70,33 @@ std::optional<ListenerRef> Supervisor::owner_of(std::uint64_t cookie) const {
     return std::nullopt;
 }
 
-/// The native socket that is bound where nobody gets the packet, if another program may be to blame.
-Result<std::optional<NativeSocket>> Supervisor::passed_over(const Flow& flow, const Evidence& evidence) const {
-    const auto& programs = evidence.programs;
-    const bool alone = std::all_of(programs.begin(), programs.end(), [](const AttachedProgram& p) { return p.ours; });
-    if (alone || evidence.tables.verdict != Verdict::pass) return std::optional<NativeSocket>{};
-    auto natives = native_sockets(options_.ns);
-    if (!natives) return Failure(std::move(natives).error());
-    const auto bound = std::find_if(natives->begin(), natives->end(), [&](const NativeSocket& s) { return is_bound_there(s, flow); });
-    if (bound == natives->end()) return std::optional<NativeSocket>{};
-    return std::optional(std::move(*bound));
-}
-
 /// What tables and program say, and what is known about the socket that they choose, before and after the kernel was asked.
-Result<Evidence> Supervisor::question_all(const Flow& flow, std::optional<LiveSocketFound>& found) const {
-    const Decision tables = decide(world_->tables, flow);
-    const auto program = dispatcher_.test_run(flow);
+Result<Evidence> Supervisor::question_all(const Part& part, const Flow& flow, std::optional<LiveSocketFound>& found) const {
+    const Dispatcher& dispatcher = part.site->dispatcher;
+    const Decision tables = decide(part.tables, flow);
+    const auto program = dispatcher.test_run(flow);
     if (!program) return Failure(program.error());
-    auto programs = dispatcher_.programs();
+    auto programs = dispatcher.programs();
     if (!programs) return Failure(std::move(programs).error());
     const bool steered = tables.verdict == Verdict::steer && tables.rule;
-    const SlotCounters before = steered ? dispatcher_.counters(tables.slot) : SlotCounters{};
-    auto looked = look_up_live({flow.protocol, flow.local, flow.remote, flow.ifindex}, options_.ns);
+    const SlotCounters before = steered ? dispatcher.counters(tables.slot) : SlotCounters{};
+    auto looked = look_up_live({flow.protocol, flow.local, flow.remote, flow.ifindex}, part.site->ns);
     if (!looked) return Failure(std::move(looked).error());
     found = std::move(*looked);
 
     Evidence evidence;
-    evidence.tables = opinion_of(*world_, tables.verdict, tables.rule);
-    evidence.program = opinion_of(*world_, program->verdict, program->rule);
+    evidence.tables = opinion_of(world_->config, part, tables.verdict, tables.rule);
+    evidence.program = opinion_of(world_->config, part, program->verdict, program->rule);
     evidence.programs = std::move(*programs);
     if (!steered) return evidence;
-    evidence.chosen_before = chosen_before(before, dispatcher_.counters(tables.slot));
-    evidence.unusable = why_unusable(world_->rules.rules.at(*tables.rule).target.listener, flow.local.address.family);
+    evidence.chosen_before = chosen_before(before, dispatcher.counters(tables.slot));
+    evidence.unusable = why_unusable(part.rules.rules.at(*tables.rule).target.listener, flow.local.address.family);
     return evidence;
 }
 
-Result<LiveAnswer> Supervisor::ask_live(const Flow& flow) const {
+Result<LiveAnswer> Supervisor::ask_live(const Part& part, const Flow& flow) const {
     std::optional<LiveSocketFound> found;
-    auto evidence = question_all(flow, found);
+    auto evidence = question_all(part, flow, found);
     if (!evidence) return Failure(std::move(evidence).error());
     LiveAnswer answer;
     if (const auto owner = found ? owner_of(found->cookie) : std::nullopt; owner) {
@@ -111,7 +112,7 @@ Result<LiveAnswer> Supervisor::ask_live(const Flow& flow) const {
         name_process(*evidence->other);
     } else {
         evidence->live = {Verdict::drop, ""};
-        auto native = passed_over(flow, *evidence);
+        auto native = passed_over(part.site->ns, flow, *evidence);
         if (!native) return Failure(std::move(native).error());
         evidence->passed_over = std::move(*native);
     }

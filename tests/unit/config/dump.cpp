@@ -28,7 +28,7 @@ std::string dump(const Guard& guard) {
 std::string dump(const Listener& l) {
     return fmt::format("  listener {} {} backlog={} home={} sockets={} when_down={} steal={} local_routes={}\n", l.name, to_string(l.protocol), l.backlog,
                        l.home ? l.home->to_string() : "-", name_of(l.family_sockets), name_of(l.when_down), l.steal, l.local_routes) +
-           dump(l.endpoints, "claims") + dump(l.except, "except") + dump(l.guard);
+           (l.netns.empty() ? "" : fmt::format("    netns {}\n", l.netns)) + dump(l.endpoints, "claims") + dump(l.except, "except") + dump(l.guard);
 }
 
 std::string dump(const Command& command) {
@@ -61,6 +61,7 @@ std::string dump(const Config& config) {
     for (const GlobalRule& rule : config.rules) {
         out += fmt::format("{}", to_string(rule.verdict));
         for (const Protocol protocol : rule.protocols) out += fmt::format(" {}", to_string(protocol));
+        if (!rule.netns.empty()) out += " in " + rule.netns;
         out += "\n" + dump(rule.endpoints, "claims") + dump(rule.except, "except") + dump(rule.guard);
     }
     for (const Service& service : config.services) out += dump(service);

@@ -79,6 +79,8 @@ TEST_CASE("limits: names") {
     CHECK(with_listen_line("name = \"" + std::string(255, 'n') + "\"") == "");
     CHECK(with_listen_line("name = \"" + std::string(256, 'n') + "\"").find("1 to 255 bytes") != std::string::npos);
     CHECK(with_listen_line("interface = \"" + std::string(15, 'n') + "\"") == "");
+    CHECK(with_listen_line("netns = \"" + std::string(255, 'n') + "\"") == "");
+    CHECK(with_listen_line("netns = \"" + std::string(256, 'n') + "\"").find("neither the name of a network namespace") != std::string::npos);
     CHECK(with_listen_line("interface = \"" + std::string(16, 'n') + "\"").find("is no interface name") != std::string::npos);
     CHECK(with_service_line("user = \"" + std::string(31, 'n') + "\"") == "");
     CHECK(with_service_line("user = \"" + std::string(32, 'n') + "\"").find("is no user or group name") != std::string::npos);

@@ -94,6 +94,7 @@ TEST_CASE("manual: every limit is given as it is") {
         {"Words of a command line", limits::kArguments},
         {"Bytes of a word or variable", limits::kWordBytes},
         {"Bytes of a path", limits::kPathBytes},
+        {"Bytes of the name of a network namespace", limits::kFileNameBytes},
         {"Bytes of a description", limits::kDescriptionBytes},
         {"Bytes of the name of an interface", limits::kInterfaceNameBytes},
         {"Bytes of the name of a user or group", limits::kUserNameBytes},

@@ -61,10 +61,10 @@ struct FakeBackend final : ControlBackend {
     void start(const std::string& service, Done done) override { act("start", service, std::move(done)); }
     void stop(const std::string& service, Done done) override { act("stop", service, std::move(done)); }
     void restart(const std::string& service, Done done) override { act("restart", service, std::move(done)); }
-    Answer<std::vector<std::string>> reload() override {
+    void reload(Reloaded done) override {
         ++reloads;
-        if (!reload_works) return tl::unexpected(ControlError{Refusal::failed, "a.toml:1:1: no"});
-        return std::vector<std::string>{"one", "tw\xffo"};
+        if (!reload_works) return done(tl::unexpected(ControlError{Refusal::failed, "a.toml:1:1: no"}));
+        done(std::vector<std::string>{"one", "tw\xffo"});
     }
 
     static tl::unexpected<ControlError> unknown(const std::string& service) {

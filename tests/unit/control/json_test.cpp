@@ -85,7 +85,7 @@ TEST_CASE("json: a status comes back as it went") {
 TEST_CASE("json: an answer of explain has the fields of the manual, in its order") {
     ExplainView answer{"steer", "edge", "http", some_rule(), {some_rule()}, "tables", std::nullopt, ""};
     const std::string place = R"("prefix":"192.0.2.0/24","ports":"443","from":"203.0.113.0/24","interface":null,)"
-                              R"("file":"/etc/swathe/services.d/edge.toml","line":12,"column":14)";
+                              R"("file":"/etc/swathe/services.d/edge.toml","line":12,"column":14,"netns":null)";
     const std::string target = R"("verdict":"steer","service":"edge","listener":"http")";
     CHECK(to_json(answer) == "{" + target + ",\"rule\":{" + place + "},\"others\":[{\"protocol\":\"tcp\"," + place + "," + target +
                                  "}],\"source\":\"tables\",\"socket\":null,\"disagreement\":null}");

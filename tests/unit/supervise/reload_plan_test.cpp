@@ -105,3 +105,41 @@ TEST_CASE("reload plan: listeners that share a name are matched in their order")
     CHECK(plan.listeners[1].kept == ListenerRef{0, 0});
     CHECK(plan.listeners[2].kept == ListenerRef{0, 1});
 }
+
+TEST_CASE("reload plan: a socket belongs to its network namespace") {
+    Config old = config({service("edge", {listener("here", {"192.0.2.0/24"}), listener("there", {"192.0.2.0/24"})})});
+    old.services[0].listeners[1].netns = "blue";
+    Config next = old;
+    CHECK(plan_reload(old, next).listeners[1].kept == ListenerRef{0, 1});
+
+    SUBCASE("one that is elsewhere now is another one") {
+        next.services[0].listeners[1].netns = "green";
+        const ReloadPlan plan = plan_reload(old, next);
+        CHECK(plan.listeners[0].kept == ListenerRef{0, 0});
+        CHECK_FALSE(plan.listeners[1].kept);
+        CHECK(plan.lines == std::vector<std::string>{"edge/there: socket opened", "edge/there: socket closed"});
+    }
+    SUBCASE("and so is one whose namespace was made anew under the same name") {
+        const ReloadPlan plan = plan_reload(old, next, {"blue"});
+        CHECK(plan.listeners[0].kept == ListenerRef{0, 0});
+        CHECK_FALSE(plan.listeners[1].kept);
+        CHECK(plan.lines == std::vector<std::string>{"edge/there: socket opened", "edge/there: socket closed"});
+    }
+}
+
+TEST_CASE("config: what concerns one network namespace keeps its numbers and leaves out the rest") {
+    Config all = config({service("a", {listener("x", {"192.0.2.1"})}), service("b", {listener("y", {"192.0.2.2"}), listener("z", {"192.0.2.3"})})});
+    all.services[1].listeners[0].netns = "blue";
+    all.rules.resize(2);
+    all.rules[1].netns = "blue";
+    const Config blue = only_in(all, {"blue", "/run/netns/blue"});
+    CHECK(blue.rules.size() == 1);
+    REQUIRE(blue.services.size() == 2);
+    CHECK(blue.services[0].listeners.at(0).endpoints.empty());
+    CHECK(blue.services[1].listeners.at(0).endpoints.size() == 1);
+    CHECK(blue.services[1].listeners.at(1).endpoints.empty());
+    const Config own = only_in(all, {""});
+    CHECK(own.rules.size() == 1);
+    CHECK(own.services[0].listeners.at(0).endpoints.size() == 1);
+    CHECK(own.services[1].listeners.at(0).endpoints.empty());
+}
