@@ -74,7 +74,7 @@ Supervisor::Outcome Supervisor::apply(Config next) {
 }
 
 void Supervisor::reload(Read read, std::function<void(Outcome)> done) {
-    reloading_ = true;
+    ++unsettled_;
     auto reload = std::make_shared<Reload>();
     reload->draft = std::make_unique<Draft>(running(), maker_);
     reload->done = std::move(done);
@@ -98,22 +98,25 @@ void Supervisor::build(const std::shared_ptr<Reload>& reload) {
                  });
 }
 
-/// The worker puts away what is left, the old world in particular: a large one takes its time to go.
+/// The worker puts away what is left, the old world in particular: a large one takes its time to go, and nobody waits for it.
 void Supervisor::finish(Reload& reload, Outcome outcome) {
     give_back(*reload.draft);
+    auto draft = std::shared_ptr<Draft>(std::move(reload.draft));
     auto errors = std::make_shared<std::vector<Error>>();
-    auto put_away = [errors, committed = outcome.has_value(), draft = std::shared_ptr<Draft>(std::move(reload.draft))]() mutable {
-        *errors = draft->settle_routes(committed);
-        draft.reset();
-        trim_memory();
-    };
-    auto answer = [this, errors, done = std::move(reload.done), outcome = std::move(outcome)] {
+    auto settle = [draft, errors, committed = outcome.has_value()] { *errors = draft->settle_routes(committed); };
+    auto answer = [this, draft, errors, done = std::move(reload.done), outcome = std::move(outcome)]() mutable {
         for (const Error& error : *errors) log(LogLevel::error, error.to_string());
-        reloading_ = false;
-        done(outcome);
-        if (shut_down_done_) begin_shut_down();
+        auto put_away = [last = std::move(draft)]() mutable {
+            last.reset();
+            trim_memory();
+        };
+        worker_->run(std::move(put_away), [] {});
+        --unsettled_;
+        done(std::move(outcome));
+        begin_shut_down_if_asked();
     };
-    worker_->run(std::move(put_away), std::move(answer));
+    draft.reset(); // the worker's now
+    worker_->run(std::move(settle), std::move(answer));
 }
 
 Supervisor::Outcome Supervisor::switch_and_commit(Draft& draft) {

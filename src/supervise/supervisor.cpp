@@ -74,10 +74,12 @@ void Supervisor::complain(const std::string& text) {
 
 void Supervisor::shut_down(std::function<void()> done) {
     shut_down_done_ = std::move(done);
-    if (!reloading_) begin_shut_down();
+    begin_shut_down_if_asked();
 }
 
-void Supervisor::begin_shut_down() {
+/// Not while the worker has a draft, which may add routes, or take them away.
+void Supervisor::begin_shut_down_if_asked() {
+    if (!shut_down_done_ || unsettled_ > 0) return;
     for (const Part& part : world_->parts)
         if (auto detached = part.site->dispatcher.detach(); !detached) log(LogLevel::error, detached.error().to_string());
     std::vector<std::string> names;
@@ -100,7 +102,7 @@ void Supervisor::release(const LiveListener& listener) {
 
 void Supervisor::sweep() {
     std::erase_if(leaving_, [](const auto& unit) { return !unit->has_child(); });
-    if (!leaving_.empty() || !shut_down_done_ || reloading_) return;
+    if (!leaving_.empty() || !shut_down_done_ || unsettled_ > 0) return;
     for (const Part& part : world_->parts)
         if (part.site->has_routes)
             if (auto removed = sync_local_routes({}, part.site->ns); !removed) log(LogLevel::error, removed.error().to_string());

@@ -83,7 +83,7 @@ private:
     [[nodiscard]] const std::vector<std::string>& network_warnings();
     void look_in_worker();
     void complain(const std::string& text);
-    void begin_shut_down();
+    void begin_shut_down_if_asked();
     void retire(const std::string& name);
     void release(const LiveListener& listener);
     void sweep();
@@ -103,7 +103,7 @@ private:
     std::optional<NotifySocket> notify_;
     std::optional<Orphans> orphans_;
     std::optional<DeferSource> sweep_; ///< deletes units that have left, outside their own call stacks
-    bool reloading_ = false;
+    unsigned unsettled_ = 0; ///< reloads that are under way, or not yet put away
     std::function<void()> shut_down_done_;
     std::optional<NetworkLook> look_; ///< the last one; made when status is asked, and by a reload
     bool looking_ = false;            ///< one is being made in the worker
