@@ -71,6 +71,7 @@ Result<AddressRange> parse_address_range(std::string_view text) {
 }
 
 void append_prefixes(const AddressRange& range, std::vector<Prefix>& out) {
+    if (range.first == range.last) return out.push_back(Prefix::host(range.first)); // most lines of a long list
     const unsigned width = width_of(range.family());
     U128 at = range.first.bits;
     for (;;) {

@@ -15,7 +15,7 @@ bool is_unspecified(const AddressRange& range) noexcept {
     return range.first == range.last && range.first == Address::any(range.family());
 }
 
-bool read_address(const Raw& item, const ValueContext& context, std::vector<Placed<AddressRange>>& out) {
+bool read_address(const Raw& item, const ValueContext& context, AddressList& out) {
     const std::string* text = string_of(item, context);
     if (text == nullptr) return false;
     const auto range = parse_claim(*text);

@@ -30,16 +30,16 @@ bool is_everywhere(const Endpoint& endpoint) noexcept { return endpoint.addresse
 void drop_ipv4_wildcards(SocketUnit& socket) {
     for (SocketUnit::Line& line : socket.lines)
         for (Endpoint& endpoint : line.endpoints)
-            if (is_everywhere(endpoint)) endpoint.addresses.erase(endpoint.addresses.begin());
+            if (is_everywhere(endpoint)) endpoint.addresses = AddressList{endpoint.addresses[1]};
 }
 
 /// Adds what the AddressesFile= lines have to the addresses of each endpoint. A bare port and [::] are the port without
 /// addresses of its own then: with them the file would be for nothing. Returns false after an error.
-bool add_addresses(SocketUnit& socket, const std::vector<Placed<AddressRange>>& more, const Block& block, Report& report) {
+bool add_addresses(SocketUnit& socket, const AddressList& more, const Block& block, Report& report) {
     for (SocketUnit::Line& line : socket.lines)
         for (Endpoint& endpoint : line.endpoints) {
             if (is_everywhere(endpoint)) endpoint.addresses.clear();
-            endpoint.addresses.insert(endpoint.addresses.end(), more.begin(), more.end());
+            endpoint.addresses.append(more);
             if (!endpoint.addresses.empty()) continue;
             const Setting& file = *block.find("addresses_file");
             report.error(file.pos, key_of(*file.directive, Format::unit), "no address to listen on");

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/port_range.h"
-#include "base/prefix.h"
+#include "model/address_list.h"
 
 #include <cstdint>
 #include <optional>
@@ -10,17 +10,11 @@
 
 namespace swathe {
 
-/// A value and the place where it was written.
-template <class T> struct Placed {
-    T value{};
-    SourcePos pos;
-};
-
 /// Addresses x ports: every address of `addresses` on every port of `ports`.
 /// TOML's `addresses` and `ports` are one endpoint; each endpoint of a unit file's ListenStream= is one.
 struct Endpoint {
-    std::vector<Placed<AddressRange>> addresses; ///< never empty
-    std::vector<PortRange> ports;                ///< sorted, disjoint, as wide as written (the width decides precedence); never empty
+    AddressList addresses;        ///< never empty
+    std::vector<PortRange> ports; ///< sorted, disjoint, as wide as written (the width decides precedence); never empty
     SourcePos pos;
 };
 

@@ -1,6 +1,7 @@
 #include "model/config.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace swathe {
 
@@ -12,7 +13,11 @@ bool Listener::has_family(Family family) const noexcept {
 
 Listener only_family(const Listener& listener, Family family) {
     Listener part = listener;
-    for (Endpoint& endpoint : part.endpoints) std::erase_if(endpoint.addresses, [&](const auto& a) { return a.value.family() != family; });
+    for (Endpoint& endpoint : part.endpoints) {
+        const AddressList all = std::exchange(endpoint.addresses, {});
+        for (const auto& range : all)
+            if (range.value.family() == family) endpoint.addresses.push_back(range);
+    }
     std::erase_if(part.endpoints, [](const Endpoint& endpoint) { return endpoint.addresses.empty(); });
     if (part.home && part.home->address.family != family) part.home.reset();
     return part;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <optional>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -56,15 +57,15 @@ public:
 
 private:
     void visit(const Endpoint& endpoint) {
-        std::array<const SourcePos*, 2> free_addresses{}; // per family: a range with addresses that no interface has
+        std::array<std::optional<SourcePos>, 2> free_addresses{}; // per family: a range with addresses that no interface has
         for (const auto& range : endpoint.addresses) {
             const auto [first, last] = inside_range(natives_.exact, range.value, [](const NativeSocket& s) { return s.address.address; });
             for (auto native = first; native != last; ++native) take(endpoint, *native, native->address.address, range.pos);
             const auto [from, to] = inside_range(configured_, range.value, [](const Address& a) { return a; });
             for (auto address = from; address != to; ++address)
                 for (const NativeSocket& native : natives_.wildcards) take(endpoint, native, *address, range.pos);
-            const SourcePos*& free = free_addresses[range.value.family() == Family::ipv6 ? 1 : 0];
-            if (free == nullptr && !all_configured(range.value, static_cast<std::size_t>(to - from))) free = &range.pos;
+            std::optional<SourcePos>& free = free_addresses[range.value.family() == Family::ipv6 ? 1 : 0];
+            if (!free && !all_configured(range.value, static_cast<std::size_t>(to - from))) free = range.pos;
         }
         for (const NativeSocket& native : natives_.wildcards) note(endpoint, native, free_addresses);
     }
@@ -85,11 +86,11 @@ private:
         ++loss.count;
     }
 
-    void note(const Endpoint& endpoint, const NativeSocket& native, const std::array<const SourcePos*, 2>& free_addresses) {
+    void note(const Endpoint& endpoint, const NativeSocket& native, const std::array<std::optional<SourcePos>, 2>& free_addresses) {
         if (native.protocol != listener_.protocol || !contains_port(endpoint.ports, native.address.port)) return;
-        const SourcePos* pos = native.takes(Address::v4(1)) ? free_addresses[0] : nullptr;
-        if (pos == nullptr && native.address.address.family == Family::ipv6) pos = free_addresses[1];
-        if (pos != nullptr) elsewhere_.emplace(&native, *pos);
+        std::optional<SourcePos> pos = native.takes(Address::v4(1)) ? free_addresses[0] : std::nullopt;
+        if (!pos && native.address.address.family == Family::ipv6) pos = free_addresses[1];
+        if (pos) elsewhere_.emplace(&native, *pos);
     }
 
     [[nodiscard]] Diagnostic describe(const NativeSocket& native, const Loss& loss) const {

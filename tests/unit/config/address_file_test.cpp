@@ -43,7 +43,7 @@ std::string repeated(std::string_view text, std::size_t count) {
     return out;
 }
 
-const std::vector<Placed<AddressRange>>& claims(const Config& config) { return config.services.at(0).listeners.at(0).endpoints.at(0).addresses; }
+const AddressList& claims(const Config& config) { return config.services.at(0).listeners.at(0).endpoints.at(0).addresses; }
 
 } // namespace
 

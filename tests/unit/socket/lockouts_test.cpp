@@ -139,7 +139,7 @@ TEST_CASE("lockout: a reuseport group is named once, and each listener has its o
     std::vector<NativeSocket> group(16, native(Protocol::tcp, "192.0.2.1:80"));
     for (std::size_t i = 0; i < group.size(); ++i) group[i].pid = static_cast<pid_t>(100 + i);
     Listener second = listener(Protocol::tcp, {"192.0.2.1"}, {"80"});
-    second.endpoints.front().addresses.front().pos.line = 9;
+    second.endpoints.front().addresses = {{parse_address_range("192.0.2.1").value(), {SourceFile("a.toml"), 9, 1}}};
     const auto found = find_lockouts(config_of({listener(Protocol::tcp, {"192.0.2.0/24"}, {"all"}), second}), group, {}, {});
     REQUIRE(found.size() == 2);
     CHECK(found[0].error.message.find("(pid 100)") != std::string::npos);
