@@ -143,7 +143,7 @@ std::uint32_t ChoiceBuilder::guard(std::uint8_t kind, const dispatch_cell& map, 
 std::uint32_t ChoiceBuilder::target(const Atom& atom, Family family) {
     const std::uint32_t group = index_.group_of(atom.rule);
     if (targets_[group] != 0) return targets_[group];
-    const Target& to = input_.rules.rules[atom.rule].target;
+    const Target to = input_.rules.rules[atom.rule].target;
     dispatch_choice choice{kind_of(to.verdict), 0, 0, 0, {}};
     if (to.verdict == Verdict::steer) {
         const Listener& listener = input_.config.services[to.listener.service].listeners[to.listener.listener];

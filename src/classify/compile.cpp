@@ -84,10 +84,12 @@ tl::expected<Tables, Diagnostics> compile(const CompileInput& input) {
     ChoiceBuilder choices(input, *index, tables);
     for (const Protocol protocol : {Protocol::tcp, Protocol::udp})
         for (const Family family : {Family::ipv4, Family::ipv6}) {
-            const Plane plane = plane_of(input.rules, *index, family, protocol);
-            index->add(plane.rules);
-            PortListBuilder lists(input, holes, *index, choices, tables, plane);
-            const std::vector<Point> points = PlaneCompiler(plane, lists, conflicts, tables).run();
+            const auto points_of = [&](const Plane& plane) { // the plane is gone before its points are packed: it may be large
+                index->add(plane);
+                PortListBuilder lists(input, holes, *index, choices, tables, plane);
+                return PlaneCompiler(plane, lists, conflicts, tables).run();
+            };
+            const std::vector<Point> points = points_of(plane_of(input.rules, *index, family, protocol));
             tables.roots[DISPATCH_PLANE(family == Family::ipv6, protocol == Protocol::udp)] =
                 Packer(tables).pack(points, family == Family::ipv6);
         }

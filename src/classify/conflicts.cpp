@@ -24,15 +24,15 @@ ConflictFinder::ConflictFinder(const CompileInput& input, const HoleIndex& holes
 
 void ConflictFinder::check(std::span<const PlaneRule> rules) {
     if (rules.size() < 2) return;
-    const auto rule_of = [&](const PlaneRule& r) -> const Rule& { return input_.rules.rules[r.rule]; };
-    const Target& target = rule_of(rules.front()).target;
-    const bool one_target = std::all_of(rules.begin(), rules.end(), [&](const PlaneRule& r) { return same_target(rule_of(r).target, target); });
+    const auto terms_of = [&](const PlaneRule& r) -> const RuleTerms& { return input_.rules.rules.terms(input_.rules.rules.block_of(r.rule)); };
+    const Target& target = terms_of(rules.front()).target;
+    const bool one_target = std::all_of(rules.begin(), rules.end(), [&](const PlaneRule& r) { return same_target(terms_of(r).target, target); });
     if (one_target || full()) return;
 
     candidates_.clear();
     for (const PlaneRule& r : rules)
-        for (const PortRange& ports : input_.rules.port_sets[rule_of(r).ports])
-            candidates_.push_back({ports.count(), interfaces_[rule_of(r).ifname], ports, r.rule});
+        for (const PortRange& ports : input_.rules.port_sets[terms_of(r).ports])
+            candidates_.push_back({ports.count(), interfaces_[terms_of(r).ifname], ports, r.rule});
     std::sort(candidates_.begin(), candidates_.end(), [](const Candidate& a, const Candidate& b) {
         return std::tie(a.port_count, a.interface, a.ports, a.rule) < std::tie(b.port_count, b.interface, b.ports, b.rule);
     });
@@ -104,7 +104,7 @@ void ConflictFinder::check_pair(const Candidate& a, const Candidate& b) {
 /// Two places are reported once, though an address range may be many prefixes.
 bool ConflictFinder::reported(RuleId a, RuleId b) const {
     const auto same_place = [&](RuleId x, RuleId y) {
-        const SourcePos& place = input_.rules.rules[x].pos;
+        const SourcePos place = input_.rules.rules[x].pos;
         return x == y || (place.line != 0 && place == input_.rules.rules[y].pos);
     };
     return std::any_of(reported_.begin(), reported_.end(), [&](const auto& pair) { return same_place(pair.first, a) && same_place(pair.second, b); });

@@ -76,7 +76,7 @@ Decision decision_of(const Tables& tables, std::uint32_t choice, const Flow& flo
     Decision decision;
     if (choice == 0) return decision;
     const dispatch_choice& made = tables.choices[choice];
-    decision.rule = tables.rule_index->rule_of(choice, flow.local.address);
+    decision.rule = tables.rule_index->rule_of(choice, flow);
     if (made.kind == DISPATCH_DROP) decision.verdict = Verdict::drop;
     if (made.kind == DISPATCH_STEER) {
         decision.verdict = Verdict::steer;

@@ -22,7 +22,7 @@ struct Special {
 struct Plane {
     Family family = Family::ipv4;
     Protocol protocol = Protocol::tcp;
-    std::vector<PlaneRule> rules;         ///< by address, then length, then rule
+    std::vector<PlaneRule> rules;         ///< by address, then length, then group, then rule
     std::vector<Special> specials;        ///< by address, then length
     std::vector<PortRange> home_wildcards; ///< ports on which a socket of ours is bound to every address of the family
 };

@@ -9,36 +9,37 @@
 namespace swathe {
 namespace {
 
-auto group_key(const Rule& r) {
+auto group_key(const RuleTerms& r, bool ipv6) {
     const ListenerRef listener = r.target.verdict == Verdict::steer ? r.target.listener : ListenerRef{};
-    return std::tuple(r.protocol, r.destination.family(), r.ports, r.sources, r.ifname, r.holes, r.target.verdict, listener);
+    return std::tuple(r.protocol, ipv6, r.ports, r.sources, r.ifname, r.holes, r.target.verdict, listener);
 }
+
+std::size_t plane_number(Family family, Protocol protocol) { return DISPATCH_PLANE(family == Family::ipv6, protocol == Protocol::udp); }
 
 } // namespace
 
-RuleIndex::RuleIndex(const RuleSet& rules) {
-    std::map<decltype(group_key(std::declval<const Rule&>())), std::uint32_t> groups;
-    group_of_.reserve(rules.rules.size());
-    for (RuleId id = 0; id < rules.rules.size(); ++id) {
-        const Rule& rule = rules.rules[id];
-        if (id > 0 && group_key(rule) == group_key(rules.rules[id - 1])) { // the rules of one listener follow each other
-            group_of_.push_back(group_of_.back());
-            continue;
+RuleIndex::RuleIndex(const RuleSet& rules) : rules_(rules.rules), groups_of_block_(rules_.blocks(), {kNoGroup, kNoGroup}) {
+    std::map<decltype(group_key({}, false)), std::uint32_t> known;
+    for (RuleId id = 0; id < rules_.size(); ++id) {
+        const std::uint32_t block = rules_.block_of(id);
+        const bool ipv6 = is_ipv6(id);
+        std::uint32_t& group = groups_of_block_[block][ipv6];
+        if (group == kNoGroup) {
+            const auto [same, added] = known.try_emplace(group_key(rules_.terms(block), ipv6), groups());
+            group = same->second;
+            if (added) groups_.push_back({id, 0});
         }
-        const auto [known, added] = groups.try_emplace(group_key(rule), static_cast<std::uint32_t>(groups.size()));
-        if (added) first_of_.push_back(id);
-        group_of_.push_back(known->second);
+        ++groups_[group].size;
     }
-
-    begins_.assign(groups.size() + 1, 0);
-    for (const std::uint32_t group : group_of_) ++begins_[group + 1];
-    for (std::size_t i = 1; i < begins_.size(); ++i) begins_[i] += begins_[i - 1];
-    filled_.assign(begins_.begin(), begins_.end() - 1);
-    entries_.resize(rules.rules.size());
 }
 
-void RuleIndex::add(std::span<const PlaneRule> rules) {
-    for (const PlaneRule& rule : rules) entries_[filled_[rule.group]++] = {rule.destination.address.bits, rule.rule, rule.destination.length};
+void RuleIndex::add(const Plane& plane) {
+    PlaneOrder& order = orders_[plane_number(plane.family, plane.protocol)];
+    order.rules.reserve(plane.rules.size());
+    for (const PlaneRule& rule : plane.rules) {
+        order.rules.push_back(rule.rule);
+        order.lengths.set(rule.destination.length);
+    }
 }
 
 void RuleIndex::set_choice(std::uint32_t choice, std::uint32_t group) {
@@ -46,18 +47,43 @@ void RuleIndex::set_choice(std::uint32_t choice, std::uint32_t group) {
     group_of_choice_[choice] = group;
 }
 
-std::optional<RuleId> RuleIndex::rule_of(std::uint32_t choice, const Address& destination) const {
+const RuleIndex::PlaneOrder& RuleIndex::order_of(const Flow& flow) const {
+    return orders_[plane_number(flow.local.address.family, flow.protocol)];
+}
+
+/// The rules of this prefix, by group.
+std::span<const RuleId> RuleIndex::rules_at(const PlaneOrder& order, const Prefix& prefix) const {
+    const auto key_of = [](const Prefix& p) { return std::tuple(p.address.bits, p.length); };
+    const auto first = std::lower_bound(order.rules.begin(), order.rules.end(), key_of(prefix),
+                                        [&](RuleId id, const auto& key) { return key_of(rules_.destination(id)) < key; });
+    const auto last = std::upper_bound(first, order.rules.end(), key_of(prefix),
+                                       [&](const auto& key, RuleId id) { return key < key_of(rules_.destination(id)); });
+    return {first, last};
+}
+
+std::optional<RuleId> RuleIndex::rule_of(std::uint32_t choice, const Flow& flow) const {
     const std::uint32_t group = group_of_choice(choice);
     if (group == kNoGroup) return std::nullopt;
-    const auto begin = entries_.begin() + static_cast<std::ptrdiff_t>(begins_[group]);
-    const auto end = entries_.begin() + static_cast<std::ptrdiff_t>(begins_[group + 1]);
-    for (int length = static_cast<int>(width_of(destination.family)); length >= 0; --length) {
-        const Prefix wanted = prefix_of(destination, static_cast<unsigned>(length));
-        const auto key = std::tie(wanted.address.bits, wanted.length);
-        const auto at = std::lower_bound(begin, end, key, [](const Entry& e, const auto& k) { return std::tie(e.first, e.length) < k; });
-        if (at != end && std::tie(at->first, at->length) == key) return at->rule;
+    const PlaneOrder& order = order_of(flow);
+    for (unsigned length = width_of(flow.local.address.family) + 1; length-- > 0;) {
+        if (!order.lengths.test(length)) continue;
+        const auto here = rules_at(order, prefix_of(flow.local.address, length));
+        const auto at = std::lower_bound(here.begin(), here.end(), group, [&](RuleId id, std::uint32_t wanted) { return group_of(id) < wanted; });
+        if (at != here.end() && group_of(*at) == group) return *at;
     }
     return std::nullopt;
+}
+
+std::vector<RuleId> RuleIndex::around(const Flow& flow) const {
+    const PlaneOrder& order = order_of(flow);
+    std::vector<RuleId> found;
+    for (unsigned length = 0; length <= width_of(flow.local.address.family); ++length) {
+        if (!order.lengths.test(length)) continue;
+        const auto here = rules_at(order, prefix_of(flow.local.address, length));
+        found.insert(found.end(), here.begin(), here.end());
+    }
+    std::sort(found.begin(), found.end());
+    return found;
 }
 
 } // namespace swathe

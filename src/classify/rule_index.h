@@ -1,12 +1,18 @@
 #pragma once
 
+#include "classify/flow.h"
 #include "classify/plane.h"
+#include "dispatch_abi.h"
+
+#include <array>
+#include <bitset>
 
 namespace swathe {
 
 /// Rules that differ in their destination prefix only are one group: the tables name groups, so that what a million prefixes
 /// share is stored once. The rule is found again by the group and the address: of a group's rules that contain the address,
 /// the one with the longest prefix won, since all else about them is equal.
+/// It takes 4 bytes a rule, and shares the rules themselves with the rule set.
 class RuleIndex {
 public:
     static constexpr std::uint32_t kNoGroup = 0xffffffffU;
@@ -14,32 +20,40 @@ public:
     explicit RuleIndex(const RuleSet& rules);
 
     /// Takes in the rules of one plane, sorted as they are there. Call once for each plane.
-    void add(std::span<const PlaneRule> rules);
+    void add(const Plane& plane);
 
-    [[nodiscard]] std::uint32_t group_of(RuleId rule) const { return group_of_[rule]; }
-    [[nodiscard]] RuleId first_of(std::uint32_t group) const { return first_of_[group]; }
-    [[nodiscard]] std::size_t size_of(std::uint32_t group) const { return begins_[group + 1] - begins_[group]; }
-    [[nodiscard]] std::uint32_t groups() const noexcept { return static_cast<std::uint32_t>(begins_.size() - 1); }
+    [[nodiscard]] std::uint32_t group_of(RuleId rule) const { return groups_of_block_[rules_.block_of(rule)][is_ipv6(rule)]; }
+    [[nodiscard]] RuleId first_of(std::uint32_t group) const { return groups_[group].first; }
+    [[nodiscard]] std::size_t size_of(std::uint32_t group) const { return groups_[group].size; }
+    [[nodiscard]] std::uint32_t groups() const noexcept { return static_cast<std::uint32_t>(groups_.size()); }
 
     /// Says which group a choice of the tables belongs to; kNoGroup for guards and implicit rules.
     void set_choice(std::uint32_t choice, std::uint32_t group);
     [[nodiscard]] std::uint32_t group_of_choice(std::uint32_t choice) const {
         return choice < group_of_choice_.size() ? group_of_choice_[choice] : kNoGroup;
     }
-    [[nodiscard]] std::optional<RuleId> rule_of(std::uint32_t choice, const Address& destination) const;
+    [[nodiscard]] std::optional<RuleId> rule_of(std::uint32_t choice, const Flow& flow) const;
+
+    /// The rules of the flow's plane whose prefix contains its destination, in ascending order.
+    [[nodiscard]] std::vector<RuleId> around(const Flow& flow) const;
 
 private:
-    /// A rule of a group, all of whose rules are of one family; it stays in memory as long as the tables do.
-    struct Entry {
-        U128 first;
-        RuleId rule = 0;
-        std::uint8_t length = 0;
+    struct Group {
+        RuleId first = 0;
+        std::size_t size = 0;
     };
-    std::vector<std::uint32_t> group_of_; ///< by rule
-    std::vector<RuleId> first_of_;        ///< by group
-    std::vector<Entry> entries_;          ///< by group, destination, rule
-    std::vector<std::size_t> begins_;     ///< of each group's entries; one more at the end
-    std::vector<std::size_t> filled_;     ///< where each group's next entry goes
+    struct PlaneOrder {
+        std::vector<RuleId> rules; ///< as in Plane::rules
+        std::bitset<129> lengths;  ///< of their prefixes
+    };
+    [[nodiscard]] bool is_ipv6(RuleId rule) const { return rules_.destination(rule).family() == Family::ipv6; }
+    [[nodiscard]] const PlaneOrder& order_of(const Flow& flow) const;
+    [[nodiscard]] std::span<const RuleId> rules_at(const PlaneOrder& order, const Prefix& prefix) const;
+
+    RuleList rules_;
+    std::vector<std::array<std::uint32_t, 2>> groups_of_block_; ///< IPv4, IPv6
+    std::vector<Group> groups_;
+    std::array<PlaneOrder, DISPATCH_PLANES> orders_;
     std::vector<std::uint32_t> group_of_choice_;
 };
 

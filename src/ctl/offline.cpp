@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "dispatch/dispatcher.h"
 #include "supervise/preflight.h"
+#include "supervise/rule_finder.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -57,8 +58,7 @@ tl::expected<Offline, Diagnostics> compile_for(Config config, const std::string&
     const auto interfaces = std::make_shared<InterfaceNames>();
     auto tables = compile({rules, config, [&](ListenerRef ref, Family) { return slots.of(ref); }, index_by(interfaces)});
     if (!tables) return tl::unexpected(std::move(tables).error());
-    RuleFinder finder(rules);
-    return Offline{std::move(config), std::move(rules), std::move(finder), std::move(*tables), interfaces, netns};
+    return Offline{std::move(config), std::move(rules), std::move(*tables), interfaces, netns};
 }
 
 } // namespace
@@ -101,7 +101,7 @@ Result<std::vector<Result<ExplainView>>> Offline::ask(const std::vector<ExplainQ
 }
 
 ExplainView Offline::view(const Flow& flow, Verdict verdict, std::optional<RuleId> winner, const char* source) const {
-    std::vector<RuleId> others = finder.matching(rules, flow, index_by(interfaces));
+    std::vector<RuleId> others = matching_rules(rules, *tables.rule_index, flow, index_by(interfaces));
     if (winner) others.erase(std::remove(others.begin(), others.end(), *winner), others.end());
     ExplainView answer = view_of(rules, config, flow, {verdict, winner, std::move(others), source});
     set_netns(answer, netns);

@@ -3,7 +3,6 @@
 #include "classify/tables.h"
 #include "config/loader.h"
 #include "supervise/explain.h"
-#include "supervise/rule_finder.h"
 
 #include <map>
 #include <memory>
@@ -23,7 +22,6 @@ private:
 struct Offline {
     Config config;
     RuleSet rules;
-    RuleFinder finder;
     Tables tables;
     std::shared_ptr<InterfaceNames> interfaces;
     std::string netns; ///< "" = the daemon's own

@@ -6,6 +6,7 @@
 #include "socket/interfaces.h"
 #include "supervise/explain.h"
 #include "supervise/preflight.h"
+#include "supervise/rule_finder.h"
 
 #include <algorithm>
 #include <csignal>
@@ -240,12 +241,6 @@ Answer<std::vector<RuleView>> Daemon::rules() {
     return views;
 }
 
-const RuleFinder& Daemon::finder_of(const Part& part) {
-    if (finders_of_ != supervisor_->generation()) finders_.clear();
-    finders_of_ = supervisor_->generation();
-    return finders_.try_emplace(&part, part.rules).first->second;
-}
-
 Answer<ExplainView> Daemon::explain(const ExplainQuery& query) {
     const World& world = supervisor_->world();
     const auto bad = [](const Error& error) { return tl::unexpected(ControlError{Refusal::bad_request, error.to_string()}); };
@@ -254,7 +249,7 @@ Answer<ExplainView> Daemon::explain(const ExplainQuery& query) {
     const InterfaceIndex index = [&](const std::string& name) { return interface_index(part->site->ns, name).value_or(0); };
     auto flow = flow_of(query, index);
     if (!flow) return bad(flow.error());
-    Explanation found{Verdict::pass, std::nullopt, finder_of(*part).matching(part->rules, *flow, index), "tables"};
+    Explanation found{Verdict::pass, std::nullopt, matching_rules(part->rules, *part->tables.rule_index, *flow, index), "tables"};
     if (query.kernel && !query.live) {
         const auto asked = part->site->dispatcher.test_run(*flow);
         if (!asked) return tl::unexpected(ControlError{Refusal::failed, asked.error().to_string()});

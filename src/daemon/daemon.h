@@ -4,7 +4,6 @@
 #include "control/server.h"
 #include "daemon/instance_lock.h"
 #include "daemon/options.h"
-#include "supervise/rule_finder.h"
 #include "supervise/supervisor.h"
 
 namespace swathe {
@@ -40,8 +39,6 @@ private:
     void restart(const std::string& service, Done done) override;
     void reload(Reloaded done) override;
 
-    [[nodiscard]] const RuleFinder& finder_of(const Part& part);
-
     using Verb = void (ServiceUnit::*)(ServiceUnit::Done);
     void ask(const std::string& service, Verb verb, Done done);
 
@@ -50,8 +47,6 @@ private:
     std::unique_ptr<Supervisor> supervisor_;
     std::optional<ControlServer> control_;
     std::vector<SignalSource> signals_;
-    std::map<const Part*, RuleFinder> finders_; ///< of the generation that follows; each is made when first asked
-    std::uint64_t finders_of_ = 0;
     std::vector<Reloaded> asked_;     ///< for the next reload
     std::vector<Reloaded> answering_; ///< those whom the one under way will answer
     bool reloading_ = false;

@@ -1,7 +1,5 @@
 #include "supervise/rule_finder.h"
 
-#include <algorithm>
-
 namespace swathe {
 namespace {
 
@@ -30,29 +28,8 @@ RuleSet only(const RuleSet& rules, const std::vector<RuleId>& ids) {
 
 } // namespace
 
-RuleFinder::RuleFinder(const RuleSet& rules) {
-    for (RuleId id = 0; id < rules.rules.size(); ++id) {
-        const Rule& rule = rules.rules[id];
-        by_length_[{rule.protocol, rule.destination.family(), rule.destination.length}].push_back(id);
-    }
-    for (auto& [length, ids] : by_length_)
-        std::stable_sort(ids.begin(), ids.end(), [&](RuleId a, RuleId b) {
-            return rules.rules[a].destination.address < rules.rules[b].destination.address;
-        });
-}
-
-std::vector<RuleId> RuleFinder::matching(const RuleSet& rules, const Flow& flow, const InterfaceIndex& interface_index) const {
-    std::vector<RuleId> candidates;
-    for (const auto& [length, ids] : by_length_) {
-        const auto& [protocol, family, bits] = length;
-        if (protocol != flow.protocol || family != flow.local.address.family) continue;
-        const Address first = prefix_of(flow.local.address, bits).address;
-        auto at = std::lower_bound(ids.begin(), ids.end(), first,
-                                   [&](RuleId id, const Address& address) { return rules.rules[id].destination.address < address; });
-        for (; at != ids.end() && rules.rules[*at].destination.address == first; ++at) candidates.push_back(*at);
-    }
-    std::sort(candidates.begin(), candidates.end()); // the oracle's last resort is the order of the rules
-
+std::vector<RuleId> matching_rules(const RuleSet& rules, const RuleIndex& index, const Flow& flow, const InterfaceIndex& interface_index) {
+    const std::vector<RuleId> candidates = index.around(flow); // ascending: the oracle's last resort is the order of the rules
     const Decision decision = decide_by_rules(only(rules, candidates), flow, interface_index);
     std::vector<RuleId> matches;
     if (decision.rule) matches.push_back(candidates[*decision.rule]);

@@ -52,10 +52,11 @@ RuleSet empty_rules() {
     return rules;
 }
 
-void add_rule(RuleSet& rules, const Prefix& destination, std::uint32_t ports) {
+void add_rule(RuleSet& rules, const Prefix& destination, std::uint32_t ports, std::uint32_t sources = 0) {
     Rule rule;
     rule.destination = destination;
     rule.ports = ports;
+    rule.sources = sources;
     rule.target = {Verdict::steer, {0, 0}};
     rules.rules.push_back(rule);
 }
@@ -101,8 +102,7 @@ RuleSet sources4(std::uint32_t count) {
     rules.source_sets.emplace_back();
     std::mt19937 random(44);
     for (std::uint32_t i = 0; i < count; ++i) rules.source_sets.back().push_back(Prefix::host(Address::v4(static_cast<std::uint32_t>(random()))));
-    add_rule(rules, Prefix{Address::v4(0x0a000000U), 8}, 0);
-    rules.rules.back().sources = 1;
+    add_rule(rules, Prefix{Address::v4(0x0a000000U), 8}, 0, 1);
     return rules;
 }
 
@@ -110,8 +110,7 @@ RuleSet sources4(std::uint32_t count) {
 RuleSet nested4(std::uint32_t count) {
     RuleSet rules = empty_rules();
     rules.port_sets.push_back({{9, 9}});
-    for (unsigned length = 0; length <= 32 && length < count; ++length) add_rule(rules, prefix_of(Address::v4(0x0a0a0a0aU), length), length == 0 ? 0 : 1);
-    std::reverse(rules.rules.begin(), rules.rules.end());
+    for (unsigned length = std::min(count, 33U); length-- > 0;) add_rule(rules, prefix_of(Address::v4(0x0a0a0a0aU), length), length == 0 ? 0 : 1);
     return rules;
 }
 

@@ -49,6 +49,13 @@ public:
         names.emplace_back(said.to);
         rules.rules.push_back(rule);
     }
+    /// Changes the rule that was added last.
+    template <class Change> void amend(Change change) {
+        Rule rule = rules.rules.back();
+        change(rule);
+        rules.rules.pop_back();
+        rules.rules.push_back(rule);
+    }
     void home(const char* address, Protocol protocol = Protocol::tcp) { rules.homes.push_back({protocol, parse_socket_address(address).value()}); }
 
     [[nodiscard]] CompileInput input() const {

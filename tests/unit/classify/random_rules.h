@@ -34,8 +34,9 @@ public:
     void remove_conflicts() {
         for (auto tables = compile(input()); !tables; tables = compile(input()))
             for (const Diagnostic& d : tables.error()) {
-                const auto named = [&](const Rule& rule) { return rule.pos == d.error.pos; };
-                rules.rules.erase(std::remove_if(rules.rules.begin(), rules.rules.end(), named), rules.rules.end());
+                const RuleList all = std::exchange(rules.rules, {});
+                for (const Rule& rule : all)
+                    if (rule.pos != d.error.pos) rules.rules.push_back(rule);
             }
     }
 

@@ -165,11 +165,11 @@ TEST_CASE("tables: a source list is stored once, whatever it leads to and on how
     for (std::uint32_t i = 0; i < 100'000; ++i) sources.push_back(Prefix::host(Address::v4(0x0a000000U + i * 5)));
     rules.rules.source_sets.push_back(sources);
     rules.add({"drop", "192.0.2.0/32", {{80, 80}}});
-    rules.rules.rules.back().sources = 1;
+    rules.amend([](Rule& rule) { rule.sources = 1; });
     const std::size_t one = bytes_of(rules);
     for (int i = 1; i < 200; ++i) {
         rules.add({("s" + std::to_string(i)).c_str(), ("192.0.2." + std::to_string(i)).c_str(), {{80, 80}}});
-        rules.rules.rules.back().sources = 1;
+        rules.amend([](Rule& rule) { rule.sources = 1; });
     }
     CHECK(bytes_of(rules) <= one + 200 * 200);
     const Tables tables = compile(rules.input()).value();
