@@ -1,5 +1,11 @@
 """Addresses that stand in files of their own: read at the start and at each reload, and refused as a whole if a line is wrong."""
 
+import ipaddress
+import pathlib
+import random
+
+import pytest
+
 from answers import HTTP, tell
 
 from netns import Link
@@ -63,4 +69,48 @@ def test_a_blocklist_may_be_empty(daemon, config, client, program):
     daemon.reload()
     assert client.refuses_tcp("192.0.2.1", 8080)
     tell(client, "192.0.2.2", 8080)
+    daemon.stop()
+
+
+MILLION = 1_000_000
+MOST_MB = 150 # DESIGN 10: daemon memory with 10^6 rules, tables included
+
+
+def memory_mb(daemon, key):
+    """VmRSS or VmHWM of the daemon."""
+    status = pathlib.Path(f"/proc/{daemon.process.pid}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith(key + ":")).split()[1]) / 1024
+
+
+def hosts_v4(number):
+    return str(ipaddress.IPv4Address(number))
+
+
+def networks_v6(number):
+    return f"{ipaddress.IPv6Address((0x20010db8 << 96) | (number << 64))}/64"
+
+
+def hosts_v6(number):
+    return str(ipaddress.IPv6Address((0x20010db8 << 96) | (number << 32) | (number * 2654435761 & 0xffffffff)))
+
+
+@pytest.mark.parametrize("line", [hosts_v4, networks_v6, hosts_v6])
+def test_a_million_rules_take_no_more_memory_than_promised_and_give_it_back(daemon, config, program, line, record_property):
+    numbers = random.Random(1).sample(range(0x0b000000, 0xdf000000), MILLION)
+    config.write("services.d/list", "\n".join(map(line, numbers)) + "\n")
+    config.service("web", {"name": "http", "protocol": "tcp", "addresses_file": "list", "ports": [8080]}, program("tell.py"))
+    daemon.start()
+    started = memory_mb(daemon, "VmRSS")
+    daemon.reload()
+    reloaded = memory_mb(daemon, "VmRSS")
+    explained = daemon.explain("tcp", line(numbers[0]).split("/")[0], 8080)
+    assert explained["rule"]["line"] == 1
+    asked, peak = memory_mb(daemon, "VmRSS"), memory_mb(daemon, "VmHWM")
+    print(f"VmRSS with 10^6 rules ({line.__name__}): {started:.0f} MB, reloaded {reloaded:.0f} MB, explain {asked:.0f} MB; peak {peak:.0f} MB")
+    record_property("rss_mb", round(asked))
+    assert max(started, reloaded, asked) < MOST_MB
+
+    config.write("services.d/list", line(numbers[0]) + "\n")
+    daemon.reload()
+    assert memory_mb(daemon, "VmRSS") < MOST_MB / 5
     daemon.stop()
