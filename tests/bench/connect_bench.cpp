@@ -1,65 +1,120 @@
-// TCP connections a second through a steered /16 x all ports, against a plain listener, in one run.
+// TCP connections and UDP datagrams a second, end to end over the loopback of network namespaces of their own: through a steered
+// /16 x all ports, against a plain socket, a plain socket beside an empty program, and the baseline. Needs root.
 //
-// Both sides connect to random addresses of 127.1.0.0/16, accept and close in one thread over the loopback of a network namespace
-// of their own: the plain listener is bound to 0.0.0.0:8080 and dialled on that port, the steered one is dialled on any.
-// Batches take turns, so that a machine whose speed drifts slows both. Prints medians and their ratio; --json for programs.
+// All sides are asked at random addresses of 127.1.0.0/16 and answer in one thread. The plain socket is bound to 0.0.0.0:8080 and
+// asked on that port, the steered ones on any. Batches take turns, so that a machine whose speed drifts slows all alike.
 
+#include "baseline.h"
+#include "bottom.h"
 #include "classify/tables.h"
 #include "dispatch/dispatcher.h"
 #include "socket/open.h"
+#include "support.h"
 
-#include <algorithm>
-#include <chrono>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <net/if.h>
+#include <array>
+#include <functional>
+#include <map>
 #include <random>
-#include <sched.h>
-#include <sys/ioctl.h>
-#include <vector>
 
+#include <bpf/bpf.h>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 using namespace swathe;
+using namespace swathe::bench;
 
 namespace {
 
-constexpr int kBatches = 41;
-constexpr int kPerBatch = 2000;
+constexpr std::uint16_t kPlainPort = 8080;
+constexpr std::size_t kBurst = 64; // datagrams in flight; the receiver's buffer holds them
 
-template <class T> T need(Result<T> result) {
-    if (result) return std::move(*result);
-    fmt::print(stderr, "connect_bench: {}\n", result.error().to_string());
-    std::exit(1);
-}
-void need(const Status& status) {
-    if (status) return;
-    fmt::print(stderr, "connect_bench: {}\n", status.error().to_string());
-    std::exit(1);
-}
+struct Repeat {
+    int batches; ///< the median counts
+    std::uint32_t connections, datagrams; ///< of one batch
+};
 
-NetNamespace fresh_namespace() {
-    if (::unshare(CLONE_NEWNET) < 0) need(Status(system_failure("unshare (this benchmark needs root)")));
-    const UniqueFd any(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    ifreq request{};
-    std::strcpy(request.ifr_name, "lo");
-    request.ifr_flags = IFF_UP;
-    if (::ioctl(any.get(), SIOCSIFFLAGS, &request) < 0) need(Status(system_failure("bring up lo")));
-    return need(NetNamespace::current());
-}
-
-Config one_listener(const char* prefix) {
-    Config config;
-    Service& service = config.services.emplace_back();
-    service.name = "bench";
-    Listener& listener = service.listeners.emplace_back();
-    listener.name = "all";
+Config config_for(Protocol protocol) {
+    Config config = one_listener();
+    Listener& listener = config.services[0].listeners[0];
+    listener.protocol = protocol;
     Endpoint& endpoint = listener.endpoints.emplace_back();
-    endpoint.addresses.push_back({parse_address_range(prefix).value(), {}});
+    endpoint.addresses.push_back({parse_address_range("127.1.0.0/16").value(), {}});
     endpoint.ports = {PortRange::all()};
     return config;
 }
+
+BoundSocket open_one(const Listener& listener, const NetNamespace& ns) {
+    return std::move(need(open_listener(listener, ns, [](const SocketAddress&) { return true; })).front());
+}
+
+/// One way to a socket, in a namespace of its own.
+struct Side {
+    const char* name;
+    NetNamespace ns;
+    BoundSocket socket{};
+    bool any_port = false;
+    UniqueFd link{}; ///< of a program of the benchmark
+    std::optional<Bottom> bottom{};
+    std::optional<Baseline> baseline{};
+    std::optional<Dispatcher> dispatcher{};
+};
+
+Side plain(Protocol protocol) {
+    Side side{.name = "plain", .ns = fresh_namespace()};
+    Config config = config_for(protocol);
+    config.services[0].listeners[0].home = SocketAddress{Address::any(Family::ipv4), kPlainPort};
+    side.socket = open_one(config.services[0].listeners[0], side.ns);
+    return side;
+}
+
+void attach(Side& side, int program_fd) {
+    side.link.reset(bpf_link_create(program_fd, side.ns.fd(), BPF_SK_LOOKUP, nullptr));
+    if (!side.link) need(Status(system_failure("attach a program")));
+}
+
+Side empty_program(Protocol protocol) {
+    Side side = plain(protocol);
+    side.name = "empty program";
+    const UniqueFd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)); // for a map that the empty program does not read
+    if (::listen(listener.get(), 1) < 0) need(Status(system_failure("listen")));
+    side.bottom = Bottom::load(listener.get());
+    attach(side, side.bottom->empty_fd());
+    return side;
+}
+
+Side two_lookups(Protocol protocol) {
+    Side side{.name = "baseline", .ns = fresh_namespace(), .any_port = true};
+    const Config config = config_for(protocol);
+    side.socket = open_one(config.services[0].listeners[0], side.ns);
+    side.baseline = Baseline::load(rules_of(config), sockmap_of(side.socket.fd.get()).get());
+    attach(side, side.baseline->program_fd());
+    return side;
+}
+
+Side steered(Protocol protocol) {
+    Side side{.name = "swathe", .ns = fresh_namespace(), .any_port = true};
+    const Config config = config_for(protocol);
+    side.socket = open_one(config.services[0].listeners[0], side.ns);
+    side.dispatcher = need(Dispatcher::create({side.ns.fd(), ""}));
+    need(side.dispatcher->set_socket(need(side.dispatcher->allocate_slot()), side.socket.fd.get()));
+    const std::vector<Home> homes{{protocol, side.socket.home}};
+    need(side.dispatcher->publish(tables_of(rules_of(config, homes), config)));
+    return side;
+}
+
+/// Draws destinations; fixed, so that they are the same in every run.
+class Destinations {
+public:
+    explicit Destinations(bool any_port) : any_port_(any_port) {}
+    SocketAddress next() {
+        const Address address = Address::v4(0x7f010000U | (random_() & 0xffffU));
+        return {address, any_port_ ? static_cast<std::uint16_t>(1 + random_() % 65535) : kPlainPort};
+    }
+
+private:
+    std::mt19937 random_{1};
+    bool any_port_;
+};
 
 /// One connection to `to`, accepted on `listener`, both ends closed without TIME_WAIT.
 void connect_once(const SocketAddress& to, int listener) {
@@ -73,69 +128,83 @@ void connect_once(const SocketAddress& to, int listener) {
     if (!server) need(Status(system_failure("accept")));
 }
 
-template <class NextAddress> double connections_per_second(int listener, NextAddress next) {
-    const auto begin = std::chrono::steady_clock::now();
-    for (int i = 0; i < kPerBatch; ++i) connect_once(next(), listener);
-    return kPerBatch / std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+void connect_all(Destinations& destinations, int listener, std::uint32_t count) {
+    for (std::uint32_t i = 0; i < count; ++i) connect_once(destinations.next(), listener);
 }
 
-double median(std::vector<double> values) {
-    std::nth_element(values.begin(), values.begin() + static_cast<long>(values.size() / 2), values.end());
-    return values[values.size() / 2];
+/// `count` datagrams from one socket, received in bursts.
+void exchange_all(Destinations& destinations, int receiver, std::uint32_t count) {
+    static char byte = 'x';
+    iovec payload{&byte, 1};
+    std::array<sockaddr_storage, kBurst> addresses{};
+    std::array<mmsghdr, kBurst> out{}, in{};
+    for (std::size_t i = 0; i < kBurst; ++i) {
+        out[i].msg_hdr.msg_name = &addresses[i];
+        in[i].msg_hdr.msg_iov = out[i].msg_hdr.msg_iov = &payload;
+        in[i].msg_hdr.msg_iovlen = out[i].msg_hdr.msg_iovlen = 1;
+    }
+    const UniqueFd sender(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    for (std::uint32_t done = 0; done < count; done += kBurst) {
+        for (std::size_t i = 0; i < kBurst; ++i) out[i].msg_hdr.msg_namelen = destinations.next().to_sockaddr(addresses[i]);
+        if (::sendmmsg(sender.get(), out.data(), kBurst, 0) != static_cast<int>(kBurst)) need(Status(system_failure("sendmmsg")));
+        for (std::size_t got = 0; got < kBurst;) { // loopback has delivered them already
+            const int n = ::recvmmsg(receiver, &in[got], static_cast<unsigned>(kBurst - got), 0, nullptr);
+            if (n <= 0) need(Status(system_failure("recvmmsg")));
+            got += static_cast<std::size_t>(n);
+        }
+    }
 }
 
-struct Side {
-    NetNamespace ns;
-    BoundSocket socket;
-};
+double rate(const Side& side, Protocol protocol, const Repeat& repeat) {
+    Destinations destinations(side.any_port);
+    const std::uint32_t count = protocol == Protocol::tcp ? repeat.connections : repeat.datagrams;
+    double ms = 0;
+    need(side.ns.inside([&]() -> Status {
+        ms = milliseconds([&] { (protocol == Protocol::tcp ? connect_all : exchange_all)(destinations, side.socket.fd.get(), count); });
+        return {};
+    }));
+    return count / ms * 1000;
+}
 
-Side plain_side() {
-    NetNamespace ns = fresh_namespace();
-    Listener listener = one_listener("127.0.0.1").services[0].listeners[0];
-    listener.home = SocketAddress{Address::any(Family::ipv4), 8080};
-    auto sockets = need(open_listener(listener, ns, [](const SocketAddress&) { return true; }));
-    return {std::move(ns), std::move(sockets.front())};
+/// A second: medians, and the ratio to the plain socket, round by round.
+nlohmann::json measure(Protocol protocol, const Repeat& repeat) {
+    std::vector<Side> sides;
+    for (const auto make : {plain, empty_program, two_lookups, steered}) sides.push_back(make(protocol));
+    std::map<std::string, std::vector<double>> rates, ratios;
+    for (int batch = -1; batch < repeat.batches; ++batch) {
+        double plain_rate = 0;
+        for (const Side& side : sides) {
+            const double now = rate(side, protocol, repeat);
+            if (&side == &sides.front()) plain_rate = now;
+            if (batch < 0) continue; // the first warms up
+            rates[side.name].push_back(now);
+            ratios[side.name].push_back(now / plain_rate);
+        }
+    }
+    nlohmann::json rows = nlohmann::json::array();
+    for (const Side& side : sides)
+        rows.push_back({{"what", protocol == Protocol::tcp ? "TCP connections" : "UDP datagrams"}, {"side", side.name},
+                        {"per_second", median(rates[side.name])}, {"ratio", median(ratios[side.name])}});
+    return rows;
 }
 
 } // namespace
 
 int main(int argc, char** argv) {
-    const bool json = argc > 1 && std::strcmp(argv[1], "--json") == 0;
-    const Side plain = plain_side();
+    const Options options = parse(argc, argv);
+    const Repeat repeat = options.quick ? Repeat{5, 200, 1280} : Repeat{41, 1000, 12800};
+    stay_on_one_cpu();
+    nlohmann::json rows = nlohmann::json::array();
+    for (const Protocol protocol : {Protocol::tcp, Protocol::udp})
+        for (nlohmann::json& row : measure(protocol, repeat)) rows.push_back(std::move(row));
 
-    NetNamespace ns = fresh_namespace();
-    const Config config = one_listener("127.1.0.0/16");
-    auto sockets = need(open_listener(config.services[0].listeners[0], ns, [](const SocketAddress&) { return true; }));
-    Dispatcher dispatcher = need(Dispatcher::create({ns.fd(), ""}));
-    const std::uint32_t slot = need(dispatcher.allocate_slot());
-    need(dispatcher.set_socket(slot, sockets.front().fd.get()));
-    const std::vector<Home> homes{{Protocol::tcp, sockets.front().home}};
-    const RuleSet rules = rules_of(config, homes);
-    auto tables = compile({rules, config, [&](ListenerRef, Family) { return slot; }, [](const std::string&) { return 0U; }});
-    if (!tables) return 1;
-    need(dispatcher.publish(*tables));
-
-    std::mt19937 random(1); // fixed: the same addresses in every run
-    const auto address = [&] { return Address::v4(0x7f010000U | (random() & 0xffffU)); };
-    const auto one_port = [&] { return SocketAddress{address(), 8080}; };
-    const auto any_port = [&] { return SocketAddress{address(), static_cast<std::uint16_t>(1 + random() % 65535)}; };
-    const auto steered_once = [&] { return connections_per_second(sockets.front().fd.get(), any_port); };
-    std::vector<double> plain_rate, steered_rate, ratio;
-    for (int batch = -1; batch < kBatches; ++batch) { // the first warms up
-        double p = 0, s = 0;
-        need(plain.ns.inside([&]() -> Status { p = connections_per_second(plain.socket.fd.get(), one_port); return {}; }));
-        need(ns.inside([&]() -> Status { s = steered_once(); return {}; }));
-        if (batch < 0) continue;
-        plain_rate.push_back(p);
-        steered_rate.push_back(s);
-        ratio.push_back(s / p);
+    if (options.json) {
+        fmt::print("{}\n", nlohmann::json{{"batches", repeat.batches}, {"rows", rows}}.dump(2));
+        return 0;
     }
-    if (json)
-        fmt::print("{{\"plain_per_second\": {:.0f}, \"steered_per_second\": {:.0f}, \"ratio\": {:.3f}, \"batches\": {}, \"connections_per_batch\": {}}}\n",
-                   median(plain_rate), median(steered_rate), median(ratio), kBatches, kPerBatch);
-    else
-        fmt::print("TCP connections/s, median of {} batches of {}\n  plain listener on 0.0.0.0:8080  {:>8.0f}\n  steered, a /16 x all ports      {:>8.0f}\n"
-                   "  ratio, pair by pair             {:>8.3f}\n",
-                   kBatches, kPerBatch, median(plain_rate), median(steered_rate), median(ratio));
+    fmt::print("a second, medians of {} batches; ratio: to the plain socket, batch by batch\n\n{:<18}{:<16}{:>12}{:>8}\n", repeat.batches, "", "", "a second", "ratio");
+    for (const nlohmann::json& row : rows)
+        fmt::print("{:<18}{:<16}{:>12.0f}{:>8.3f}\n", row["what"].get<std::string>(), row["side"].get<std::string>(), row["per_second"].get<double>(),
+                   row["ratio"].get<double>());
     return 0;
 }
