@@ -1,5 +1,6 @@
 #include "config/toml_reader.h"
 
+#include "base/text.h"
 #include "config/limits.h"
 
 #include <algorithm>
@@ -132,14 +133,12 @@ SourcePos place_of(std::string_view text, std::size_t offset, SourceFile file) {
     return {file, static_cast<std::uint32_t>(line), static_cast<std::uint32_t>(offset - start + 1)};
 }
 
-/// One line without control characters, whatever stood in the file.
+/// One line that can be shown on a terminal, whatever stood in the file: toml++ repeats what it did not expect as it is.
 std::string clean(std::string_view description) {
     constexpr std::string_view kOpening = "Error while ";
     constexpr std::size_t kLongest = 300;
     if (description.substr(0, kOpening.size()) == kOpening) description.remove_prefix(kOpening.size());
-    std::string text(description.substr(0, kLongest));
-    for (char& c : text)
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+    std::string text = escaped(description.substr(0, kLongest));
     if (!text.empty() && text.front() >= 'A' && text.front() <= 'Z')
         text.front() = static_cast<char>(text.front() - 'A' + 'a');
     return text;

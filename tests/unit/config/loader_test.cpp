@@ -145,3 +145,22 @@ TEST_CASE("loader: settings of the daemon may stand in drop-ins alone, and an em
                                      "pass udp\n    claims 192.0.2.2 : 53\n");
     }
 }
+
+TEST_CASE("loader: what a syntax error repeats of the file is shown without control characters, those of Unicode included") {
+    struct Case {
+        const char* text;
+        const char* shown;
+    };
+    const Case cases[] = {
+        {"\xc2\x9b", "saw '\\xc2\\x9b'"}, // CSI: a terminal would obey
+        {"\xc3\xa9", "saw '\xc3\xa9'"},
+    };
+    for (const Case& c : cases) {
+        CAPTURE(c.shown);
+        Scratch scratch;
+        scratch.write("services.d/a.toml", c.text);
+        const std::string said = lines_of(scratch.load().diagnostics, scratch.path());
+        CAPTURE(said);
+        CHECK(said.find(c.shown) != std::string::npos);
+    }
+}
