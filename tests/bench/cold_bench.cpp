@@ -155,7 +155,7 @@ UniqueFd receiver() {
 
 int main(int argc, char** argv) {
     const Options options = parse(argc, argv);
-    const Repeat repeat = options.quick ? Repeat{5'000, 3} : Repeat{20'000, 15};
+    const Repeat repeat = options.quick ? Repeat{5'000, 3} : Repeat{20'000, 11};
     stay_on_one_cpu();
     const NetNamespace ns = fresh_namespace();
     route_locally();
