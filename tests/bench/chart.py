@@ -8,16 +8,20 @@ PANEL_WIDTH, PANEL_HEIGHT, TOP = 345, 255, 76
 LEFTS = (70, 510)
 
 # A figure is read in both colour schemes: on its own background, whatever page it is shown on.
-STYLE = """
-    svg { --back: #ffffff; --ink: #263238; --faint: #cfd8dc; --dim: #546e7a; --ours: #1565c0; --base: #d84315; --floor: #78909c; }
-    @media (prefers-color-scheme: dark) {
-      svg { --back: #0d1117; --ink: #e6edf3; --faint: #30363d; --dim: #9da7b1; --ours: #58a6ff; --base: #ff8a65; --floor: #9da7b1; }
-    }
-    .back { fill: var(--back); } text { fill: var(--ink); } .dim { fill: var(--dim); font-size: 12px; }
-    .grid { stroke: var(--faint); } .line { fill: none; stroke-width: 2.2; stroke-linejoin: round; }
-    .ours { stroke: var(--ours); } .base { stroke: var(--base); } .floor { stroke: var(--floor); stroke-dasharray: 2 4; }
-    .ipv6 { stroke-dasharray: 8 4; } .dot { stroke: none; }
-    .dot.ours { fill: var(--ours); } .dot.base { fill: var(--base); } .dot.floor { fill: none; }"""
+COLOURS = {
+    "light": {"back": "#ffffff", "ink": "#263238", "dim": "#546e7a", "faint": "#cfd8dc", "ours": "#1565c0", "base": "#d84315", "floor": "#78909c"},
+    "dark": {"back": "#0d1117", "ink": "#e6edf3", "dim": "#9da7b1", "faint": "#30363d", "ours": "#58a6ff", "base": "#ff8a65", "floor": "#9da7b1"},
+}
+SHAPES = """
+    .dim { font-size: 12px; } .line { fill: none; stroke-width: 2.2; stroke-linejoin: round; }
+    .line.floor { stroke-dasharray: 2 4; } .line.ipv6 { stroke-dasharray: 8 4; }"""
+
+
+def colours(scheme):
+    """Literal colours, since not every viewer knows CSS variables."""
+    c = COLOURS[scheme]
+    lines = "".join(f" .line.{kind} {{ stroke: {c[kind]}; }} .dot.{kind} {{ fill: {c[kind]}; }}" for kind in ("ours", "base", "floor"))
+    return f".back {{ fill: {c['back']}; }} text {{ fill: {c['ink']}; }} .dim {{ fill: {c['dim']}; }} .grid {{ stroke: {c['faint']}; }}{lines}"
 
 
 class Panel:
@@ -80,7 +84,7 @@ def draw(hot, cold, caption):
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
         'font-family="sans-serif" font-size="14" role="img">',
-        f"  <title>{title}</title>", f"  <desc>{escape(caption)}</desc>", f"  <style>{STYLE}\n  </style>",
+        f"  <title>{title}</title>", f"  <desc>{escape(caption)}</desc>", f"  <style>{SHAPES}\n    {colours('light')}\n    @media (prefers-color-scheme: dark) {{ {colours('dark')} }}\n  </style>",
         f'  <rect class="back" width="{WIDTH}" height="{HEIGHT}"/>',
         f'  <text x="{LEFTS[0]}" y="28" font-size="16">{title}</text>',
         *("  " + line for line in body), "</svg>", ""])
