@@ -11,6 +11,10 @@ if(SWATHE_SANITIZE)
     target_compile_options(swathe_headers INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
     target_link_options(swathe_headers INTERFACE -fsanitize=address,undefined)
 endif()
+if(SWATHE_FUZZ)
+    target_compile_options(swathe_headers INTERFACE -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    target_link_options(swathe_headers INTERFACE -fsanitize=address,undefined)
+endif()
 
 # swathe_library(LAYER FILE...): the static library of one directory of src/, and one place for what holds for all.
 function(swathe_library layer)

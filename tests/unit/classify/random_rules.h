@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <functional>
 #include <random>
 
 namespace swathe::test {
@@ -11,7 +12,13 @@ namespace swathe::test {
 /// A small world of rules that collide often: few addresses, ports, sources and interfaces. Deterministic for a seed.
 class RandomRules {
 public:
-    explicit RandomRules(std::uint64_t seed, bool guards = true, std::uint32_t most_rules = 14) : random_(seed), guards_(guards) {
+    using Random = std::function<std::uint64_t()>;
+
+    explicit RandomRules(std::uint64_t seed, bool guards = true, std::uint32_t most_rules = 14)
+        : RandomRules(std::mt19937_64(seed), guards, most_rules) {}
+
+    /// Draws from `random`, of which the lowest byte counts as long as `most_rules` is no more than 256.
+    RandomRules(Random random, bool guards, std::uint32_t most_rules) : random_(std::move(random)), guards_(guards) {
         config.services.resize(kServices);
         for (std::uint32_t s = 0; s < kServices; ++s) {
             config.services[s].name = "s" + std::to_string(s);
@@ -138,7 +145,7 @@ private:
         r.pos.line = static_cast<std::uint32_t>(rules.rules.size() + 1);
         return r;
     }
-    std::mt19937_64 random_;
+    Random random_;
     bool guards_;
 };
 
