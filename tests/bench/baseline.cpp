@@ -43,7 +43,8 @@ void fill(int map_fd, const std::vector<two_lpm_key>& keys, const std::vector<tw
     LIBBPF_OPTS(bpf_map_batch_opts, options);
     for (std::size_t at = 0; at < keys.size(); at += kBatch) {
         auto count = static_cast<std::uint32_t>(std::min(kBatch, keys.size() - at));
-        if (bpf_map_update_batch(map_fd, &keys[at], &values[at], &count, &options) < 0) need(Status(system_failure("fill the baseline's trie")));
+        if (bpf_map_update_batch(map_fd, &keys[at], &values[at], &count, &options) < 0)
+            need(Status(system_failure("fill the baseline's trie")));
     }
 }
 

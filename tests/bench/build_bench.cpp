@@ -30,8 +30,9 @@ public:
         if (::mkdtemp(name.data()) == nullptr) need(Status(system_failure("make a directory")));
         path_ = name;
         std::filesystem::create_directory(path_ / "services.d");
-        std::ofstream(path_ / "services.d/bench.toml") << "[[listen]]\nname = \"all\"\nprotocol = \"tcp\"\nports = [443]\naddresses_file = \"list\"\n"
-                                                          "[service]\nexec_start = [\"/bin/true\"]\n";
+        std::ofstream(path_ / "services.d/bench.toml")
+            << "[[listen]]\nname = \"all\"\nprotocol = \"tcp\"\nports = [443]\naddresses_file = \"list\"\n"
+               "[service]\nexec_start = [\"/bin/true\"]\n";
         std::ofstream list(path_ / "services.d/list");
         for (const Rule& rule : rules.rules) list << rule.destination.to_string() << '\n';
         if (!list.flush()) die("cannot write the list");
@@ -92,8 +93,14 @@ Row measure(const Shape& shape, std::uint32_t count, int sockets_fd, int times) 
 double per_rule(std::size_t bytes, const Row& row) { return static_cast<double>(bytes) / static_cast<double>(row.rules); }
 
 nlohmann::json to_json(const Row& row) {
-    return {{"shape", row.shape},           {"rules", row.rules},           {"read_ms", row.read_ms},           {"compile_ms", row.compile_ms},
-            {"publish_ms", row.publish_ms}, {"table_bytes", row.bytes},     {"kernel_bytes", row.kernel_bytes}, {"baseline_fill_ms", row.baseline_ms},
+    return {{"shape", row.shape},
+            {"rules", row.rules},
+            {"read_ms", row.read_ms},
+            {"compile_ms", row.compile_ms},
+            {"publish_ms", row.publish_ms},
+            {"table_bytes", row.bytes},
+            {"kernel_bytes", row.kernel_bytes},
+            {"baseline_fill_ms", row.baseline_ms},
             {"baseline_kernel_bytes", row.baseline_bytes}};
 }
 
@@ -109,15 +116,16 @@ int main(int argc, char** argv) {
 
     nlohmann::json rows = nlohmann::json::array();
     if (!options.json)
-        fmt::print("ms, and bytes a rule\n\n{:<34}{:>9}{:>9}{:>9}{:>9}{:>10}{:>9}{:>9}{:>10}\n", "rules", "count", "read", "compile", "publish", "baseline",
-                   "tables", "kernel", "baseline");
+        fmt::print("ms, and bytes a rule\n\n{:<34}{:>9}{:>9}{:>9}{:>9}{:>10}{:>9}{:>9}{:>10}\n", "rules", "count", "read", "compile",
+                   "publish", "baseline", "tables", "kernel", "baseline");
     for (const Shape& shape : spread_shapes())
         for (std::uint32_t count = 1; count <= options.max_rules; count *= 10) {
             const Row row = measure(shape, count, sockets.get(), times);
             rows.push_back(to_json(row));
             if (!options.json)
-                fmt::print("{:<34}{:>9}{:>9.1f}{:>9.1f}{:>9.1f}{:>10.1f}{:>9.1f}{:>9.1f}{:>10.1f}\n", row.shape, row.rules, row.read_ms, row.compile_ms,
-                           row.publish_ms, row.baseline_ms, per_rule(row.bytes, row), per_rule(row.kernel_bytes, row), per_rule(row.baseline_bytes, row));
+                fmt::print("{:<34}{:>9}{:>9.1f}{:>9.1f}{:>9.1f}{:>10.1f}{:>9.1f}{:>9.1f}{:>10.1f}\n", row.shape, row.rules, row.read_ms,
+                           row.compile_ms, row.publish_ms, row.baseline_ms, per_rule(row.bytes, row), per_rule(row.kernel_bytes, row),
+                           per_rule(row.baseline_bytes, row));
         }
     if (options.json) fmt::print("{}\n", nlohmann::json{{"rows", rows}}.dump(2));
     return 0;

@@ -9,8 +9,10 @@ LEFTS = (70, 510)
 
 # A figure is read in both colour schemes: on its own background, whatever page it is shown on.
 COLOURS = {
-    "light": {"back": "#ffffff", "ink": "#263238", "dim": "#546e7a", "faint": "#cfd8dc", "ours": "#1565c0", "base": "#d84315", "floor": "#78909c"},
-    "dark": {"back": "#0d1117", "ink": "#e6edf3", "dim": "#9da7b1", "faint": "#30363d", "ours": "#58a6ff", "base": "#ff8a65", "floor": "#9da7b1"},
+    "light": {"back": "#ffffff", "ink": "#263238", "dim": "#546e7a",
+              "faint": "#cfd8dc", "ours": "#1565c0", "base": "#d84315", "floor": "#78909c"},
+    "dark": {"back": "#0d1117", "ink": "#e6edf3", "dim": "#9da7b1",
+              "faint": "#30363d", "ours": "#58a6ff", "base": "#ff8a65", "floor": "#9da7b1"},
 }
 SHAPES = """
     .dim { font-size: 12px; } .line { fill: none; stroke-width: 2.2; stroke-linejoin: round; }
@@ -21,7 +23,8 @@ def colours(scheme):
     """Literal colours, since not every viewer knows CSS variables."""
     c = COLOURS[scheme]
     lines = "".join(f" .line.{kind} {{ stroke: {c[kind]}; }} .dot.{kind} {{ fill: {c[kind]}; }}" for kind in ("ours", "base", "floor"))
-    return f".back {{ fill: {c['back']}; }} text {{ fill: {c['ink']}; }} .dim {{ fill: {c['dim']}; }} .grid {{ stroke: {c['faint']}; }}{lines}"
+    text = f"text {{ fill: {c['ink']}; }} .dim {{ fill: {c['dim']}; }}"
+    return f".back {{ fill: {c['back']}; }} {text} .grid {{ stroke: {c['faint']}; }}{lines}"
 
 
 class Panel:
@@ -46,9 +49,10 @@ class Panel:
         for ns in range(0, self.top_ns + 1, self.step):
             out.append(f'<path class="grid" d="M{self.left} {self.y(ns):.1f}h{PANEL_WIDTH}"/>')
             out.append(f'<text class="dim" x="{self.left - 8}" y="{self.y(ns) + 4:.1f}" text-anchor="end">{ns}</text>')
+        bottom, centre = TOP + PANEL_HEIGHT, self.left + PANEL_WIDTH / 2
         for exponent in range(round(math.log10(self.most_rules)) + 1):
-            out.append(f'<text class="dim" x="{self.x(10 ** exponent):.1f}" y="{TOP + PANEL_HEIGHT + 20}" text-anchor="middle">{power(exponent)}</text>')
-        out.append(f'<text class="dim" x="{self.left + PANEL_WIDTH / 2:.1f}" y="{TOP + PANEL_HEIGHT + 38}" text-anchor="middle">rules</text>')
+            out.append(f'<text class="dim" x="{self.x(10 ** exponent):.1f}" y="{bottom + 20}" text-anchor="middle">{power(exponent)}</text>')
+        out.append(f'<text class="dim" x="{centre:.1f}" y="{bottom + 38}" text-anchor="middle">rules</text>')
         for kind, family, line in self.series:
             out.append(f'<path class="line {kind} {family}" d="M{" ".join(f"{self.x(n):.1f} {self.y(ns):.1f}" for n, ns in line)}"/>')
             out += [f'<circle class="dot {kind}" cx="{self.x(n):.1f}" cy="{self.y(ns):.1f}" r="2.8"/>' for n, ns in line]
@@ -81,10 +85,11 @@ def draw(hot, cold, caption):
                    ("floor", "", "floor: SOCKMAP look-up, assign, release")])
     for left, name, series in zip(LEFTS, ("hot: one destination again and again", "cold: random destinations"), (hot, cold)):
         body += Panel(left, name, series).draw()
+    style = f"{SHAPES}\n    {colours('light')}\n    @media (prefers-color-scheme: dark) {{ {colours('dark')} }}\n  "
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
         'font-family="sans-serif" font-size="14" role="img">',
-        f"  <title>{title}</title>", f"  <desc>{escape(caption)}</desc>", f"  <style>{SHAPES}\n    {colours('light')}\n    @media (prefers-color-scheme: dark) {{ {colours('dark')} }}\n  </style>",
+        f"  <title>{title}</title>", f"  <desc>{escape(caption)}</desc>", f"  <style>{style}</style>",
         f'  <rect class="back" width="{WIDTH}" height="{HEIGHT}"/>',
         f'  <text x="{LEFTS[0]}" y="28" font-size="16">{title}</text>',
         *("  " + line for line in body), "</svg>", ""])

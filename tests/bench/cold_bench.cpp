@@ -22,8 +22,8 @@ using namespace swathe::bench;
 
 namespace {
 
-constexpr std::size_t kBurst = 512;            // datagrams of one sendmmsg(2)
-constexpr std::uint16_t kOwnPort = 9;          // of the receiver, which nobody asks for
+constexpr std::size_t kBurst = 512;   // datagrams of one sendmmsg(2)
+constexpr std::uint16_t kOwnPort = 9; // of the receiver, which nobody asks for
 constexpr char kPayload[] = "x";
 
 struct Repeat {
@@ -35,7 +35,8 @@ struct Repeat {
 class Sender {
 public:
     explicit Sender(const RuleSet& rules)
-        : rules_(rules), fd_(::socket(rules.rules[0].destination.family() == Family::ipv6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+        : rules_(rules),
+          fd_(::socket(rules.rules[0].destination.family() == Family::ipv6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
         if (!fd_) need(Status(system_failure("open the sender")));
         for (std::size_t i = 0; i < kBurst; ++i) {
             messages_[i].msg_hdr.msg_name = &addresses_[i];
@@ -136,7 +137,8 @@ Row measure(const Shape& shape, std::uint32_t count, int sockets_fd, const Botto
 
 /// All that the shapes name is delivered here.
 void route_locally() {
-    for (const char* route : {"-4 route add local 10.0.0.0/8 dev lo", "-6 route add local 2001:db8::/32 dev lo", "-6 route add local fd00::/8 dev lo"})
+    for (const char* route :
+         {"-4 route add local 10.0.0.0/8 dev lo", "-6 route add local 2001:db8::/32 dev lo", "-6 route add local fd00::/8 dev lo"})
         if (std::system(fmt::format("ip {}", route).c_str()) != 0) die(fmt::format("ip {} failed", route));
 }
 
@@ -146,7 +148,8 @@ UniqueFd receiver() {
     const int least = 1;
     sockaddr_storage any{};
     const socklen_t size = SocketAddress{Address::any(Family::ipv6), kOwnPort}.to_sockaddr(any);
-    if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &least, sizeof least) < 0 || ::bind(fd.get(), reinterpret_cast<sockaddr*>(&any), size) < 0)
+    if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &least, sizeof least) < 0 ||
+        ::bind(fd.get(), reinterpret_cast<sockaddr*>(&any), size) < 0)
         need(Status(system_failure("open the receiver")));
     return fd;
 }
@@ -167,15 +170,21 @@ int main(int argc, char** argv) {
 
     nlohmann::json rows = nlohmann::json::array();
     if (!options.json)
-        fmt::print("ns a run over random destinations; excess: ours over the baseline's, both above the floor\n\n{:<34}{:>9}{:>9}{:>9}{:>10}{:>9}\n", "rules",
-                   "count", "floor", "ours", "baseline", "excess");
+        fmt::print("ns a run over random destinations; excess: ours over the baseline's, both above the "
+                   "floor\n\n{:<34}{:>9}{:>9}{:>9}{:>10}{:>9}\n",
+                   "rules", "count", "floor", "ours", "baseline", "excess");
     for (const Shape& shape : spread_shapes())
         for (std::uint32_t count = 1; count <= options.max_rules; count *= 10) {
             const Row row = measure(shape, count, sockets.get(), bottom, ns.fd(), repeat);
-            rows.push_back({{"shape", row.shape}, {"rules", row.rules}, {"floor_ns", row.floor_ns}, {"ours_ns", row.ours_ns},
-                            {"baseline_ns", row.baseline_ns}, {"excess_of_baselines", row.excess}});
+            rows.push_back({{"shape", row.shape},
+                            {"rules", row.rules},
+                            {"floor_ns", row.floor_ns},
+                            {"ours_ns", row.ours_ns},
+                            {"baseline_ns", row.baseline_ns},
+                            {"excess_of_baselines", row.excess}});
             if (!options.json)
-                fmt::print("{:<34}{:>9}{:>9.1f}{:>9.1f}{:>10.1f}{:>9.2f}\n", row.shape, row.rules, row.floor_ns, row.ours_ns, row.baseline_ns, row.excess);
+                fmt::print("{:<34}{:>9}{:>9.1f}{:>9.1f}{:>10.1f}{:>9.2f}\n", row.shape, row.rules, row.floor_ns, row.ours_ns,
+                           row.baseline_ns, row.excess);
         }
     if (options.json) fmt::print("{}\n", nlohmann::json{{"rows", rows}}.dump(2));
     return 0;

@@ -29,7 +29,7 @@ constexpr std::uint16_t kPlainPort = 8080;
 constexpr std::size_t kBurst = 64; // datagrams in flight; the receiver's buffer holds them
 
 struct Repeat {
-    int batches; ///< the median counts
+    int batches;                          ///< the median counts
     std::uint32_t connections, datagrams; ///< of one batch
 };
 
@@ -123,7 +123,8 @@ void connect_once(const SocketAddress& to, int listener) {
     const UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const linger reset{1, 0};
     (void)::setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-    if (::connect(client.get(), reinterpret_cast<const sockaddr*>(&raw), length) < 0) need(Status(system_failure("connect " + to.to_string())));
+    if (::connect(client.get(), reinterpret_cast<const sockaddr*>(&raw), length) < 0)
+        need(Status(system_failure("connect " + to.to_string())));
     const UniqueFd server(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
     if (!server) need(Status(system_failure("accept")));
 }
@@ -183,8 +184,10 @@ nlohmann::json measure(Protocol protocol, const Repeat& repeat) {
     }
     nlohmann::json rows = nlohmann::json::array();
     for (const Side& side : sides)
-        rows.push_back({{"what", protocol == Protocol::tcp ? "TCP connections" : "UDP datagrams"}, {"side", side.name},
-                        {"per_second", median(rates[side.name])}, {"ratio", median(ratios[side.name])}});
+        rows.push_back({{"what", protocol == Protocol::tcp ? "TCP connections" : "UDP datagrams"},
+                        {"side", side.name},
+                        {"per_second", median(rates[side.name])},
+                        {"ratio", median(ratios[side.name])}});
     return rows;
 }
 
@@ -202,9 +205,10 @@ int main(int argc, char** argv) {
         fmt::print("{}\n", nlohmann::json{{"batches", repeat.batches}, {"rows", rows}}.dump(2));
         return 0;
     }
-    fmt::print("a second, medians of {} batches; ratio: to the plain socket, batch by batch\n\n{:<18}{:<16}{:>12}{:>8}\n", repeat.batches, "", "", "a second", "ratio");
+    fmt::print("a second, medians of {} batches; ratio: to the plain socket, batch by batch\n\n{:<18}{:<16}{:>12}{:>8}\n", repeat.batches,
+               "", "", "a second", "ratio");
     for (const nlohmann::json& row : rows)
-        fmt::print("{:<18}{:<16}{:>12.0f}{:>8.3f}\n", row["what"].get<std::string>(), row["side"].get<std::string>(), row["per_second"].get<double>(),
-                   row["ratio"].get<double>());
+        fmt::print("{:<18}{:<16}{:>12.0f}{:>8.3f}\n", row["what"].get<std::string>(), row["side"].get<std::string>(),
+                   row["per_second"].get<double>(), row["ratio"].get<double>());
     return 0;
 }

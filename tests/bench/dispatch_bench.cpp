@@ -31,7 +31,8 @@ double batch(int program_fd, bpf_sk_lookup context, const Repeat& repeat) {
     test.ctx_in = &context;
     test.ctx_size_in = sizeof context;
     test.repeat = repeat.runs;
-    if (const int error = bpf_prog_test_run_opts(program_fd, &test); error < 0) die(fmt::format("BPF_PROG_TEST_RUN: {}", std::strerror(-error)));
+    if (const int error = bpf_prog_test_run_opts(program_fd, &test); error < 0)
+        die(fmt::format("BPF_PROG_TEST_RUN: {}", std::strerror(-error)));
     return test.duration;
 }
 
@@ -126,8 +127,9 @@ Row measure(const Shape& shape, std::uint32_t count, int sockets_fd, int floor_f
 }
 
 nlohmann::json to_json(const Row& row) {
-    nlohmann::json out{{"shape", row.shape},          {"rules", row.rules},         {"hit_ns", row.hit.ns},   {"hit_ratio", row.hit.ratio},
-                       {"miss_ns", row.miss.ns},      {"miss_ratio", row.miss.ratio}, {"bytes", row.bytes}, {"verified_instructions", row.verified}};
+    nlohmann::json out{
+        {"shape", row.shape},     {"rules", row.rules},           {"hit_ns", row.hit.ns}, {"hit_ratio", row.hit.ratio},
+        {"miss_ns", row.miss.ns}, {"miss_ratio", row.miss.ratio}, {"bytes", row.bytes},   {"verified_instructions", row.verified}};
     if (row.baseline_hit) {
         out["baseline_hit_ns"] = row.baseline_hit->ns;
         out["baseline_hit_ratio"] = row.baseline_hit->ratio;
@@ -153,20 +155,21 @@ int main(int argc, char** argv) {
 
     nlohmann::json rows = nlohmann::json::array();
     if (!options.json) {
-        fmt::print("empty program {} ns, floor (SOCKMAP lookup + assign + release) {} ns; ratios to the floor\n\n", least[0].ns, least[1].ns);
-        fmt::print("{:<34}{:>9}{:>8}{:>7}{:>10}{:>9}{:>7}{:>10}{:>13}{:>10}\n", "rules", "count", "hit ns", "ratio", "baseline", "miss ns", "ratio",
-                   "baseline", "table bytes", "verified");
+        fmt::print("empty program {} ns, floor (SOCKMAP lookup + assign + release) {} ns; ratios to the floor\n\n", least[0].ns,
+                   least[1].ns);
+        fmt::print("{:<34}{:>9}{:>8}{:>7}{:>10}{:>9}{:>7}{:>10}{:>13}{:>10}\n", "rules", "count", "hit ns", "ratio", "baseline", "miss ns",
+                   "ratio", "baseline", "table bytes", "verified");
     }
     for (const Shape& shape : shapes())
         for (std::uint32_t count = 1, last = std::min(shape.most, options.max_rules);; count = std::min(count * 10, last)) {
             const Row row = measure(shape, count, sockets.get(), bottom.floor_fd(), config, repeat);
             rows.push_back(to_json(row));
             if (!options.json)
-                fmt::print("{:<34}{:>9}{:>8}{:>7.2f}{:>10}{:>9}{:>7.2f}{:>10}{:>13}{:>10}\n", row.shape, row.rules, row.hit.ns, row.hit.ratio,
-                           baseline_ratio(row.baseline_hit), row.miss.ns, row.miss.ratio, baseline_ratio(row.baseline_miss), row.bytes, row.verified);
+                fmt::print("{:<34}{:>9}{:>8}{:>7.2f}{:>10}{:>9}{:>7.2f}{:>10}{:>13}{:>10}\n", row.shape, row.rules, row.hit.ns,
+                           row.hit.ratio, baseline_ratio(row.baseline_hit), row.miss.ns, row.miss.ratio, baseline_ratio(row.baseline_miss),
+                           row.bytes, row.verified);
             if (count == last) break;
         }
-    if (options.json)
-        fmt::print("{}\n", nlohmann::json{{"empty_ns", least[0].ns}, {"floor_ns", least[1].ns}, {"rows", rows}}.dump(2));
+    if (options.json) fmt::print("{}\n", nlohmann::json{{"empty_ns", least[0].ns}, {"floor_ns", least[1].ns}, {"rows", rows}}.dump(2));
     return 0;
 }

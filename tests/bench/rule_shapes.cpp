@@ -40,7 +40,8 @@ RuleSet hosts4(std::uint32_t count, Protocol protocol, const std::vector<PortRan
 RuleSet nets6(std::uint32_t count, Protocol protocol, const std::vector<PortRange>& ports) {
     RuleSet rules = empty_rules(ports);
     std::mt19937_64 random(6);
-    for (std::uint32_t i = 0; i < count; ++i) add_rule(rules, protocol, prefix_of({Family::ipv6, {0x20010db800000000ULL | (random() >> 32), 0}}, 64));
+    for (std::uint32_t i = 0; i < count; ++i)
+        add_rule(rules, protocol, prefix_of({Family::ipv6, {0x20010db800000000ULL | (random() >> 32), 0}}, 64));
     return rules;
 }
 
@@ -60,7 +61,8 @@ template <auto make, const auto& ports> RuleSet with(std::uint32_t count, Protoc
 /// One prefix with many ports.
 RuleSet ports4(std::uint32_t count, Protocol protocol) {
     std::vector<PortRange> ports;
-    for (std::uint32_t i = 0; i < count; ++i) ports.push_back({static_cast<std::uint16_t>(1 + 2 * i), static_cast<std::uint16_t>(1 + 2 * i)});
+    for (std::uint32_t i = 0; i < count; ++i)
+        ports.push_back({static_cast<std::uint16_t>(1 + 2 * i), static_cast<std::uint16_t>(1 + 2 * i)});
     RuleSet rules = empty_rules(std::move(ports));
     add_rule(rules, protocol, Prefix{Address::v4(0x0a000000U), 8});
     return rules;
@@ -71,7 +73,8 @@ RuleSet sources4(std::uint32_t count, Protocol protocol) {
     RuleSet rules = empty_rules(kSomePorts);
     rules.source_sets.emplace_back();
     std::mt19937 random(44);
-    for (std::uint32_t i = 0; i < count; ++i) rules.source_sets.back().push_back(Prefix::host(Address::v4(static_cast<std::uint32_t>(random()))));
+    for (std::uint32_t i = 0; i < count; ++i)
+        rules.source_sets.back().push_back(Prefix::host(Address::v4(static_cast<std::uint32_t>(random()))));
     add_rule(rules, protocol, Prefix{Address::v4(0x0a000000U), 8});
     rules.rules.back().sources = 1;
     return rules;
@@ -85,7 +88,9 @@ RuleSet nested(const Address& inside, std::uint32_t count, Protocol protocol) {
     return rules;
 }
 RuleSet nested4(std::uint32_t count, Protocol protocol) { return nested(Address::v4(0x0a0a0a0aU), count, protocol); }
-RuleSet nested6(std::uint32_t count, Protocol protocol) { return nested({Family::ipv6, {0x20010db80a0a0a0aULL, 0x0a0a0a0a0a0a0a0aULL}}, count, protocol); }
+RuleSet nested6(std::uint32_t count, Protocol protocol) {
+    return nested({Family::ipv6, {0x20010db80a0a0a0aULL, 0x0a0a0a0a0a0a0a0aULL}}, count, protocol);
+}
 
 const Shape kShapes[] = {
     // what the baseline can express

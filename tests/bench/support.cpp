@@ -28,10 +28,14 @@ Options parse(int argc, char** argv) {
     Options options;
     for (int i = 1; i < argc; ++i) {
         const std::string_view word = argv[i];
-        if (word == "--json") options.json = true;
-        else if (word == "--quick") options.quick = true, options.max_rules = std::min(options.max_rules, 1000U);
-        else if (word == "--max-rules" && i + 1 < argc) options.max_rules = static_cast<std::uint32_t>(std::strtoul(argv[++i], nullptr, 10));
-        else die(fmt::format("usage: {} [--json] [--quick] [--max-rules N]", program_invocation_short_name));
+        if (word == "--json")
+            options.json = true;
+        else if (word == "--quick")
+            options.quick = true, options.max_rules = std::min(options.max_rules, 1000U);
+        else if (word == "--max-rules" && i + 1 < argc)
+            options.max_rules = static_cast<std::uint32_t>(std::strtoul(argv[++i], nullptr, 10));
+        else
+            die(fmt::format("usage: {} [--json] [--quick] [--max-rules N]", program_invocation_short_name));
     }
     return options;
 }

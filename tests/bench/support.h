@@ -22,7 +22,7 @@ void need(const Status& status);
 /// The command line that all benchmarks have.
 struct Options {
     bool json = false;
-    bool quick = false;                  ///< shows that it runs, not what it costs
+    bool quick = false; ///< shows that it runs, not what it costs
     std::uint32_t max_rules = 1'000'000;
 };
 [[nodiscard]] Options parse(int argc, char** argv);

@@ -18,7 +18,8 @@ class MemoryFile {
 public:
     MemoryFile() : fd_(::memfd_create("fuzz", MFD_CLOEXEC)), path_(fmt::format("/proc/self/fd/{}", fd_.get())) {}
     void write(std::string_view text) const {
-        FUZZ_CHECK(::ftruncate(fd_.get(), 0) == 0 && ::pwrite(fd_.get(), text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()), "memfd");
+        FUZZ_CHECK(::ftruncate(fd_.get(), 0) == 0 && ::pwrite(fd_.get(), text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()),
+                   "memfd");
     }
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
@@ -74,6 +75,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!ok) return 0;
     const auto& addresses = endpoints.at(0).addresses;
     FUZZ_CHECK(addresses.size() == expected->size(), "{} addresses of {}", addresses.size(), expected->size());
-    for (std::size_t i = 0; i < addresses.size(); ++i) FUZZ_CHECK(addresses[i].value == (*expected)[i], "{}", addresses[i].value.to_string());
+    for (std::size_t i = 0; i < addresses.size(); ++i)
+        FUZZ_CHECK(addresses[i].value == (*expected)[i], "{}", addresses[i].value.to_string());
     return 0;
 }

@@ -14,9 +14,9 @@
 namespace swathe::fuzz {
 
 /// Says what does not hold, with what it does not hold for, and ends.
-#define FUZZ_CHECK(condition, ...) \
-    do { \
-        if (!(condition)) ::swathe::fuzz::fail(__FILE__, __LINE__, #condition, fmt::format(__VA_ARGS__)); \
+#define FUZZ_CHECK(condition, ...)                                                                                                         \
+    do {                                                                                                                                   \
+        if (!(condition)) ::swathe::fuzz::fail(__FILE__, __LINE__, #condition, fmt::format(__VA_ARGS__));                                  \
     } while (false)
 
 [[noreturn]] inline void fail(const char* file, int line, const char* condition, const std::string& what) {

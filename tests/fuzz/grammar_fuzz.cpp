@@ -35,8 +35,10 @@ void check_cut(const AddressRange& range) {
     U128 next = range.first.bits;
     const Prefix* before = nullptr;
     for (const Prefix& prefix : prefixes) {
-        FUZZ_CHECK(prefix.family() == range.family() && prefix.length <= width && prefix.first().bits == next, "{}: {}", range.to_string(), prefix.to_string());
-        const bool twins = before != nullptr && before->length == prefix.length && prefix_of(before->address, prefix.length - 1U).contains(prefix);
+        FUZZ_CHECK(prefix.family() == range.family() && prefix.length <= width && prefix.first().bits == next, "{}: {}", range.to_string(),
+                   prefix.to_string());
+        const bool twins =
+            before != nullptr && before->length == prefix.length && prefix_of(before->address, prefix.length - 1U).contains(prefix);
         FUZZ_CHECK(!twins, "{}: {} and {} are one", range.to_string(), before->to_string(), prefix.to_string());
         next = prefix.last().bits.next();
         before = &prefix;
@@ -87,10 +89,12 @@ void check_endpoint(std::string_view text, EndpointUse use) {
     FUZZ_CHECK(!endpoint->addresses.empty(), "{}", text);
     for (const auto& [range, where] : endpoint->addresses) {
         const std::string ports = to_string(endpoint->ports);
-        const std::string printed = range.family() == Family::ipv6 ? fmt::format("[{}]:{}", range.to_string(), ports) : fmt::format("{}:{}", range.to_string(), ports);
+        const std::string printed = range.family() == Family::ipv6 ? fmt::format("[{}]:{}", range.to_string(), ports)
+                                                                   : fmt::format("{}:{}", range.to_string(), ports);
         const auto again = parse_endpoint(printed, kPlace, EndpointUse::hole);
         FUZZ_CHECK(again.has_value(), "{} was printed as {}: {}", text, printed, again.error().to_string());
-        FUZZ_CHECK(again->addresses.size() == 1 && again->addresses[0].value == range && again->ports == endpoint->ports, "{} was printed as {}", text, printed);
+        FUZZ_CHECK(again->addresses.size() == 1 && again->addresses[0].value == range && again->ports == endpoint->ports,
+                   "{} was printed as {}", text, printed);
         FUZZ_CHECK(where == kPlace, "{}", text);
     }
 }

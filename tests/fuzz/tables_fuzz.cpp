@@ -24,7 +24,8 @@ private:
 };
 
 std::string said(const Decision& decision) {
-    return fmt::format("{} by {}, slot {}", to_string(decision.verdict), decision.rule ? fmt::format("rule {}", *decision.rule) : "none", decision.slot);
+    return fmt::format("{} by {}, slot {}", to_string(decision.verdict), decision.rule ? fmt::format("rule {}", *decision.rule) : "none",
+                       decision.slot);
 }
 
 void compare(const RandomRules& world, const Tables& tables, const Flow& flow) {
@@ -33,8 +34,8 @@ void compare(const RandomRules& world, const Tables& tables, const Flow& flow) {
         expected.slot = RandomRules::slot_of(world.rules.rules[expected.rule.value()].target.listener, flow.local.address.family);
     const Decision found = decide(tables, flow);
     FUZZ_CHECK(found.verdict == expected.verdict && found.rule == expected.rule && found.slot == expected.slot,
-               "{} {} from {} through {}: the tables say {}, the rules {}", to_string(flow.protocol), flow.local.to_string(), flow.remote.to_string(),
-               flow.ifindex, said(found), said(expected));
+               "{} {} from {} through {}: the tables say {}, the rules {}", to_string(flow.protocol), flow.local.to_string(),
+               flow.remote.to_string(), flow.ifindex, said(found), said(expected));
 }
 
 } // namespace
