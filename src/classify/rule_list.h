@@ -4,6 +4,7 @@
 #include "base/shared_value.h"
 #include "model/config.h"
 
+#include <iterator>
 #include <span>
 
 namespace swathe {
@@ -62,12 +63,18 @@ public:
 
     class Iterator {
     public:
+        using iterator_category = std::input_iterator_tag;
+        using value_type = Rule;
+        using difference_type = std::ptrdiff_t;
+        using pointer = void;
+        using reference = Rule;
         Iterator(const RuleList& list, std::size_t at) noexcept : list_(&list), at_(at) {}
         [[nodiscard]] Rule operator*() const { return (*list_)[at_]; }
         Iterator& operator++() noexcept {
             ++at_;
             return *this;
         }
+        Iterator operator++(int) noexcept { return {*list_, at_++}; }
         friend bool operator==(const Iterator& a, const Iterator& b) noexcept { return a.at_ == b.at_; }
 
     private:

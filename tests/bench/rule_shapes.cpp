@@ -19,11 +19,12 @@ RuleSet empty_rules(std::vector<PortRange> ports) {
     return rules;
 }
 
-void add_rule(RuleSet& rules, Protocol protocol, const Prefix& destination, std::uint32_t ports = 0) {
+void add_rule(RuleSet& rules, Protocol protocol, const Prefix& destination, std::uint32_t ports = 0, std::uint32_t sources = 0) {
     Rule rule;
     rule.protocol = protocol;
     rule.destination = destination;
     rule.ports = ports;
+    rule.sources = sources;
     rule.target = {Verdict::steer, {0, 0}};
     rules.rules.push_back(rule);
 }
@@ -75,8 +76,7 @@ RuleSet sources4(std::uint32_t count, Protocol protocol) {
     std::mt19937 random(44);
     for (std::uint32_t i = 0; i < count; ++i)
         rules.source_sets.back().push_back(Prefix::host(Address::v4(static_cast<std::uint32_t>(random()))));
-    add_rule(rules, protocol, Prefix{Address::v4(0x0a000000U), 8});
-    rules.rules.back().sources = 1;
+    add_rule(rules, protocol, Prefix{Address::v4(0x0a000000U), 8}, 0, 1);
     return rules;
 }
 
