@@ -54,6 +54,15 @@ static __always_inline int steer(struct bpf_sk_lookup *ctx, struct dispatch_choi
 	return (sk && !error) || choice->when_down == DISPATCH_PASS ? SK_PASS : SK_DROP;
 }
 
+static __always_inline void count_hit(__u32 rule)
+{
+	__u32 block = rule / DISPATCH_HITS;
+	struct dispatch_hits *count = bpf_map_lookup_elem(&hits, &block);
+
+	if (count)
+		count->of_rule[rule % DISPATCH_HITS]++;
+}
+
 SEC("sk_lookup")
 int swathe_dispatch(struct bpf_sk_lookup *ctx)
 {
@@ -79,10 +88,14 @@ int swathe_dispatch(struct bpf_sk_lookup *ctx)
 		}
 		if (!choice || choice->kind == DISPATCH_NONE)
 			continue;
-		if (explain)
+		if (explain) {
 			question.choice = found;
-		if (explain || choice->kind == DISPATCH_PASS)
-			return SK_PASS;
+			break;
+		}
+		if (counting)
+			count_hit(choice->map.at);
+		if (choice->kind == DISPATCH_PASS)
+			break;
 		return choice->kind == DISPATCH_STEER ? steer(ctx, choice) : SK_DROP;
 	}
 	return SK_PASS;

@@ -76,9 +76,18 @@ struct dispatch_choice {
 	__u8 when_down; /* steer: DISPATCH_PASS or DISPATCH_DROP if the slot has no usable socket */
 	__u16 unused;
 	__u32 at;
-	struct dispatch_cell map; /* by interface, by source: answer 0 (nothing known of the key) is what comes next in order */
+	struct dispatch_cell map; /* by interface, by source: answer 0 (nothing known of the key) is what comes next in order;
+	                             else, where rules are counted, map.at is the rule's number, or DISPATCH_UNCOUNTED */
 };
 ABI_ASSERT(sizeof(struct dispatch_choice) == 16);
+
+/* Packets that rules decided, per CPU: rule n is counted in element n / DISPATCH_HITS. The kernel allocates each element on
+ * its own, so that one rule an element would be a million allocations. */
+#define DISPATCH_HITS 512
+#define DISPATCH_UNCOUNTED 0xffffffffU
+struct dispatch_hits {
+	__u64 of_rule[DISPATCH_HITS];
+};
 
 /* Per slot and CPU. Lookups are the sum of steered, no_socket and assign_errors. */
 struct dispatch_counters {

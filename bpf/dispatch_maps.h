@@ -10,6 +10,7 @@ const volatile struct dispatch_cell roots[DISPATCH_PLANES];
 const volatile __u32 max_levels, max_steps, max_depth, max_links;
 const volatile __u32 guarded; /* there are choices by interface or source */
 const volatile __u32 deep;    /* call the search for ports instead of unrolling it */
+const volatile __u32 counting; /* count what each rule decides, in `hits` */
 const volatile __u32 explain; /* answer in `question`, do nothing else */
 volatile struct dispatch_question question;
 
@@ -30,6 +31,7 @@ TABLE(steps32, struct dispatch_step32);
 TABLE(steps128, struct dispatch_step128);
 TABLE(nodes, struct dispatch_node);
 TABLE(choices, struct dispatch_choice);
+MAP(hits, BPF_MAP_TYPE_PERCPU_ARRAY, 0, 1, struct dispatch_hits);
 /* Shared by all generations. */
 MAP(sockets, BPF_MAP_TYPE_SOCKMAP, 0, DISPATCH_SLOTS, __u64);
 MAP(counters, BPF_MAP_TYPE_PERCPU_ARRAY, 0, 1, struct dispatch_counters);

@@ -49,7 +49,9 @@ bool tried_before(const Atom& a, const Atom& b) noexcept {
 }
 
 ChoiceBuilder::ChoiceBuilder(const CompileInput& input, RuleIndex& index, Tables& tables)
-    : input_(input), index_(index), tables_(tables), targets_(index.groups()) {
+    : input_(input), index_(index), tables_(tables), counting_(input.config.daemon.rule_counters),
+      targets_(counting_ ? input.rules.rules.size() : index.groups()) {
+    if (counting_) tables_.counted = static_cast<std::uint32_t>(input.rules.rules.size());
     tables_.choices.assign(1, {});
     links_.assign(1, 0);
     ifindexes_.push_back(0);
@@ -75,7 +77,7 @@ std::uint32_t ChoiceBuilder::chain(Atoms atoms, Family family, std::uint32_t tai
 }
 
 std::uint32_t ChoiceBuilder::end(Verdict verdict) {
-    return add({kind_of(verdict), 0, 0, 0, {}}, RuleIndex::kNoGroup, 1);
+    return add({kind_of(verdict), 0, 0, 0, {DISPATCH_UNCOUNTED, 0}}, RuleIndex::kNoGroup, 1);
 }
 
 std::uint32_t ChoiceBuilder::by_interface(Atoms atoms, Family family, std::uint32_t otherwise) {
@@ -142,7 +144,8 @@ std::uint32_t ChoiceBuilder::guard(std::uint8_t kind, const dispatch_cell& map, 
 
 std::uint32_t ChoiceBuilder::target(const Atom& atom, Family family) {
     const std::uint32_t group = index_.group_of(atom.rule);
-    if (targets_[group] != 0) return targets_[group];
+    std::uint32_t& known = targets_[counting_ ? atom.rule : group];
+    if (known != 0) return known;
     const Target to = input_.rules.rules[atom.rule].target;
     dispatch_choice choice{kind_of(to.verdict), 0, 0, 0, {}};
     if (to.verdict == Verdict::steer) {
@@ -151,18 +154,24 @@ std::uint32_t ChoiceBuilder::target(const Atom& atom, Family family) {
         choice.at = input_.slot_of(to.listener, family);
         tables_.slots = std::max(tables_.slots, choice.at + 1);
     }
-    return targets_[group] = add(choice, group, 1);
+    if (!counting_) return known = add(choice, group, 1);
+    choice.map.at = atom.rule;
+    return known = append(choice, group, 1); // equal to no other: known_ need not hold a million of them
 }
 
 std::uint32_t ChoiceBuilder::add(const dispatch_choice& choice, std::uint32_t group, std::uint32_t links) {
     const Key key{choice.kind, choice.when_down, choice.at, choice.map.at, choice.map.count, group};
     const auto [known, added] = known_.try_emplace(key, static_cast<std::uint32_t>(tables_.choices.size()));
-    if (!added) return known->second;
+    return added ? append(choice, group, links) : known->second;
+}
+
+std::uint32_t ChoiceBuilder::append(const dispatch_choice& choice, std::uint32_t group, std::uint32_t links) {
+    const auto number = static_cast<std::uint32_t>(tables_.choices.size());
     tables_.choices.push_back(choice);
     links_.push_back(links);
-    index_.set_choice(known->second, group);
+    index_.set_choice(number, group);
     tables_.bounds.links = std::max(tables_.bounds.links, links);
-    return known->second;
+    return number;
 }
 
 } // namespace swathe

@@ -53,13 +53,15 @@ private:
     [[nodiscard]] std::uint32_t target(const Atom& atom, Family family);
     [[nodiscard]] std::uint32_t guard(std::uint8_t kind, const dispatch_cell& map, const std::vector<std::uint32_t>& answers);
     [[nodiscard]] std::uint32_t add(const dispatch_choice& choice, std::uint32_t group, std::uint32_t links);
+    std::uint32_t append(const dispatch_choice& choice, std::uint32_t group, std::uint32_t links);
 
     const CompileInput& input_;
     RuleIndex& index_;
     Tables& tables_;
     std::vector<std::uint32_t> ifindexes_;              // by Rule::ifname
     std::vector<std::array<bool, 2>> source_families_;  // by Rule::sources: IPv4, IPv6
-    std::vector<std::uint32_t> targets_;                // by group; 0 = not made yet
+    bool counting_;                                     // each rule has a choice of its own
+    std::vector<std::uint32_t> targets_;                // by group, or by rule if counting; 0 = not made yet
     std::optional<RuleId> too_long_;
     std::vector<std::uint32_t> links_;                  // by choice: the longest way from it to an end
     using Key = std::tuple<std::uint8_t, std::uint8_t, std::uint32_t, std::uint32_t, std::uint32_t, std::uint32_t>;

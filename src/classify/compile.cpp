@@ -54,13 +54,15 @@ private:
         const PortList& ports = lists_.list(list);
         if (ports.empty()) return parent;
         const std::uint64_t key = std::uint64_t{list} << 32 | parent;
-        const auto [known, added] = nodes_.try_emplace(key, static_cast<std::uint32_t>(tables_.nodes.size()));
-        if (!added) return known->second;
+        const auto number = static_cast<std::uint32_t>(tables_.nodes.size());
+        if (!lists_.all_differ())
+            if (const auto [known, added] = nodes_.try_emplace(key, number); !added) return known->second;
         tables_.nodes.push_back({ports.cell, parent, ports.first_port, ports.last_port});
         const std::uint32_t depth = (parent == 0 ? 0 : depths_[parent]) + 1;
-        depths_[known->second] = depth;
+        depths_.resize(tables_.nodes.size());
+        depths_[number] = depth;
         tables_.bounds.depth = std::max(tables_.bounds.depth, depth);
-        return known->second;
+        return number;
     }
 
     const Plane& plane_;
@@ -70,7 +72,7 @@ private:
     PrefixSweep sweep_;
     std::vector<std::span<const PlaneRule>> around_; // the rules of the open prefixes, shortest first
     std::unordered_map<std::uint64_t, std::uint32_t> nodes_;
-    std::unordered_map<std::uint32_t, std::uint32_t> depths_;
+    std::vector<std::uint32_t> depths_; // by node
 };
 
 } // namespace

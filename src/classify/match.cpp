@@ -76,7 +76,8 @@ Decision decision_of(const Tables& tables, std::uint32_t choice, const Flow& flo
     Decision decision;
     if (choice == 0) return decision;
     const dispatch_choice& made = tables.choices[choice];
-    decision.rule = tables.rule_index->rule_of(choice, flow);
+    if (tables.counted == 0) decision.rule = tables.rule_index->rule_of(choice, flow);
+    else if (made.map.at != DISPATCH_UNCOUNTED) decision.rule = made.map.at;
     if (made.kind == DISPATCH_DROP) decision.verdict = Verdict::drop;
     if (made.kind == DISPATCH_STEER) {
         decision.verdict = Verdict::steer;

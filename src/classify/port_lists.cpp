@@ -103,12 +103,12 @@ private:
 
 PortListBuilder::PortListBuilder(const CompileInput& input, const HoleIndex& holes, const RuleIndex& index, ChoiceBuilder& choices,
                                  Tables& tables, const Plane& plane)
-    : input_(input), holes_(holes), choices_(choices), tables_(tables), plane_(plane), by_group_(index.groups(), kNone) {
+    : input_(input), holes_(holes), choices_(choices), tables_(tables), plane_(plane), counting_(input.config.daemon.rule_counters), by_group_(index.groups(), kNone) {
     for (std::uint32_t group = 0; group < index.groups(); ++group) holes_by_group_.push_back(input.rules.rules[index.first_of(group)].holes);
 }
 
 std::uint32_t PortListBuilder::list_for(const Place& place) {
-    if (!place.specials.empty() || is_cut(place)) return build(place);
+    if (counting_ || !place.specials.empty() || is_cut(place)) return build(place);
     if (place.rules.size() == 1) {
         std::uint32_t& known = by_group_[place.rules.front().group];
         return known != kNone ? known : known = build(place);
@@ -192,13 +192,14 @@ std::uint32_t PortListBuilder::store(std::vector<Point> points) {
         list.last_port = 65535;
         if (points.back().answer == 0) list.last_port = static_cast<std::uint16_t>(points.back().first.lo - 1);
     }
-    const auto [known, added] = by_content_.try_emplace(std::move(points), static_cast<std::uint32_t>(lists_.size()));
-    if (!added) return known->second;
-    std::span<const Point> used(known->first);
+    const auto number = static_cast<std::uint32_t>(lists_.size());
+    if (!counting_)
+        if (const auto [known, added] = by_content_.try_emplace(points, number); !added) return known->second;
+    std::span<const Point> used(points);
     if (!used.empty() && used.back().answer == 0) used = used.first(used.size() - 1);
     if (!used.empty()) list.cell = Packer(tables_).pack(used, false);
     lists_.push_back(list);
-    return known->second;
+    return number;
 }
 
 } // namespace swathe

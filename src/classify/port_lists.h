@@ -29,6 +29,8 @@ public:
 
     /// Index of the list for a place; see list().
     [[nodiscard]] std::uint32_t list_for(const Place& place);
+    /// Is each list for one place only? So it is where each rule is counted for itself.
+    [[nodiscard]] bool all_differ() const noexcept { return counting_; }
     [[nodiscard]] const PortList& list(std::uint32_t index) const { return lists_[index]; }
 
 private:
@@ -44,6 +46,7 @@ private:
     ChoiceBuilder& choices_;
     Tables& tables_;
     const Plane& plane_;
+    bool counting_;
     std::vector<std::uint32_t> holes_by_group_; // Rule::holes of each group: a million rules need not be touched for it
     std::vector<PortList> lists_;
     std::map<std::vector<Point>, std::uint32_t> by_content_;

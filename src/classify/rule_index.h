@@ -5,6 +5,7 @@
 #include "dispatch_abi.h"
 
 #include <array>
+#include <span>
 #include <bitset>
 
 namespace swathe {
@@ -26,6 +27,9 @@ public:
     [[nodiscard]] RuleId first_of(std::uint32_t group) const { return groups_[group].first; }
     [[nodiscard]] std::size_t size_of(std::uint32_t group) const { return groups_[group].size; }
     [[nodiscard]] std::uint32_t groups() const noexcept { return static_cast<std::uint32_t>(groups_.size()); }
+
+    /// The rules of a plane (DISPATCH_PLANE), as in Plane::rules.
+    [[nodiscard]] std::span<const RuleId> order(std::size_t plane) const { return orders_[plane].rules; }
 
     /// Says which group a choice of the tables belongs to; kNoGroup for guards and implicit rules.
     void set_choice(std::uint32_t choice, std::uint32_t group);

@@ -3,6 +3,7 @@
 #include "dispatch/dispatcher.h"
 #include "dispatch/generation.h"
 #include "dispatch/grace_period.h"
+#include "dispatch/rule_hits.h"
 #include "dispatch/slots.h"
 #include "dispatch/test_run.h"
 
@@ -54,6 +55,7 @@ std::string name_of_program(std::uint32_t id) {
 struct Dispatcher::Prepared::State {
     std::unique_ptr<Generation> program;  // null: nothing was in force
     std::optional<CounterMap> counters;   // of its own, where the ones in force have too little room
+    RuleHits hits;
     std::vector<bool> named;              // slots in the tables
     Tables spoken;                        // of the tables, what test_run() needs: choices and rule index
 };
@@ -137,6 +139,8 @@ Status Dispatcher::set_socket(std::uint32_t slot, int fd) {
 
 SlotCounters Dispatcher::counters(std::uint32_t slot) const { return state_->counters.read(slot); }
 
+std::vector<std::uint64_t> Dispatcher::rule_hits() const { return state_->current.hits.read(); }
+
 Result<Dispatcher::Prepared> Dispatcher::prepare(const Tables& tables) const {
     if (tables.slots > kSlotCapacity) return failure(fmt::format("slot {} is beyond the SOCKMAP", tables.slots - 1));
     auto next = std::make_unique<Prepared::State>();
@@ -145,13 +149,19 @@ Result<Dispatcher::Prepared> Dispatcher::prepare(const Tables& tables) const {
         if (!made) return Failure(std::move(made).error());
         next->counters = std::move(*made);
     }
+    if (tables.counted > 0) {
+        auto hits = RuleHits::create(tables.counted);
+        if (!hits) return Failure(std::move(hits).error());
+        next->hits = std::move(*hits);
+    }
     const int counters_fd = next->counters ? next->counters->fd() : state_->counters.fd();
-    auto program = Generation::load(tables, {state_->sockets.get(), counters_fd});
+    auto program = Generation::load(tables, {state_->sockets.get(), counters_fd, next->hits.fd()});
     if (!program) return Failure(std::move(program).error());
     next->program = std::make_unique<Generation>(std::move(*program));
     next->named = slots_named(tables);
     next->spoken.choices = tables.choices;
     next->spoken.rule_index = tables.rule_index;
+    next->spoken.counted = tables.counted;
     return Prepared(std::move(next));
 }
 
@@ -172,10 +182,20 @@ Status Dispatcher::publish(Prepared& next) {
     return {};
 }
 
-Status Dispatcher::publish(const Tables& tables) {
+Status Dispatcher::publish(const Tables& tables, const SameRules& same) {
     auto next = prepare(tables);
-    return next ? publish(*next) : Status(Failure(std::move(next).error()));
+    if (!next) return Failure(std::move(next).error());
+    if (auto published = publish(*next); !published) return published;
+    if (!same.empty()) add_hits(carried_hits(*next, same));
+    return {};
 }
+
+std::vector<std::uint64_t> Dispatcher::carried_hits(const Prepared& replaced, const SameRules& same) const {
+    (void)state_->grace.wait(); // if it fails, some packets are not counted
+    return replaced.state_->hits.carried(same);
+}
+
+void Dispatcher::add_hits(const std::vector<std::uint64_t>& carried) { state_->current.hits.add(carried); }
 
 Status Dispatcher::State::switch_to(int program_fd) {
     if (!link && !pin_path.empty()) {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/unique_fd.h"
-#include "classify/tables.h"
+#include "classify/same_rules.h"
 
 #include <memory>
 #include <string>
@@ -72,6 +72,8 @@ public:
     [[nodiscard]] Status set_socket(std::uint32_t slot, int fd); ///< borrowed; replaces atomically
     void clear_socket(std::uint32_t slot); ///< leaves the slot taken but empty: the listener's when_down decides
     [[nodiscard]] SlotCounters counters(std::uint32_t slot) const;
+    /// Packets that each rule of the current generation decided, by RuleId. Empty: rules are not counted.
+    [[nodiscard]] std::vector<std::uint64_t> rule_hits() const;
 
     /// Builds a new generation from `tables` and touches nothing that runs. Any thread may call it, as long as nobody publishes meanwhile.
     [[nodiscard]] Result<Prepared> prepare(const Tables& tables) const;
@@ -79,7 +81,13 @@ public:
     /// and pins the link, 0600 in a 0700 directory. Then `next` is what was in force before, if anything was: to publish it
     /// again goes back. On error the old generation stays, and `next` is as it was.
     [[nodiscard]] Status publish(Prepared& next);
-    [[nodiscard]] Status publish(const Tables& tables); ///< both
+    /// Both, and those rules go on counting that are the `same` in the tables that were published last, and in these.
+    [[nodiscard]] Status publish(const Tables& tables, const SameRules& same = {});
+
+    /// What the rules in `same` counted in a generation that was in force and was `replaced`, by the numbers that they have now. Takes
+    /// some 10 ms, until no program can count any more. Any thread may call it.
+    [[nodiscard]] std::vector<std::uint64_t> carried_hits(const Prepared& replaced, const SameRules& same) const;
+    void add_hits(const std::vector<std::uint64_t>& carried); ///< to the rules of the current generation
     [[nodiscard]] std::uint64_t generation() const noexcept; ///< counts publish() calls that succeeded, from 1; 0 = none yet
 
     /// Asks the current generation, without touching counters or sockets. `flow.ifindex` is simulated.

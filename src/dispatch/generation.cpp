@@ -88,6 +88,7 @@ Result<Generation> Generation::load(const Tables& tables, const Shared& shared) 
     });
     if (error == 0 && shared.sockets_fd >= 0) error = bpf_map__reuse_fd(skeleton.maps.sockets, shared.sockets_fd);
     if (error == 0 && shared.counters_fd >= 0) error = bpf_map__reuse_fd(skeleton.maps.counters, shared.counters_fd);
+    if (error == 0 && shared.hits_fd >= 0) error = bpf_map__reuse_fd(skeleton.maps.hits, shared.hits_fd);
     if (error < 0) return log.failure("prepare the tables", -error);
 
     auto& constants = *skeleton.rodata;
@@ -97,6 +98,7 @@ Result<Generation> Generation::load(const Tables& tables, const Shared& shared) 
     constants.max_depth = tables.bounds.depth;
     constants.max_links = tables.bounds.links;
     constants.guarded = tables.guarded;
+    constants.counting = shared.hits_fd >= 0;
     constants.deep = is_deep(tables.bounds);
     error = dispatch_bpf__load(&skeleton);
     if (error < 0) return log.failure("load the BPF program", -error);
@@ -124,6 +126,7 @@ Status Generation::load_explainer() {
         {explainer->maps.steps32, program_->maps.steps32},   {explainer->maps.steps128, program_->maps.steps128},
         {explainer->maps.nodes, program_->maps.nodes},       {explainer->maps.choices, program_->maps.choices},
         {explainer->maps.sockets, program_->maps.sockets},   {explainer->maps.counters, program_->maps.counters},
+        {explainer->maps.hits, program_->maps.hits},
     };
     for (const auto& [own, other] : shared)
         if (error == 0) error = bpf_map__reuse_fd(own, bpf_map__fd(other));

@@ -16,6 +16,7 @@ public:
     struct Shared {
         int sockets_fd = -1;
         int counters_fd = -1;
+        int hits_fd = -1; ///< -1: rules are not counted
     };
     /// Errors: what libbpf and the verifier said last.
     [[nodiscard]] static Result<Generation> load(const Tables& tables, const Shared& shared);

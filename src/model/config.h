@@ -29,6 +29,7 @@ struct GlobalRule {
 struct DaemonSettings {
     std::string log_level = "info"; ///< error, warning, notice, info, debug
     std::string control_group = "swathe"; ///< who may look
+    bool rule_counters = false;           ///< count what each rule decides
 };
 
 /// All that the administrator said. Where the files lay is no longer known, but for positions.

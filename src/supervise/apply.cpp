@@ -102,10 +102,18 @@ void Supervisor::build(const std::shared_ptr<Reload>& reload) {
 void Supervisor::finish(Reload& reload, Outcome outcome) {
     give_back(*reload.draft);
     auto draft = std::shared_ptr<Draft>(std::move(reload.draft));
-    auto errors = std::make_shared<std::vector<Error>>();
-    auto settle = [draft, errors, committed = outcome.has_value()] { *errors = draft->settle_routes(committed); };
-    auto answer = [this, draft, errors, done = std::move(reload.done), outcome = std::move(outcome)]() mutable {
-        for (const Error& error : *errors) log(LogLevel::error, error.to_string());
+    struct Rest {
+        std::vector<Error> errors;
+        Draft::Hits hits;
+    };
+    auto rest = std::make_shared<Rest>();
+    auto settle = [draft, rest, committed = outcome.has_value()] {
+        rest->errors = draft->settle_routes(committed);
+        if (committed) rest->hits = draft->carried_hits();
+    };
+    auto answer = [this, draft, rest, done = std::move(reload.done), outcome = std::move(outcome)]() mutable {
+        for (const Error& error : rest->errors) log(LogLevel::error, error.to_string());
+        for (std::size_t i = 0; i < rest->hits.size(); ++i) draft->world()->parts[i].site->dispatcher.add_hits(rest->hits[i]);
         auto put_away = [last = std::move(draft)]() mutable {
             last.reset();
             trim_memory();

@@ -195,6 +195,8 @@ Checked Draft::build() {
         auto loaded = part.site->dispatcher.prepare(part.tables);
         if (!loaded) return tl::unexpected(refusal(std::move(loaded).error()));
         prepared_.push_back(std::move(*loaded));
+        const Part* old = old_part(part);
+        same_.push_back(old == nullptr ? SameRules() : same_rules({old->rules, running_.world->config, old->tables}, {part.rules, world_->config, part.tables}));
     }
     if (auto added = add_routes(); !added) return added;
     views_.clear();
@@ -299,6 +301,13 @@ Checked Draft::add_routes() {
         if (auto added = sync_local_routes(both, part.site->ns); !added) return tl::unexpected(refusal(std::move(added).error()));
     }
     return {};
+}
+
+Draft::Hits Draft::carried_hits() const {
+    Hits hits(world_->parts.size());
+    for (std::size_t i = 0; i < hits.size(); ++i)
+        if (!same_[i].empty()) hits[i] = world_->parts[i].site->dispatcher.carried_hits(prepared_[i], same_[i]);
+    return hits;
 }
 
 std::vector<Error> Draft::settle_routes(bool committed) const {

@@ -31,6 +31,9 @@ public:
     [[nodiscard]] Checked build();
     /// What is wrong with the addresses of this host, routes above all, for `status`.
     [[nodiscard]] const std::vector<std::string>& network_warnings() const noexcept { return network_; }
+    /// Of each part, what its rules counted before the switch.
+    using Hits = std::vector<std::vector<std::uint64_t>>;
+    [[nodiscard]] Hits carried_hits() const;
     /// Removes the routes that are not wanted any more: the old world's if it was committed, else the new one's.
     [[nodiscard]] std::vector<Error> settle_routes(bool committed) const;
 
@@ -71,6 +74,7 @@ private:
     std::vector<std::string> network_;
     std::vector<std::vector<LiveSocket>> opened_;
     std::vector<Dispatcher::Prepared> prepared_;
+    std::vector<SameRules> same_; // by part
     std::vector<bool> routes_touched_; // by part
 };
 

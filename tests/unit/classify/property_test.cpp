@@ -6,7 +6,8 @@ using namespace swathe;
 
 namespace {
 
-void compare(test::RandomRules& world, int packets) {
+void compare(test::RandomRules& world, int packets, bool counting = false) {
+    world.config.daemon.rule_counters = counting;
     world.remove_conflicts();
     const auto tables = compile(world.input());
     REQUIRE(tables.has_value());
@@ -32,6 +33,14 @@ TEST_CASE("classify: the tables decide as the rules read one by one") {
         CAPTURE(seed); // run with SWATHE_SEED=<seed> to begin there
         test::RandomRules world(seed, seed % 4 != 0);
         compare(world, 60);
+    }
+}
+
+TEST_CASE("classify: so they do when rules are counted, and each choice names its rule") {
+    for (std::uint64_t seed = test::first_seed(), end = seed + 1000; seed < end; ++seed) {
+        CAPTURE(seed);
+        test::RandomRules world(seed, seed % 4 != 0, seed % 50 == 0 ? 600 : 14);
+        compare(world, 60, true);
     }
 }
 

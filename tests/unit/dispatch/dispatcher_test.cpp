@@ -340,3 +340,58 @@ TEST_CASE("dispatch: counters survive a generation that needs more of them, and 
     REQUIRE(dispatcher.publish(*next));
     CHECK(connect(1) == 7);
 }
+
+TEST_CASE("dispatch: each rule is counted for itself, and goes on counting where a reload leaves it as it was") {
+    Dispatcher dispatcher = dispatcher_with(2);
+    const UniqueFd socket = test::tcp_listener();
+    for (const std::uint32_t slot : {0U, 1U}) REQUIRE(dispatcher.set_socket(slot, socket.get()).has_value());
+    HandRules before;
+    before.config.daemon.rule_counters = true;
+    const std::uint32_t one = before.listener(0), two = before.listener(1);
+    before.steer("127.0.0.0/16", {8000, 8999}, one);      // 0
+    before.steer("127.0.1.0/24", {8000, 8999}, one);      // 1: inside, the same but for its length
+    before.steer("127.0.1.7/32", {8080, 8080}, two);      // 2
+    before.add("127.0.1.8/32", PortRange::all(), {Verdict::drop, {}}); // 3
+    before.add("127.0.1.9/32", PortRange::all(), {Verdict::pass, {}}); // 4
+    before.steer("127.0.3.0/24", {8000, 8999}, two);      // 5: nobody asks for it
+    for (std::uint32_t i = 0; i < 2 * DISPATCH_HITS; ++i) // more than one element of the map
+        before.steer(("127.9." + std::to_string(i / 256) + "." + std::to_string(i % 256) + "/32").c_str(), {80, 80}, one);
+    const Tables tables = before.tables();
+    REQUIRE(dispatcher.publish(tables).has_value());
+
+    const auto send = [&](const char* address, std::uint16_t port, int times) {
+        for (int i = 0; i < times; ++i) (void)test::tcp_connect_error(address, port);
+    };
+    send("127.0.2.2", 8000, 1);
+    send("127.0.1.1", 8080, 2);
+    send("127.0.1.7", 8080, 3);
+    send("127.0.1.7", 8081, 4); // falls to the /24
+    send("127.0.1.8", 8080, 5);
+    send("127.0.1.9", 8080, 6);
+    send("127.8.0.1", 8080, 7); // no rule
+    send("127.9.3.255", 80, 8);
+    std::vector<std::uint64_t> expected{1, 6, 3, 5, 6, 0};
+    expected.resize(6 + 2 * DISPATCH_HITS);
+    expected.back() = 8;
+    CHECK(dispatcher.rule_hits() == expected);
+    CHECK(dispatcher.test_run(tcp4("127.0.1.7", 8080))->rule == 2U);
+    CHECK(dispatcher.rule_hits() == expected); // who asks is not counted
+
+    HandRules now;
+    now.config = before.config;
+    now.slots = before.slots;
+    now.add("127.0.1.8/32", PortRange::all(), {Verdict::drop, {}});
+    now.steer("127.0.1.0/24", {8000, 8999}, two); // another listener: from 0
+    now.steer("127.0.1.7/32", {8080, 8080}, two);
+    const Tables next = now.tables();
+    REQUIRE(dispatcher.publish(next, same_rules({before.rules, before.config, tables}, {now.rules, now.config, next})).has_value());
+    CHECK(dispatcher.rule_hits() == std::vector<std::uint64_t>{5, 0, 3});
+    send("127.0.1.7", 8080, 1);
+    CHECK(dispatcher.rule_hits() == std::vector<std::uint64_t>{5, 0, 4});
+    REQUIRE(dispatcher.publish(next, same_rules({now.rules, now.config, next}, {now.rules, now.config, next})).has_value());
+    CHECK(dispatcher.rule_hits() == std::vector<std::uint64_t>{5, 0, 4}); // what was carried is carried again
+
+    now.config.daemon.rule_counters = false;
+    REQUIRE(dispatcher.publish(now.tables()).has_value());
+    CHECK(dispatcher.rule_hits().empty());
+}

@@ -13,6 +13,7 @@ TEST_CASE("dispatch: the kernel decides as the tables and as the rules read one 
     for (std::uint64_t seed = test::first_seed(), end = seed + 150; seed < end; ++seed) {
         CAPTURE(seed); // run with SWATHE_SEED=<seed> to begin there
         test::RandomRules world(seed, seed % 4 != 0, seed % 5 == 0 ? 600 : 14);
+        world.config.daemon.rule_counters = seed % 3 == 0;
         world.remove_conflicts();
         const auto tables = compile(world.input());
         REQUIRE(tables.has_value());
