@@ -87,6 +87,9 @@ constexpr std::array kTable{
     Directive{daemon, "control_group", "", "", T::account, replace, "swathe",
               "Whose members may look at the daemon's state", kNoWords,
               into<&DaemonSettings::control_group, read_account>},
+    Directive{daemon, "rule_counters", "", "", T::boolean, replace, "false",
+              "Count the packets that each rule decides", kNoWords,
+              into<&DaemonSettings::rule_counters, read_boolean>},
 
     Directive{rule, "protocol", "", "", T::protocols, replace, "both", "Protocol, or a list of them",
               words_of<Protocol>, into<&GlobalRule::protocols, read_protocols>},

@@ -110,6 +110,7 @@ struct ControlClient::State {
     Reply<MessagePtr> request(const char* method);
     Reply<MessagePtr> call(const MessagePtr& request, std::uint64_t timeout_usec);
     Reply<std::string> ask(const char* method, const std::vector<std::string>& arguments, const std::vector<bool>& flags = {});
+    Reply<std::string> answer_to(const MessagePtr& request);
     Reply<void> act(const char* method, const std::string& service);
 };
 
@@ -136,10 +137,14 @@ Reply<std::string> ControlClient::State::ask(const char* method, const std::vect
             return rejected(Trouble::failed, method, -r);
     for (const bool flag : flags)
         if (const int r = sd_bus_message_append(message->get(), "b", flag ? 1 : 0); r < 0) return rejected(Trouble::failed, method, -r);
-    const auto reply = call(*message, static_cast<std::uint64_t>(kAnswerTimeout.count()));
+    return answer_to(*message);
+}
+
+Reply<std::string> ControlClient::State::answer_to(const MessagePtr& request) {
+    const auto reply = call(request, static_cast<std::uint64_t>(kAnswerTimeout.count()));
     if (!reply) return Rejected(reply.error());
     const char* text = nullptr;
-    if (const int r = sd_bus_message_read(reply->get(), "s", &text); r < 0) return rejected(Trouble::failed, method, -r);
+    if (const int r = sd_bus_message_read(reply->get(), "s", &text); r < 0) return rejected(Trouble::failed, "answer", -r);
     return std::string(text);
 }
 
@@ -175,7 +180,16 @@ ControlClient& ControlClient::operator=(ControlClient&&) noexcept = default;
 ControlClient::~ControlClient() = default;
 
 Reply<StatusView> ControlClient::status(const std::string& service) { return read_json(state_->ask("Status", {service}), read_status); }
-Reply<std::vector<RuleView>> ControlClient::rules() { return read_json(state_->ask("Rules", {}), read_rules); }
+
+Reply<std::vector<RuleView>> ControlClient::rules(const RuleQuery& query) {
+    if (!query.by_hits && !query.never_hit && query.limit == 0) return read_json(state_->ask("Rules", {}), read_rules); // older daemons know it
+    const auto message = state_->request("SelectRules");
+    if (!message) return Rejected(message.error());
+    if (const int r = sd_bus_message_append(message->get(), "bbu", query.by_hits, query.never_hit, query.limit); r < 0)
+        return rejected(Trouble::failed, "SelectRules", -r);
+    return read_json(state_->answer_to(*message), read_rules);
+}
+
 Reply<std::string> ControlClient::version() { return state_->ask("Version", {}); }
 
 Reply<ExplainView> ControlClient::explain(const ExplainQuery& query) {

@@ -33,7 +33,7 @@ public:
     ~ControlClient();
 
     [[nodiscard]] Reply<StatusView> status(const std::string& service); ///< "" = all
-    [[nodiscard]] Reply<std::vector<RuleView>> rules();
+    [[nodiscard]] Reply<std::vector<RuleView>> rules(const RuleQuery& query = {});
     [[nodiscard]] Reply<ExplainView> explain(const ExplainQuery& query);
     [[nodiscard]] Reply<std::string> version();
 

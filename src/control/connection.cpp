@@ -90,6 +90,8 @@ const sd_bus_vtable kMethods[] = {
     SD_BUS_VTABLE_START(0),
     SD_BUS_METHOD_WITH_NAMES("Status", "s", IN(service), "s", IN(json), (on_request<Access::look, &Connection::status>), kOurCheck),
     SD_BUS_METHOD_WITH_NAMES("Rules", "", , "s", IN(json), (on_request<Access::look, &Connection::rules>), kOurCheck),
+    SD_BUS_METHOD_WITH_NAMES("SelectRules", "bbu", IN(by_hits) IN(never_hit) IN(limit), "s", IN(json),
+                             (on_request<Access::look, &Connection::select_rules>), kOurCheck),
     SD_BUS_METHOD_WITH_NAMES("Explain", "ssssssbb", IN(protocol) IN(address) IN(port) IN(from) IN(interface) IN(netns) IN(kernel) IN(live), "s", IN(json),
                              (on_request<Access::look, &Connection::explain>), kOurCheck),
     SD_BUS_METHOD_WITH_NAMES("Start", "s", IN(service), "", , (on_request<Access::act, &Connection::start>), kOurCheck),
@@ -196,7 +198,15 @@ int Connection::status(sd_bus_message* request, sd_bus_error* error) {
 }
 
 int Connection::rules(sd_bus_message* request, sd_bus_error* error) {
-    const auto answer = backend_.rules();
+    const auto answer = backend_.rules({});
+    return answer ? answer_text(request, to_json(*answer), error) : refuse(error, answer.error());
+}
+
+int Connection::select_rules(sd_bus_message* request, sd_bus_error* error) {
+    int by_hits = 0, never_hit = 0;
+    std::uint32_t limit = 0;
+    if (const int r = sd_bus_message_read(request, "bbu", &by_hits, &never_hit, &limit); r < 0) return r;
+    const auto answer = backend_.rules({by_hits != 0, never_hit != 0, limit});
     return answer ? answer_text(request, to_json(*answer), error) : refuse(error, answer.error());
 }
 

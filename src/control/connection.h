@@ -30,6 +30,7 @@ public:
     // Requests; a negative result is an error that `error` describes. See control/protocol.h.
     int status(sd_bus_message* request, sd_bus_error* error);
     int rules(sd_bus_message* request, sd_bus_error* error);
+    int select_rules(sd_bus_message* request, sd_bus_error* error);
     int explain(sd_bus_message* request, sd_bus_error* error);
     int start(sd_bus_message* request, sd_bus_error* error);
     int stop(sd_bus_message* request, sd_bus_error* error);

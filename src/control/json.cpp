@@ -9,7 +9,8 @@ namespace {
 
 using Json = nlohmann::ordered_json; // fields come out in the order they are listed below
 
-/// Lists the fields of a view once, for writing and for reading: f(name, field), or f.nullable(name, text) where "" is null.
+/// Lists the fields of a view once, for writing and for reading: f(name, field), or f.nullable(name, text) where "" is null, f.if_known(name, field) where
+/// a field that has no value is left out.
 template <class T> struct Fields {
     static constexpr bool listed = false;
 };
@@ -37,6 +38,7 @@ template <> struct Fields<RuleView> {
         f.nullable("protocol", rule.protocol);
         rule_place(rule, f);
         rule_target(rule, f);
+        f.if_known("hits", rule.hits);
     }
 };
 
@@ -129,6 +131,9 @@ template <> struct Fields<WinnerRule> {
 struct Writer {
     Json& out;
     template <class T> void operator()(const char* name, const T& value) { out[name] = written(value); }
+    template <class T> void if_known(const char* name, const std::optional<T>& value) {
+        if (value) out[name] = written(*value);
+    }
     void nullable(const char* name, const std::string& text) { out[name] = text.empty() ? Json(nullptr) : Json(text); }
 
     template <class T> static Json written(const std::optional<T>& value) { return value ? written(*value) : Json(nullptr); }
@@ -155,6 +160,7 @@ struct Reader {
     template <class T> void operator()(const char* name, T& value) {
         if (const auto found = in.find(name); found != in.end()) read(*found, value);
     }
+    template <class T> void if_known(const char* name, std::optional<T>& value) { (*this)(name, value); }
     void nullable(const char* name, std::string& text) {
         if (const auto found = in.find(name); found != in.end() && !found->is_null()) read(*found, text);
     }

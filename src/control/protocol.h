@@ -13,6 +13,7 @@ namespace swathe {
 /// interface org.swathe.Manager1 on /org/swathe/Manager1:
 ///   Status(s service) -> s       StatusView; "" = all services
 ///   Rules() -> s                 array of RuleView, in the order in which the dispatcher prefers them
+///   SelectRules(b by_hits, b never_hit, u limit) -> s    array of RuleView, see RuleQuery
 ///   Explain(s protocol, s address, s port, s from, s interface, b kernel, b live) -> s    ExplainView
 ///   Start(s service), Stop(s service), Restart(s service)    answered when it is done
 ///   Reload() -> as               what was done, a line each

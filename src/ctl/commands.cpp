@@ -7,7 +7,12 @@ namespace {
 
 constexpr Option kConfig{"--config", "DIR", "read this directory instead of the search path, and ask no daemon", Offer::directory};
 
-constexpr std::array kRulesOptions{kConfig};
+constexpr std::array kRulesOptions{
+    kConfig,
+    Option{"--sort", "hits", "put the rules first that decided the most packets (rule_counters)", Offer::sorting},
+    Option{"--never-hit", "", "list only the rules that decided no packet (rule_counters)"},
+    Option{"--limit", "N", "list at most N"},
+};
 constexpr std::array kExplainOptions{
     Option{"--from", "ADDR[:PORT]", "where the packet comes from"},
     Option{"--interface", "IF", "the interface it comes in through", Offer::interface},

@@ -12,7 +12,7 @@ namespace swathe::ctl {
 enum class Verb : std::uint8_t { status, list, rules, explain, check, start, stop, restart, reload, version, completion };
 
 /// What the shell may offer for a word.
-enum class Offer : std::uint8_t { nothing, directory, service, protocol, interface, netns, shell };
+enum class Offer : std::uint8_t { nothing, directory, service, protocol, interface, netns, shell, sorting };
 
 struct Option {
     std::string_view name;  ///< "--config"

@@ -14,6 +14,7 @@ std::string offer_words(Offer offer) {
     case Offer::protocol: return "COMPREPLY=($(compgen -W 'tcp udp' -- \"$cur\"))";
     case Offer::interface: return "COMPREPLY=($(compgen -W \"$(command ls /sys/class/net 2>/dev/null)\" -- \"$cur\"))";
     case Offer::netns: return "COMPREPLY=($(compgen -W \"$(command ls /run/netns 2>/dev/null)\" -- \"$cur\"))";
+    case Offer::sorting: return "COMPREPLY=($(compgen -W 'hits' -- \"$cur\"))";
     case Offer::shell: return "COMPREPLY=($(compgen -W 'bash' -- \"$cur\"))";
     }
     return {};

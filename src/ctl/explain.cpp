@@ -182,14 +182,15 @@ Exit explain_one(const Invocation& invocation, Explainer& explainer) {
 }
 
 Reply<std::vector<RuleView>> rules_for(const Invocation& invocation) {
+    const RuleQuery query{invocation.has("--sort"), invocation.has("--never-hit"), limit_of(invocation).value_or(0)};
     if (invocation.has("--config")) {
-        auto rules = rules_offline(search_path_of(invocation.value_or_empty("--config")));
+        auto rules = rules_offline(search_path_of(invocation.value_or_empty("--config")), query);
         if (!rules) return refused(rules.error());
         return std::move(*rules);
     }
     auto client = connect_to_daemon(invocation);
     if (!client) return tl::unexpected(std::move(client).error());
-    return client->rules();
+    return client->rules(query);
 }
 
 } // namespace

@@ -117,7 +117,7 @@ tl::expected<Offline, Diagnostics> load_offline(const SearchPath& path, const st
     return compile_for(elsewhere.empty() ? std::move(*config) : only_in(*config, {netns}), netns);
 }
 
-tl::expected<std::vector<RuleView>, Diagnostics> rules_offline(const SearchPath& path) {
+tl::expected<std::vector<RuleView>, Diagnostics> rules_offline(const SearchPath& path, const RuleQuery& query) {
     const auto config = read_config(path);
     if (!config) return tl::unexpected(config.error());
     std::vector<std::string> names{""};
@@ -126,11 +126,9 @@ tl::expected<std::vector<RuleView>, Diagnostics> rules_offline(const SearchPath&
     for (const std::string& name : names) {
         const auto offline = compile_for(only_in(*config, {name}), name);
         if (!offline) return tl::unexpected(offline.error());
-        for (RuleView& view : rule_views(offline->rules, offline->config)) {
-            view.netns = name;
-            views.push_back(std::move(view));
-        }
+        append(views, rule_views(offline->rules, offline->config, {}, query), name);
     }
+    cut(views, query);
     return views;
 }
 

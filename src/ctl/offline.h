@@ -39,7 +39,7 @@ private:
 [[nodiscard]] tl::expected<Offline, Diagnostics> load_offline(const SearchPath& path, const std::string& netns);
 
 /// The rules of all namespaces, one after the other. Errors likewise.
-[[nodiscard]] tl::expected<std::vector<RuleView>, Diagnostics> rules_offline(const SearchPath& path);
+[[nodiscard]] tl::expected<std::vector<RuleView>, Diagnostics> rules_offline(const SearchPath& path, const RuleQuery& query);
 
 /// --config's directory, or the standard search path where it is empty.
 [[nodiscard]] SearchPath search_path_of(const std::string& directory);

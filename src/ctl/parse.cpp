@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "ctl/help.h"
 
+#include <charconv>
 #include <memory>
 
 #include <CLI/CLI.hpp>
@@ -115,7 +116,16 @@ private:
         if (invocation.words.size() > command.max_words)
             return fmt::format("unexpected argument {}", swathe::quoted(invocation.words[command.max_words]));
         if (command.verb == Verb::completion && invocation.words.front() != "bash") return "the only shell is bash";
+        if (command.verb == Verb::rules) return misfit_of_rules(invocation);
         return command.verb == Verb::explain ? misfit_of_explain(invocation) : "";
+    }
+
+    static const char* misfit_of_rules(const Invocation& invocation) {
+        if (invocation.has("--config") && (invocation.has("--sort") || invocation.has("--never-hit")))
+            return "only a daemon counts hits; leave out --config";
+        if (invocation.has("--sort") && invocation.value_or_empty("--sort") != "hits") return "the only other order is --sort hits";
+        if (invocation.has("--limit") && !limit_of(invocation)) return "--limit: expected a number from 1 to 1000000000";
+        return "";
     }
 
     static const char* misfit_of_explain(const Invocation& invocation) {
@@ -139,6 +149,15 @@ private:
 std::string Invocation::value_or_empty(std::string_view option) const {
     const auto found = options.find(option);
     return found == options.end() ? std::string{} : found->second;
+}
+
+std::optional<std::uint32_t> limit_of(const Invocation& invocation) {
+    constexpr std::uint32_t kMost = 1'000'000'000;
+    const std::string text = invocation.value_or_empty("--limit");
+    std::uint32_t limit = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
+    if (error != std::errc{} || end != text.data() + text.size() || limit == 0 || limit > kMost) return std::nullopt;
+    return limit;
 }
 
 std::variant<Invocation, Message> parse(int argc, const char* const* argv) { return Parser{}.run(argc, argv); }

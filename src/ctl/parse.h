@@ -24,6 +24,9 @@ struct Invocation {
     [[nodiscard]] std::string value_or_empty(std::string_view option) const;
 };
 
+/// The number of --limit; nothing: not given, or no number from 1 to 10^9.
+[[nodiscard]] std::optional<std::uint32_t> limit_of(const Invocation& invocation);
+
 /// To be printed instead of doing anything: help on standard output, or what is wrong with the command line on standard error.
 struct Message {
     std::string text;

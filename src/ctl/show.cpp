@@ -197,17 +197,19 @@ std::string show_list(const std::vector<ServiceView>& services) {
 }
 
 std::string show_rules(const std::vector<RuleView>& rules) {
+    const bool counted = !rules.empty() && rules.front().hits;
     const bool elsewhere = std::any_of(rules.begin(), rules.end(), [](const RuleView& rule) { return !rule.netns.empty(); });
     Table table;
-    const auto add = [&](std::vector<std::string> cells, const std::string& netns) {
+    const auto add = [&](std::vector<std::string> cells, const std::string& hits, const std::string& netns) {
         if (elsewhere) cells.insert(cells.begin(), netns);
+        if (counted) cells.insert(cells.begin(), hits);
         table.add(std::move(cells));
     };
-    add({"PROTO", "PREFIX", "PORTS", "FROM", "INTERFACE", "VERDICT", "TARGET", "PLACE"}, "NETNS");
+    add({"PROTO", "PREFIX", "PORTS", "FROM", "INTERFACE", "VERDICT", "TARGET", "PLACE"}, "HITS", "NETNS");
     for (const RuleView& rule : rules)
         add({escaped(rule.protocol), escaped(rule.prefix), escaped(rule.ports), dash_if_empty(rule.from), dash_if_empty(rule.interface),
              escaped(rule.verdict), target_of(rule), place_of(rule)},
-            dash_if_empty(rule.netns));
+            std::to_string(rule.hits.value_or(0)), dash_if_empty(rule.netns));
     return table.to_string();
 }
 

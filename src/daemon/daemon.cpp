@@ -227,17 +227,21 @@ Answer<StatusView> Daemon::status(const std::string& service) {
     return view;
 }
 
-Answer<std::vector<RuleView>> Daemon::rules() {
+Answer<std::vector<RuleView>> Daemon::rules(const RuleQuery& query) {
     const World& world = supervisor_->world();
-    if (const std::size_t count = rules_in(world); count > kMostRulesListed)
-        return tl::unexpected(ControlError{Refusal::failed, fmt::format("{} rules are too many for one answer (at most {}); swathectl rules --config DIR reads the files itself",
-                                                                        count, kMostRulesListed)});
+    const bool about_hits = query.by_hits || query.never_hit;
+    const auto refuse = [](std::string why) { return tl::unexpected(ControlError{Refusal::failed, std::move(why)}); };
+    if (about_hits && !world.config.daemon.rule_counters) return refuse("rules are not counted: say rule_counters = true in swathe.toml, and reload");
+    const std::size_t count = rules_in(world);
+    const bool few = about_hits && query.limit != 0 && query.limit <= kMostRulesListed;
+    if (count > kMostRulesListed && !few)
+        return refuse(about_hits ? fmt::format("{} rules are too many for one answer; say --limit N (at most {})", count, kMostRulesListed)
+                                 : fmt::format("{} rules are too many for one answer (at most {}); swathectl rules --config DIR reads the files itself",
+                                               count, kMostRulesListed));
     std::vector<RuleView> views;
     for (const Part& part : world.parts)
-        for (RuleView& view : rule_views(part.rules, world.config)) {
-            view.netns = part.name();
-            views.push_back(std::move(view));
-        }
+        append(views, rule_views(part.rules, world.config, part.site->dispatcher.rule_hits(), query), part.name());
+    cut(views, query);
     return views;
 }
 

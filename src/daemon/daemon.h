@@ -32,7 +32,7 @@ private:
     void shut_down();
 
     Answer<StatusView> status(const std::string& service) override;
-    Answer<std::vector<RuleView>> rules() override;
+    Answer<std::vector<RuleView>> rules(const RuleQuery& query) override;
     Answer<ExplainView> explain(const ExplainQuery& query) override;
     void start(const std::string& service, Done done) override;
     void stop(const std::string& service, Done done) override;

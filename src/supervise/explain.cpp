@@ -40,6 +40,24 @@ RuleView matched_view(const RuleSet& rules, const Config& config, const Flow& fl
     return view;
 }
 
+/// Whole rules: the most hit first, or in the order of the configuration. A million of them are not sorted for the first ten.
+std::vector<RuleView> views_by_hits(const RuleSet& rules, const Config& config, std::span<const std::uint64_t> hits, const RuleQuery& query) {
+    std::vector<RuleId> chosen;
+    for (RuleId id = 0; id < hits.size(); ++id)
+        if (!query.never_hit || hits[id] == 0) chosen.push_back(id);
+    const std::size_t count = query.limit == 0 ? chosen.size() : std::min<std::size_t>(query.limit, chosen.size());
+    if (query.by_hits)
+        std::partial_sort(chosen.begin(), chosen.begin() + static_cast<std::ptrdiff_t>(count), chosen.end(),
+                          [&](RuleId a, RuleId b) { return hits[a] != hits[b] ? hits[a] > hits[b] : a < b; });
+    std::vector<RuleView> views;
+    for (const RuleId id : std::span(chosen).first(count)) {
+        views.push_back(view_of(rules, config, id, PortRange::all()));
+        views.back().ports = to_string(rules.port_sets.at(rules.rules[id].ports));
+        views.back().hits = hits[id];
+    }
+    return views;
+}
+
 } // namespace
 
 Result<Flow> flow_of(const ExplainQuery& query, const InterfaceIndex& interface_index) {
@@ -84,10 +102,27 @@ RuleView view_of(const RuleSet& rules, const Config& config, RuleId id, const Po
     return view;
 }
 
-std::vector<RuleView> rule_views(const RuleSet& rules, const Config& config) {
+std::vector<RuleView> rule_views(const RuleSet& rules, const Config& config, std::span<const std::uint64_t> hits, const RuleQuery& query) {
+    if (query.by_hits || query.never_hit) return views_by_hits(rules, config, hits, query);
     std::vector<RuleView> views;
-    for (const OrderedRule& ordered : in_order(rules)) views.push_back(view_of(rules, config, ordered.rule, ordered.ports));
+    for (const OrderedRule& ordered : in_order(rules)) {
+        if (query.limit != 0 && views.size() == query.limit) break;
+        views.push_back(view_of(rules, config, ordered.rule, ordered.ports));
+        if (!hits.empty()) views.back().hits = hits[ordered.rule];
+    }
     return views;
+}
+
+void append(std::vector<RuleView>& all, std::vector<RuleView> more, const std::string& netns) {
+    for (RuleView& view : more) {
+        view.netns = netns;
+        all.push_back(std::move(view));
+    }
+}
+
+void cut(std::vector<RuleView>& all, const RuleQuery& query) {
+    if (query.by_hits) std::stable_sort(all.begin(), all.end(), [](const RuleView& a, const RuleView& b) { return a.hits > b.hits; });
+    if (query.limit != 0 && all.size() > query.limit) all.resize(query.limit);
 }
 
 void set_netns(ExplainView& view, const std::string& netns) {

@@ -14,8 +14,13 @@ namespace swathe {
 /// Rule `id`, by those of its ports that are in question.
 [[nodiscard]] RuleView view_of(const RuleSet& rules, const Config& config, RuleId id, const PortRange& ports);
 
-/// All rules in the order in which the dispatcher prefers them.
-[[nodiscard]] std::vector<RuleView> rule_views(const RuleSet& rules, const Config& config);
+/// The rules that `query` asks for. `hits` by RuleId; empty: they are not counted.
+[[nodiscard]] std::vector<RuleView> rule_views(const RuleSet& rules, const Config& config, std::span<const std::uint64_t> hits = {},
+                                               const RuleQuery& query = {});
+
+// What rule_views() said of several network namespaces becomes one answer.
+void append(std::vector<RuleView>& all, std::vector<RuleView> more, const std::string& netns);
+void cut(std::vector<RuleView>& all, const RuleQuery& query); ///< in order, and no more than are asked for
 
 /// Who decided what about a flow.
 struct Explanation {

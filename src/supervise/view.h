@@ -52,6 +52,15 @@ struct RuleView {
     std::string file;
     std::uint32_t line = 0, column = 0;
     std::string netns = {};            ///< network namespace; "" = the daemon's own
+    std::optional<std::uint64_t> hits = {}; ///< packets that the rule decided, on all its ports; nothing: not counted
+};
+
+/// Which rules, and in which order. By default all, as the dispatcher prefers them, one for each range of ports. Whoever asks for hits
+/// gets a rule once, with all its ports, and only if rules are counted.
+struct RuleQuery {
+    bool by_hits = false;    ///< the most hit first
+    bool never_hit = false;  ///< only those that decided no packet since they are there
+    std::uint32_t limit = 0; ///< at most so many; 0 = all, as far as they can be listed
 };
 
 struct ProgramView {

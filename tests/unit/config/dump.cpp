@@ -57,7 +57,7 @@ std::string dump(const Service& s) {
 } // namespace
 
 std::string dump(const Config& config) {
-    std::string out = fmt::format("daemon log_level={} control_group={}\n", config.daemon.log_level, config.daemon.control_group);
+    std::string out = fmt::format("daemon log_level={} control_group={} rule_counters={}\n", config.daemon.log_level, config.daemon.control_group, config.daemon.rule_counters);
     for (const GlobalRule& rule : config.rules) {
         out += fmt::format("{}", to_string(rule.verdict));
         for (const Protocol protocol : rule.protocols) out += fmt::format(" {}", to_string(protocol));

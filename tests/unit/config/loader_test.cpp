@@ -39,7 +39,7 @@ environment = { B = "2", A = "1" }
 )");
     const Loaded loaded = scratch.load();
     CHECK(lines_of(loaded.diagnostics, scratch.path()) == "");
-    CHECK(dump(loaded.config) == R"(daemon log_level=info control_group=swathe
+    CHECK(dump(loaded.config) == R"(daemon log_level=info control_group=swathe rule_counters=false
 service edge "Edge proxy"
   listener http tcp backlog=2147483647 home=- sockets=dual when_down=queue steal=false local_routes=false
     claims 192.0.2.0/24 2001:db8:1::/64 198.51.100.10-198.51.100.20 : 80,443,8000-8999
@@ -134,13 +134,13 @@ TEST_CASE("loader: what is no regular file is refused by its name, and never wai
 
 TEST_CASE("loader: settings of the daemon may stand in drop-ins alone, and an empty main file changes nothing about them") {
     const Scratch scratch;
-    scratch.write("swathe.toml.d/20-level.toml", "log_level = \"debug\"\n");
+    scratch.write("swathe.toml.d/20-level.toml", "log_level = \"debug\"\nrule_counters = true\n");
     scratch.write("swathe.toml.d/10-rule.toml", "log_level = \"error\"\n[[drop]]\naddresses = \"192.0.2.1\"\n[[pass]]\nprotocol = \"udp\"\naddresses = \"192.0.2.2\"\nports = 53\n");
     for (const char* main : {"no file", ""}) {
         if (*main == '\0') scratch.write("swathe.toml", main);
         const Loaded loaded = scratch.load();
         CHECK(lines_of(loaded.diagnostics, scratch.path()) == "");
-        CHECK(dump(loaded.config) == "daemon log_level=debug control_group=swathe\n"
+        CHECK(dump(loaded.config) == "daemon log_level=debug control_group=swathe rule_counters=true\n"
                                      "drop tcp udp\n    claims 192.0.2.1 : all\n"
                                      "pass udp\n    claims 192.0.2.2 : 53\n");
     }

@@ -49,7 +49,12 @@ struct FakeBackend final : ControlBackend {
         if (view.services.empty()) return unknown(service);
         return view;
     }
-    Answer<std::vector<RuleView>> rules() override { return std::vector<RuleView>(rule_count, RuleView{}); }
+    Answer<std::vector<RuleView>> rules(const RuleQuery& query) override {
+        std::vector<RuleView> views(query.limit == 0 ? rule_count : query.limit, RuleView{});
+        if (query.by_hits) views.front().hits = 7;
+        if (query.never_hit) views.front().hits = 0;
+        return views;
+    }
     Answer<ExplainView> explain(const ExplainQuery& query) override {
         if (query.protocol != "tcp") return tl::unexpected(ControlError{Refusal::bad_request, "protocol \xff?"});
         ExplainView view;

@@ -100,6 +100,10 @@ TEST_CASE("control: what is asked is answered, each with its type") {
     CHECK(all->services[0].status_text == "\xef\xbf\xbd ready");
     CHECK(client.status("edge")->services.size() == 1);
     CHECK(client.rules()->size() == 3);
+    CHECK_FALSE(client.rules()->front().hits);
+    CHECK(client.rules({true, false, 0})->front().hits == 7);
+    CHECK(client.rules({false, true, 0})->front().hits == 0);
+    CHECK(client.rules({false, false, 2})->size() == 2);
     CHECK(client.version().value() == SWATHE_VERSION);
 
     const auto explained = client.explain({"tcp", "192.0.2.9", "443", "203.0.113.7:5555", "eth0", true});

@@ -127,3 +127,23 @@ TEST_CASE("explain: all rules in the dispatcher's order, a line for each range o
                   "tcp 192.0.0.0/16 all  drop \n"
                   "udp 192.0.0.0/16 all  drop \n");
 }
+
+TEST_CASE("explain: who asks for hits gets whole rules, the most hit first, or those that were never hit") {
+    const Config config = some_config();
+    const RuleSet rules = rules_of(config);
+    REQUIRE(rules.rules.size() == 4); // two drops, then the listeners
+    const std::vector<std::uint64_t> hits{0, 5, 5, 7};
+    const auto text_of = [&](const RuleQuery& query) {
+        std::string text;
+        for (const RuleView& view : rule_views(rules, config, hits, query)) text += std::to_string(view.hits.value()) + " " + view.protocol + " " + view.prefix + " " + view.ports + "\n";
+        return text;
+    };
+    const std::string all = text_of({true, false, 0});
+    CHECK(text_of({true, false, 100}) == all);
+    CHECK(text_of({true, false, 2}) == all.substr(0, text_of({true, false, 2}).size()));
+    CHECK(all.starts_with("7 "));
+    CHECK(all.find("80,443,8000-8999") != all.npos); // once, with all its ports
+    CHECK(text_of({false, true, 0}) == "0 tcp 192.0.0.0/16 all\n");
+    CHECK(rule_views(rules, config, hits, {false, false, 3}).size() == 3);
+    CHECK(rule_views(rules, config, hits).size() == 6); // a line for each range of ports
+}

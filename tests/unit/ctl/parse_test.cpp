@@ -78,6 +78,17 @@ TEST_CASE("parse: explain takes a question, or a batch of them") {
     CHECK(refusal({"explain", "--batch", "--live", "--config", "d"}).find("leave out --config") != std::string::npos);
 }
 
+TEST_CASE("parse: rules may be sorted by hits, and cut") {
+    const Invocation top = good({"rules", "--sort", "hits", "--limit", "10"});
+    CHECK(top.has("--sort"));
+    CHECK(limit_of(top) == 10U);
+    CHECK_FALSE(limit_of(good({"rules", "--never-hit"})));
+    CHECK(limit_of(good({"rules", "--config", "d", "--limit", "1000000000"})) == 1'000'000'000U);
+    for (const char* bad : {"0", "-1", "x", "1x", "1000000001", "99999999999", ""}) CHECK(refusal({"rules", "--limit", bad}).find("--limit") != std::string::npos);
+    CHECK(refusal({"rules", "--sort", "prefix"}).find("--sort hits") != std::string::npos);
+    CHECK(refusal({"rules", "--config", "d", "--never-hit"}).find("leave out --config") != std::string::npos);
+}
+
 TEST_CASE("parse: a service may be called like a verb") {
     CHECK(good({"start", "list", "status"}).words == Words{"list", "status"});
     CHECK(good({"status", "rules"}).words == Words{"rules"});

@@ -179,6 +179,14 @@ TEST_CASE("show: rules keep the order they come in") {
           "tcp    192.0.2.0/24  25     -               -          drop     -          /etc/edge.toml:12:14\n");
 }
 
+TEST_CASE("show: hits have a column where they are counted") {
+    RuleView counted = rule("192.0.2.9/32", "80,443", "edge");
+    counted.hits = 12345678901;
+    CHECK(show_rules({counted}) ==
+          "HITS         PROTO  PREFIX        PORTS   FROM  INTERFACE  VERDICT  TARGET     PLACE\n"
+          "12345678901  tcp    192.0.2.9/32  80,443  -     -          steer    edge/http  /etc/edge.toml:12:14\n");
+}
+
 TEST_CASE("show: an explanation names the winner and who lost") {
     const ExplainQuery query{"tcp", "192.0.2.9", "443", "203.0.113.7:5555", "eth0", false, false};
     const ExplainView steered{"steer", "edge", "http", rule("192.0.2.0/24", "443", "edge"), {rule("192.0.0.0/16", "all", "")}, "tables", std::nullopt, ""};
