@@ -24,7 +24,9 @@ ConflictFinder::ConflictFinder(const CompileInput& input, const HoleIndex& holes
 
 void ConflictFinder::check(std::span<const PlaneRule> rules) {
     if (rules.size() < 2) return;
-    const auto terms_of = [&](const PlaneRule& r) -> const RuleTerms& { return input_.rules.rules.terms(input_.rules.rules.block_of(r.rule)); };
+    const auto terms_of = [&](const PlaneRule& r) -> const RuleTerms& {
+        return input_.rules.rules.terms(input_.rules.rules.block_of(r.rule));
+    };
     const Target& target = terms_of(rules.front()).target;
     const bool one_target = std::all_of(rules.begin(), rules.end(), [&](const PlaneRule& r) { return same_target(terms_of(r).target, target); });
     if (one_target || full()) return;

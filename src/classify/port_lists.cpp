@@ -103,7 +103,8 @@ private:
 
 PortListBuilder::PortListBuilder(const CompileInput& input, const HoleIndex& holes, const RuleIndex& index, ChoiceBuilder& choices,
                                  Tables& tables, const Plane& plane)
-    : input_(input), holes_(holes), choices_(choices), tables_(tables), plane_(plane), counting_(input.config.daemon.rule_counters), by_group_(index.groups(), kNone) {
+    : input_(input), holes_(holes), choices_(choices), tables_(tables), plane_(plane),
+      counting_(input.config.daemon.rule_counters), by_group_(index.groups(), kNone) {
     for (std::uint32_t group = 0; group < index.groups(); ++group) holes_by_group_.push_back(input.rules.rules[index.first_of(group)].holes);
 }
 

@@ -68,7 +68,8 @@ std::optional<RuleId> RuleIndex::rule_of(std::uint32_t choice, const Flow& flow)
     for (unsigned length = width_of(flow.local.address.family) + 1; length-- > 0;) {
         if (!order.lengths.test(length)) continue;
         const auto here = rules_at(order, prefix_of(flow.local.address, length));
-        const auto at = std::lower_bound(here.begin(), here.end(), group, [&](RuleId id, std::uint32_t wanted) { return group_of(id) < wanted; });
+        const auto at = std::lower_bound(here.begin(), here.end(), group,
+                                         [&](RuleId id, std::uint32_t wanted) { return group_of(id) < wanted; });
         if (at != here.end() && group_of(*at) == group) return *at;
     }
     return std::nullopt;

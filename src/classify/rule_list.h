@@ -57,7 +57,8 @@ public:
         const Record& record = data_.get().records[id];
         return {{record.family, record.first}, record.length};
     }
-    [[nodiscard]] std::uint32_t block_of(RuleId id) const noexcept { return data_.get().records[id].block; } ///< rules of one block share their terms
+    /// Rules of one block share their terms.
+    [[nodiscard]] std::uint32_t block_of(RuleId id) const noexcept { return data_.get().records[id].block; }
     [[nodiscard]] std::size_t blocks() const noexcept { return data_.get().blocks.size(); }
     [[nodiscard]] const RuleTerms& terms(std::uint32_t block) const noexcept { return data_.get().blocks[block].terms; }
 

@@ -11,7 +11,8 @@ namespace {
 
 /// All of a rule but its prefix, in words that mean the same in both rule sets. The last: how many groups before were equal so far
 /// (drop rules that differ in their holes).
-using Identity = std::tuple<Protocol, Family, Verdict, std::string, std::string, unsigned, std::vector<PortRange>, std::vector<Prefix>, std::string, unsigned>;
+using Identity = std::tuple<Protocol, Family, Verdict, std::string, std::string, unsigned, std::vector<PortRange>,
+                            std::vector<Prefix>, std::string, unsigned>;
 
 /// How many of a service's listeners before it have a listener's name: the listeners of a socket unit may share one.
 std::map<ListenerRef, unsigned> number_listeners(const Config& config) {

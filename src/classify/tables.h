@@ -56,7 +56,8 @@ inline constexpr std::uint32_t kMaxLinks = 1024;
 
 inline constexpr std::size_t kMaxConflicts = 50; ///< reported at once
 
-/// With rule_counters prefixes share nothing: a rule then takes a node, a choice and an index entry of its own, 36 bytes more in the tables.
+/// With rule_counters prefixes share nothing: a rule then takes a node, a choice and an index entry of its
+/// own, 36 bytes more in the tables.
 /// Errors: two rules of different targets that can match the same packet and are equal in precedence, each named with both
 /// places. All of them at once (at most kMaxConflicts). And: more than kMaxLinks guarded rules that follow each other.
 [[nodiscard]] tl::expected<Tables, Diagnostics> compile(const CompileInput& input);

@@ -24,7 +24,8 @@ public:
 
     virtual ~ControlBackend() = default;
     [[nodiscard]] virtual Answer<StatusView> status(const std::string& service) = 0; ///< "" = all
-    [[nodiscard]] virtual Answer<std::vector<RuleView>> rules(const RuleQuery& query) = 0; ///< refused if there are too many to be listed, or hits are not counted
+    /// Refused if there are too many to be listed, or hits are asked for and not counted.
+    [[nodiscard]] virtual Answer<std::vector<RuleView>> rules(const RuleQuery& query) = 0;
     [[nodiscard]] virtual Answer<ExplainView> explain(const ExplainQuery& query) = 0;
     virtual void start(const std::string& service, Done done) = 0;   ///< done when it runs (notify: is ready)
     virtual void stop(const std::string& service, Done done) = 0;    ///< done when no child is left

@@ -182,7 +182,8 @@ ControlClient::~ControlClient() = default;
 Reply<StatusView> ControlClient::status(const std::string& service) { return read_json(state_->ask("Status", {service}), read_status); }
 
 Reply<std::vector<RuleView>> ControlClient::rules(const RuleQuery& query) {
-    if (!query.by_hits && !query.never_hit && query.limit == 0) return read_json(state_->ask("Rules", {}), read_rules); // older daemons know it
+    const bool all = !query.by_hits && !query.never_hit && query.limit == 0;
+    if (all) return read_json(state_->ask("Rules", {}), read_rules); // older daemons know it
     const auto message = state_->request("SelectRules");
     if (!message) return Rejected(message.error());
     if (const int r = sd_bus_message_append(message->get(), "bbu", query.by_hits, query.never_hit, query.limit); r < 0)
