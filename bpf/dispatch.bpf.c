@@ -4,8 +4,10 @@
  * (dispatch_abi.h); src/classify/match.cpp is the same walk in C++.
  */
 #include <linux/bpf.h>
+#include <linux/errno.h>
 #include <linux/in.h>
 #include "dispatch_find.h"
+#include "dispatch_trace.h"
 
 /* Global functions are verified once, and not for every turn of the loops that call them. */
 __noinline __u32 find(__u32 at, __u32 count, __u32 key)
@@ -35,7 +37,7 @@ __noinline __u32 settle(struct bpf_sk_lookup *ctx, __u32 at)
 	return at;
 }
 
-static __always_inline int steer(struct bpf_sk_lookup *ctx, struct dispatch_choice *choice)
+static __always_inline int steer(struct bpf_sk_lookup *ctx, struct dispatch_choice *choice, struct decision *traced)
 {
 	__u32 slot = choice->at;
 	struct dispatch_counters *count = bpf_map_lookup_elem(&counters, &slot);
@@ -44,6 +46,8 @@ static __always_inline int steer(struct bpf_sk_lookup *ctx, struct dispatch_choi
 
 	if (sk)
 		bpf_sk_release(sk);
+	if (traced)
+		traced->error = sk ? -error : ENOENT;
 	if (count && error) {
 		count->assign_errors++;
 		count->error = -error;
@@ -63,10 +67,9 @@ static __always_inline void count_hit(__u32 rule)
 		count->of_rule[rule % DISPATCH_HITS]++;
 }
 
-SEC("sk_lookup")
-int swathe_dispatch(struct bpf_sk_lookup *ctx)
+/* `traced`: NULL at compile time in the program that is not, so that nothing of it is left there. */
+static __always_inline int dispatch(struct bpf_sk_lookup *ctx, __u32 plane, struct decision *traced)
 {
-	__u32 plane = DISPATCH_PLANE(ctx->family == AF_INET6, ctx->protocol == IPPROTO_UDP);
 	struct dispatch_cell root = { roots[plane].at, roots[plane].count };
 	__u32 at = FIND_ADDRESS(ctx, root, local), port = ctx->local_port;
 
@@ -92,13 +95,37 @@ int swathe_dispatch(struct bpf_sk_lookup *ctx)
 			question.choice = found;
 			break;
 		}
+		if (traced) {
+			traced->choice = found;
+			traced->target = choice->kind == DISPATCH_STEER ? DISPATCH_STEER + choice->at : choice->kind;
+		}
 		if (counting)
 			count_hit(choice->map.at);
 		if (choice->kind == DISPATCH_PASS)
 			break;
-		return choice->kind == DISPATCH_STEER ? steer(ctx, choice) : SK_DROP;
+		return choice->kind == DISPATCH_STEER ? steer(ctx, choice, traced) : SK_DROP;
 	}
 	return SK_PASS;
+}
+
+#define PLANE_OF(ctx) DISPATCH_PLANE((ctx)->family == AF_INET6, (ctx)->protocol == IPPROTO_UDP)
+
+SEC("sk_lookup")
+int swathe_dispatch(struct bpf_sk_lookup *ctx)
+{
+	return dispatch(ctx, PLANE_OF(ctx), NULL);
+}
+
+/* The twin: it takes the place of the other one, over the same tables, while somebody watches. */
+SEC("sk_lookup")
+int swathe_traced(struct bpf_sk_lookup *ctx)
+{
+	struct decision decision = { 0, DISPATCH_NONE, 0 };
+	__u32 plane = PLANE_OF(ctx);
+	int verdict = dispatch(ctx, plane, &decision);
+
+	report(ctx, &decision, plane, verdict);
+	return verdict;
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -106,4 +106,30 @@ struct dispatch_question {
 	__u32 choice;  /* out: 0 = no rule matched */
 };
 
+/*
+ * What the traced twin of the program reports. A decision is counted among those of its target: DISPATCH_NONE (no rule), _PASS,
+ * _DROP, or DISPATCH_STEER + slot.
+ */
+struct dispatch_share {
+	__u64 of[2]; /* by what the program returns, SK_DROP or SK_PASS: so many of 2^32 decisions */
+};
+ABI_ASSERT(sizeof(struct dispatch_share) == 16);
+
+struct dispatch_event {
+	__u64 time;            /* ktime, nanoseconds */
+	__u32 local_ip[4];     /* network byte order; IPv4: the last word */
+	__u32 remote_ip[4];
+	__u16 local_port, remote_port;
+	__u8 plane;
+	__u8 verdict;          /* SK_DROP, SK_PASS */
+	__u16 error;           /* steer: errno of bpf_sk_assign(), ENOENT = the slot is empty, 0 = steered */
+	__u32 ifindex;
+	__u32 choice;          /* 0: no rule */
+	__u32 generation;      /* whose choice that is */
+	__u32 random;          /* the decision is in a share of `share` if this is below it */
+};
+ABI_ASSERT(sizeof(struct dispatch_event) == 64);
+
+#define DISPATCH_EVENTS_BYTES (1U << 20) /* of the ring buffer: some 14,500 events that wait to be read */
+
 #endif

@@ -13,6 +13,7 @@ const volatile __u32 deep;    /* call the search for ports instead of unrolling 
 const volatile __u32 counting; /* count what each rule decides, in `hits` */
 const volatile __u32 explain; /* answer in `question`, do nothing else */
 volatile struct dispatch_question question;
+const volatile __u32 generation; /* for the traced twin */
 
 #define MAP(name, map_type, flags, entries, record) \
 	struct { \
@@ -35,5 +36,13 @@ MAP(hits, BPF_MAP_TYPE_PERCPU_ARRAY, 0, 1, struct dispatch_hits);
 /* Shared by all generations. */
 MAP(sockets, BPF_MAP_TYPE_SOCKMAP, 0, DISPATCH_SLOTS, __u64);
 MAP(counters, BPF_MAP_TYPE_PERCPU_ARRAY, 0, 1, struct dispatch_counters);
+
+/* Of the traced twin only; nothing else makes them. */
+TABLE(shares, struct dispatch_share); /* by target */
+MAP(lost, BPF_MAP_TYPE_ARRAY, 0, 1, __u64); /* events for which the ring had no room */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, DISPATCH_EVENTS_BYTES);
+} events SEC(".maps");
 
 #endif

@@ -6,6 +6,7 @@
 #include "dispatch/rule_hits.h"
 #include "dispatch/slots.h"
 #include "dispatch/test_run.h"
+#include "dispatch/trace_feed.h"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -73,6 +74,9 @@ struct Dispatcher::State {
     [[nodiscard]] Status switch_to(int program_fd);
     [[nodiscard]] Status attach(int program_fd);
     [[nodiscard]] Status wake_slots();
+    void take_along(Generation& next);
+    [[nodiscard]] Status begin_trace(const TraceWish& wish);
+    void end_trace();
 
     UniqueFd netns, sockets;
     CounterMap counters;
@@ -81,6 +85,7 @@ struct Dispatcher::State {
     Slots slots{kSlotCapacity};
     std::optional<BpfLink> link;
     Prepared::State current;
+    std::unique_ptr<TraceFeed> feed; // while it traces
     std::uint64_t generation = 0;
 };
 
@@ -167,10 +172,12 @@ Result<Dispatcher::Prepared> Dispatcher::prepare(const Tables& tables) const {
 
 Status Dispatcher::publish(Prepared& next) {
     if (!next.state_->program) return failure("there is no generation to go back to");
+    state_->take_along(*next.state_->program);
     if (auto switched = state_->switch_to(next.state_->program->program_fd()); !switched) return switched;
 
     // From here on nothing fails.
     std::swap(state_->current, *next.state_);
+    if (state_->feed) state_->feed->retire(state_->generation, next.state_->spoken);
     ++state_->generation;
     std::optional<CounterMap>& counters = state_->current.counters;
     if (!counters) return {};
@@ -219,6 +226,43 @@ Status Dispatcher::State::attach(int program_fd) {
         if (auto pinned = attached->pin(pin_path); !pinned) return pinned; // and the link goes, so that all is as before
     link = std::move(*attached);
     return {};
+}
+
+/// Whoever traces goes on with the next generation. What fails there ends the trace, not the publishing.
+void Dispatcher::State::take_along(Generation& next) {
+    if (feed)
+        (void)feed->join(next, generation + 1);
+    else
+        next.drop_twin(); // one that is taken back may have been traced
+}
+
+Status Dispatcher::trace(const std::optional<TraceWish>& wish) {
+    if (wish) return state_->feed ? state_->feed->change(*wish, *state_->current.program) : state_->begin_trace(*wish);
+    state_->end_trace();
+    return {};
+}
+
+Status Dispatcher::State::begin_trace(const TraceWish& wish) {
+    if (!current.program || !link) return failure("no rules are published yet");
+    auto opened = TraceFeed::open(wish);
+    if (!opened) return Failure(std::move(opened).error());
+    if (auto joined = (*opened)->join(*current.program, generation); !joined) return joined;
+    feed = std::move(*opened);
+    auto switched = link->update(current.program->program_fd());
+    if (!switched) end_trace();
+    return switched;
+}
+
+/// Where the link cannot be updated it was detached by somebody, and no program runs.
+void Dispatcher::State::end_trace() {
+    if (!std::exchange(feed, nullptr)) return;
+    current.program->drop_twin();
+    if (link) (void)link->update(current.program->program_fd());
+}
+
+Result<TraceRead> Dispatcher::read_trace(std::size_t most) {
+    if (!state_->feed) return TraceRead{};
+    return state_->feed->read(most, state_->generation, state_->current.spoken);
 }
 
 std::uint64_t Dispatcher::generation() const noexcept { return state_->generation; }

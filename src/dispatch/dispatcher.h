@@ -2,6 +2,7 @@
 
 #include "base/unique_fd.h"
 #include "classify/same_rules.h"
+#include "dispatch/trace.h"
 
 #include <memory>
 #include <string>
@@ -92,6 +93,13 @@ public:
 
     /// Asks the current generation, without touching counters or sockets. `flow.ifindex` is simulated.
     [[nodiscard]] Result<KernelDecision> test_run(const Flow& flow) const;
+
+    /// Has the program report its decisions, or changes which ones; nothing = no more. While it does, a traced twin over the same
+    /// tables is attached; a publish() brings the twin of its generation. Errors: nothing is published yet, what the kernel said.
+    [[nodiscard]] Status trace(const std::optional<TraceWish>& wish);
+    /// What was reported since the last read, at most `most` decisions, without waiting. Nothing while it does not trace. Errors: the
+    /// last publish() could not load the twin: it traces no more.
+    [[nodiscard]] Result<TraceRead> read_trace(std::size_t most);
 
     [[nodiscard]] Result<std::vector<AttachedProgram>> programs() const; ///< in the namespace, in run order
 

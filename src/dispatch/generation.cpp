@@ -78,7 +78,8 @@ void Generation::Close::operator()(dispatch_bpf* skeleton) const noexcept { disp
 Result<Generation> Generation::load(const Tables& tables, const Shared& shared) {
     const LibbpfLog log;
     Generation generation;
-    generation.program_.reset(dispatch_bpf__open());
+    generation.program_ = open(false);
+    generation.slots_ = tables.slots;
     if (!generation.program_) return log.failure("open the BPF program", errno);
     dispatch_bpf& skeleton = *generation.program_;
 
@@ -111,29 +112,66 @@ Result<Generation> Generation::load(const Tables& tables, const Shared& shared) 
     return generation;
 }
 
-int Generation::program_fd() const { return bpf_program__fd(program_->progs.swathe_dispatch); }
+int Generation::program_fd() const {
+    return twin_ ? bpf_program__fd(twin_->progs.swathe_traced) : bpf_program__fd(program_->progs.swathe_dispatch);
+}
+
+/// One of the two programs, and no maps but those it uses.
+Generation::Skeleton Generation::open(bool traced) {
+    Skeleton skeleton(dispatch_bpf__open());
+    if (!skeleton) return skeleton;
+    (void)bpf_program__set_autoload(skeleton->progs.swathe_dispatch, !traced);
+    (void)bpf_program__set_autoload(skeleton->progs.swathe_traced, traced);
+    for (bpf_map* map : {skeleton->maps.shares, skeleton->maps.lost, skeleton->maps.events}) (void)bpf_map__set_autocreate(map, traced);
+    return skeleton;
+}
+
+/// Makes `other`, which is not loaded yet, a program over the maps and with the constants of this generation. 0, or a negative errno.
+int Generation::share_maps(dispatch_bpf& other) const {
+    std::memcpy(other.rodata, program_->rodata, sizeof *other.rodata);
+    const std::pair<bpf_map*, const bpf_map*> shared[] = {
+        {other.maps.indexes, program_->maps.indexes},   {other.maps.cells, program_->maps.cells},
+        {other.maps.steps32, program_->maps.steps32},   {other.maps.steps128, program_->maps.steps128},
+        {other.maps.nodes, program_->maps.nodes},       {other.maps.choices, program_->maps.choices},
+        {other.maps.sockets, program_->maps.sockets},   {other.maps.counters, program_->maps.counters},
+        {other.maps.hits, program_->maps.hits},
+    };
+    for (const auto& [own, ours] : shared)
+        if (const int error = bpf_map__reuse_fd(own, bpf_map__fd(ours)); error != 0) return error;
+    return 0;
+}
 
 Status Generation::load_explainer() {
     const LibbpfLog log;
-    Skeleton explainer(dispatch_bpf__open());
+    Skeleton explainer = open(false);
     if (!explainer) return log.failure("open the BPF program", errno);
-    std::memcpy(explainer->rodata, program_->rodata, sizeof *explainer->rodata);
+    int error = share_maps(*explainer);
     explainer->rodata->explain = 1;
-
-    int error = 0;
-    const std::pair<bpf_map*, const bpf_map*> shared[] = {
-        {explainer->maps.indexes, program_->maps.indexes},   {explainer->maps.cells, program_->maps.cells},
-        {explainer->maps.steps32, program_->maps.steps32},   {explainer->maps.steps128, program_->maps.steps128},
-        {explainer->maps.nodes, program_->maps.nodes},       {explainer->maps.choices, program_->maps.choices},
-        {explainer->maps.sockets, program_->maps.sockets},   {explainer->maps.counters, program_->maps.counters},
-        {explainer->maps.hits, program_->maps.hits},
-    };
-    for (const auto& [own, other] : shared)
-        if (error == 0) error = bpf_map__reuse_fd(own, bpf_map__fd(other));
     if (error == 0) error = dispatch_bpf__load(explainer.get());
     if (error < 0) return log.failure("load the BPF program for asking", -error);
     explainer_ = std::move(explainer);
     return {};
+}
+
+Status Generation::load_twin(const Report& report, const std::vector<dispatch_share>& shares) {
+    const LibbpfLog log;
+    Skeleton twin = open(true);
+    if (!twin) return log.failure("open the BPF program", errno);
+    int error = share_maps(*twin);
+    twin->rodata->generation = report.generation;
+    if (error == 0) error = bpf_map__set_max_entries(twin->maps.shares, entries_for(shares.size()));
+    if (error == 0) error = bpf_map__reuse_fd(twin->maps.events, report.events_fd);
+    if (error == 0) error = bpf_map__reuse_fd(twin->maps.lost, report.lost_fd);
+    if (error == 0) error = dispatch_bpf__load(twin.get());
+    if (error < 0) return log.failure("load the traced BPF program", -error);
+    if (auto filled = fill(twin->maps.shares, shares); !filled) return filled;
+    twin_ = std::move(twin);
+    return {};
+}
+
+Status Generation::set_shares(const std::vector<dispatch_share>& shares) {
+    if (!twin_ || shares.size() != bpf_map__max_entries(twin_->maps.shares)) return failure("trace", EINVAL);
+    return fill(twin_->maps.shares, shares);
 }
 
 Result<std::uint32_t> Generation::ask(const Flow& flow) {

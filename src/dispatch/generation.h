@@ -21,7 +21,20 @@ public:
     /// Errors: what libbpf and the verifier said last.
     [[nodiscard]] static Result<Generation> load(const Tables& tables, const Shared& shared);
 
-    [[nodiscard]] int program_fd() const;
+    [[nodiscard]] int program_fd() const;                              ///< what to attach: the twin, where there is one
+    [[nodiscard]] std::uint32_t slots() const noexcept { return slots_; } ///< highest slot named + 1
+
+    /// Where the traced twin reports to. Borrowed for the call.
+    struct Report {
+        int events_fd = -1;
+        int lost_fd = -1;
+        std::uint32_t generation = 0; ///< as the events call this one
+    };
+    /// Loads the program once more, over the same tables, sockets and counters, so that it reports its decisions. `shares`: by target.
+    [[nodiscard]] Status load_twin(const Report& report, const std::vector<dispatch_share>& shares);
+    [[nodiscard]] Status set_shares(const std::vector<dispatch_share>& shares); ///< as many as at first
+    void drop_twin() noexcept { twin_.reset(); } ///< it runs on as long as it is attached
+
     /// The choice (0 = no rule matched) of the same program over the same tables, loaded beside it without its counting and
     /// steering. `flow` may name an interface.
     [[nodiscard]] Result<std::uint32_t> ask(const Flow& flow);
@@ -32,10 +45,12 @@ private:
     };
     using Skeleton = std::unique_ptr<dispatch_bpf, Close>;
 
-    [[nodiscard]] static Result<Skeleton> open(const Tables& tables, bool explain);
+    [[nodiscard]] static Skeleton open(bool traced);
+    [[nodiscard]] int share_maps(dispatch_bpf& other) const;
     [[nodiscard]] Status load_explainer();
 
-    Skeleton program_, explainer_; // the second one is loaded when it is first asked
+    Skeleton program_, explainer_, twin_; // the explainer is loaded when it is first asked
+    std::uint32_t slots_ = 0;
 };
 
 } // namespace swathe
