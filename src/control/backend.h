@@ -27,6 +27,8 @@ public:
     /// Refused if there are too many to be listed, or hits are asked for and not counted.
     [[nodiscard]] virtual Answer<std::vector<RuleView>> rules(const RuleQuery& query) = 0;
     [[nodiscard]] virtual Answer<ExplainView> explain(const ExplainQuery& query) = 0;
+    /// Streams decisions of the dispatchers to `sink`, from the event loop, until what is returned is destroyed.
+    [[nodiscard]] virtual Answer<TraceHandle> trace(const TraceQuery& query, TraceSink sink) = 0;
     virtual void start(const std::string& service, Done done) = 0;   ///< done when it runs (notify: is ready)
     virtual void stop(const std::string& service, Done done) = 0;    ///< done when no child is left
     virtual void restart(const std::string& service, Done done) = 0; ///< done when the new one runs

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <deque>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -106,6 +108,8 @@ template <class T> Reply<T> read_json(const Reply<std::string>& text, Result<T> 
 
 struct ControlClient::State {
     BusPtr bus;
+    SlotPtr traced;                  // let go before its bus
+    std::deque<std::string> batches; // as they came
 
     Reply<MessagePtr> request(const char* method);
     Reply<MessagePtr> call(const MessagePtr& request, std::uint64_t timeout_usec);
@@ -211,6 +215,65 @@ Reply<std::vector<std::string>> ControlClient::reload() {
     if (const int r = sd_bus_message_enter_container(reply->get(), 'a', "s"); r < 0) return rejected(Trouble::failed, "Reload", -r);
     for (const char* line = nullptr; sd_bus_message_read(reply->get(), "s", &line) > 0;) lines.emplace_back(line);
     return lines;
+}
+
+namespace {
+
+int on_traced(sd_bus_message* signal, void* userdata, sd_bus_error*) noexcept {
+    const char* text = nullptr;
+    if (sd_bus_message_read(signal, "s", &text) >= 0) static_cast<std::deque<std::string>*>(userdata)->emplace_back(text);
+    return 1;
+}
+
+/// poll(2)'s time-out for when sd-bus wants to be called again, of CLOCK_MONOTONIC; -1 = never.
+int milliseconds_until(std::uint64_t usec) {
+    if (usec == UINT64_MAX) return -1;
+    const auto at = Monotonic(std::chrono::microseconds(usec));
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(at - now()).count();
+    return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
+}
+
+/// Waits until the bus or one of `others` has something to say: 0, 1, or a negative errno.
+int wait_for_any(sd_bus* bus, const std::vector<int>& others) {
+    std::uint64_t until = 0;
+    const int fd = sd_bus_get_fd(bus), events = sd_bus_get_events(bus);
+    if (fd < 0 || events < 0) return fd < 0 ? fd : events;
+    if (const int r = sd_bus_get_timeout(bus, &until); r < 0) return r;
+    std::vector<pollfd> polled{{fd, static_cast<short>(events), 0}};
+    for (const int other : others) polled.push_back({other, POLLIN, 0});
+    if (::poll(polled.data(), polled.size(), milliseconds_until(until)) < 0) return errno == EINTR ? 0 : -errno;
+    return std::any_of(polled.begin() + 1, polled.end(), [](const pollfd& p) { return p.revents != 0; }) ? 1 : 0;
+}
+
+} // namespace
+
+Reply<void> ControlClient::trace(const TraceQuery& query) {
+    sd_bus_slot* slot = nullptr;
+    const int matched = sd_bus_match_signal(state_->bus.get(), &slot, nullptr, kControlObject, kControlInterface, "Traced", on_traced, &state_->batches);
+    if (matched < 0) return rejected(Trouble::failed, "Trace", -matched);
+    state_->traced.reset(slot);
+    const auto message = state_->request("Trace");
+    if (!message) return Rejected(message.error());
+    const int appended = sd_bus_message_append(message->get(), "sbu", as_utf8(query.listener).c_str(), query.drops ? 1 : 0, query.sample);
+    if (appended < 0) return rejected(Trouble::failed, "Trace", -appended);
+    const auto reply = state_->call(*message, static_cast<std::uint64_t>(kAnswerTimeout.count()));
+    if (!reply) return Rejected(reply.error());
+    return {};
+}
+
+Reply<std::optional<TraceBatch>> ControlClient::next_batch(const std::vector<int>& others) {
+    while (state_->batches.empty()) {
+        int r = sd_bus_process(state_->bus.get(), nullptr);
+        if (r == 0) r = wait_for_any(state_->bus.get(), others);
+        else if (r > 0) continue;
+        if (r > 0) return std::nullopt;
+        if (r < 0 || sd_bus_is_open(state_->bus.get()) <= 0) return rejected(Trouble::failed, "swathed closed the connection");
+    }
+    auto batch = read_trace(state_->batches.front());
+    state_->batches.pop_front();
+    if (!batch) return rejected(Trouble::failed, batch.error().to_string());
+    if (!batch->ended.empty()) return rejected(Trouble::failed, "the trace has ended: " + batch->ended);
+    return std::move(*batch);
 }
 
 } // namespace swathe

@@ -3,6 +3,8 @@
 #include "control/protocol.h"
 
 #include <memory>
+#include <optional>
+#include <vector>
 
 namespace swathe {
 
@@ -36,6 +38,11 @@ public:
     [[nodiscard]] Reply<std::vector<RuleView>> rules(const RuleQuery& query = {});
     [[nodiscard]] Reply<ExplainView> explain(const ExplainQuery& query);
     [[nodiscard]] Reply<std::string> version();
+
+    /// From now on next_batch() has what is asked for. Once per connection.
+    [[nodiscard]] Reply<void> trace(const TraceQuery& query);
+    /// Waits for it. Nothing: one of `others` has become readable or has been closed at its other end. Errors: the trace has ended.
+    [[nodiscard]] Reply<std::optional<TraceBatch>> next_batch(const std::vector<int>& others);
 
     // These wait as long as it takes: the daemon has its own time-outs (timeout_start_sec, timeout_stop_sec).
     [[nodiscard]] Reply<void> start(const std::string& service);

@@ -98,6 +98,9 @@ const sd_bus_vtable kMethods[] = {
     SD_BUS_METHOD_WITH_NAMES("Stop", "s", IN(service), "", , (on_request<Access::act, &Connection::stop>), kOurCheck),
     SD_BUS_METHOD_WITH_NAMES("Restart", "s", IN(service), "", , (on_request<Access::act, &Connection::restart>), kOurCheck),
     SD_BUS_METHOD_WITH_NAMES("Reload", "", , "as", IN(lines), (on_request<Access::act, &Connection::reload>), kOurCheck),
+    // It shows who talks to whom, and it changes the program that packets go through: more than to look at the daemon.
+    SD_BUS_METHOD_WITH_NAMES("Trace", "sbu", IN(listener) IN(drops) IN(sample), "", , (on_request<Access::act, &Connection::trace>), kOurCheck),
+    SD_BUS_SIGNAL_WITH_NAMES("Traced", "s", IN(json), 0),
     SD_BUS_METHOD_WITH_NAMES("Version", "", , "s", IN(version), (on_request<Access::look, &Connection::version>), kOurCheck),
     SD_BUS_VTABLE_END};
 #undef IN
@@ -178,6 +181,7 @@ void Connection::take_what_came_with_the_handshake() {
 void Connection::hang_up() {
     if (gone_) return;
     gone_ = true;
+    trace_.reset();
     on_gone_();
 }
 
@@ -246,6 +250,31 @@ int Connection::reload(sd_bus_message* request, sd_bus_error*) {
         deferred->answer([&](sd_bus_message* asked) { (void)answer_lines(asked, *lines); });
     });
     return 1; // answered, or to be answered
+}
+
+int Connection::trace(sd_bus_message* request, sd_bus_error* error) {
+    TraceQuery query;
+    auto listener = read_argument(request, error);
+    if (!listener) return -EINVAL;
+    query.listener = std::move(*listener);
+    int drops = 0;
+    if (const int r = sd_bus_message_read(request, "bu", &drops, &query.sample); r < 0) return r;
+    query.drops = drops != 0;
+    if (trace_) return refuse(error, {Refusal::bad_request, "this connection has a trace already"});
+    if (query.sample < 1 || query.sample > kMostSparse)
+        return refuse(error, {Refusal::bad_request, fmt::format("one decision in {}: not in 1-{}", query.sample, kMostSparse)});
+    auto begun = backend_.trace(query, [this](const TraceBatch& batch) { return send_batch(batch); });
+    if (!begun) return refuse(error, begun.error());
+    trace_ = std::move(*begun);
+    return sd_bus_reply_method_return(request, nullptr);
+}
+
+/// A peer that reads slowly loses batches instead of making the queue grow.
+bool Connection::send_batch(const TraceBatch& batch) {
+    std::uint64_t unread = 0;
+    if (gone_ || sd_bus_get_n_queued_write(bus_.get(), &unread) < 0) return false;
+    if (batch.ended.empty() && unread >= kMaxUnreadBatches) return false;
+    return sd_bus_emit_signal(bus_.get(), kControlObject, kControlInterface, "Traced", "s", to_json(batch).c_str()) >= 0;
 }
 
 int Connection::version(sd_bus_message* request, sd_bus_error* error) { return answer_text(request, SWATHE_VERSION, error); }

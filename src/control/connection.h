@@ -37,6 +37,7 @@ public:
     int restart(sd_bus_message* request, sd_bus_error* error);
     int reload(sd_bus_message* request, sd_bus_error* error);
     int version(sd_bus_message* request, sd_bus_error* error);
+    int trace(sd_bus_message* request, sd_bus_error* error);
 
     /// May this request be looked at? 0, or a negative error that `error` describes.
     [[nodiscard]] int admit(Access needed, sd_bus_error* error);
@@ -52,6 +53,7 @@ private:
     void take_what_came_with_the_handshake();
 
     using Work = void (ControlBackend::*)(const std::string&, ControlBackend::Done);
+    [[nodiscard]] bool send_batch(const TraceBatch& batch);
     int act(sd_bus_message* request, sd_bus_error* error, Work work);
 
     uid_t uid_;
@@ -65,6 +67,7 @@ private:
     SlotPtr methods_; // slots are let go before their bus
     SlotPtr connected_;
     SlotPtr disconnected_;
+    TraceHandle trace_; ///< while the peer watches
 };
 
 } // namespace swathe

@@ -107,6 +107,7 @@ template <> struct Fields<DaemonView> {
         f.nullable("netns", daemon.netns);
         f("generation", daemon.generation);
         f("rules", daemon.rules);
+        f("traces", daemon.traces);
         f("programs", daemon.programs);
         f("warnings", daemon.warnings);
     }
@@ -195,6 +196,41 @@ template <class T> Result<T> read_as(std::string_view text) {
     }
 }
 
+template <> struct Fields<TracedView::Rule> {
+    static constexpr bool listed = true;
+    template <class V, class F> static void each(V& rule, F& f) {
+        f("prefix", rule.prefix);
+        f("ports", rule.ports);
+        f("file", rule.file);
+        f("line", rule.line);
+        f("column", rule.column);
+    }
+};
+
+template <> struct Fields<TracedView> {
+    static constexpr bool listed = true;
+    template <class V, class F> static void each(V& decision, F& f) {
+        f("time_usec", decision.time_usec);
+        f.nullable("netns", decision.netns);
+        f("protocol", decision.protocol);
+        f("source", decision.source);
+        f("destination", decision.destination);
+        f.nullable("interface", decision.interface);
+        rule_target(decision, f);
+        f("rule", decision.rule);
+        f.nullable("error", decision.error);
+    }
+};
+
+template <> struct Fields<TraceBatch> {
+    static constexpr bool listed = true;
+    template <class V, class F> static void each(V& batch, F& f) {
+        f("events", batch.events);
+        f("lost", batch.lost);
+        f.nullable("ended", batch.ended);
+    }
+};
+
 template <> struct Fields<ForeignSocketView> {
     static constexpr bool listed = true;
     template <class V, class F> static void each(V& socket, F& f) {
@@ -262,6 +298,9 @@ std::string to_json(const ExplainView& answer) {
     return dump(Writer::written(short_form));
 }
 
+std::string to_json(const TracedView& decision) { return dump(Writer::written(decision)); }
+std::string to_json(const TraceBatch& batch) { return dump(Writer::written(batch)); }
+
 std::string to_json(const Diagnostics& diagnostics) {
     Json array = Json::array();
     for (const Diagnostic& diagnostic : diagnostics) array.push_back(written_diagnostic(diagnostic));
@@ -272,6 +311,8 @@ std::string batch_error_to_json(std::uint64_t line, const std::string& error) {
     return dump(Json{{"line", line}, {"error", error}});
 }
 
+std::string lost_to_json(std::uint64_t lost) { return dump(Json{{"lost", lost}}); }
+
 std::string versions_to_json(const std::string& swathectl, const std::string& swathed) {
     Json object = Json::object();
     Writer f{object};
@@ -281,6 +322,7 @@ std::string versions_to_json(const std::string& swathectl, const std::string& sw
 }
 
 Result<StatusView> read_status(std::string_view text) { return read_as<StatusView>(text); }
+Result<TraceBatch> read_trace(std::string_view text) { return read_as<TraceBatch>(text); }
 Result<std::vector<RuleView>> read_rules(std::string_view text) { return read_as<std::vector<RuleView>>(text); }
 
 Result<ExplainView> read_explain(std::string_view text) {

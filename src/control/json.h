@@ -17,9 +17,13 @@ namespace swathe {
 [[nodiscard]] std::string to_json(const std::vector<RuleView>& rules);
 [[nodiscard]] std::string to_json(const ExplainView& answer);
 [[nodiscard]] std::string to_json(const Diagnostics& diagnostics);
+[[nodiscard]] std::string to_json(const TracedView& decision);
+[[nodiscard]] std::string to_json(const TraceBatch& batch);
 
 /// {"line":LINE,"error":TEXT}: what `explain --batch` prints for a line without an answer.
 [[nodiscard]] std::string batch_error_to_json(std::uint64_t line, const std::string& error);
+/// {"lost":COUNT}: what `trace --json` prints where some could not be told.
+[[nodiscard]] std::string lost_to_json(std::uint64_t lost);
 /// {"swathectl":VERSION,"swathed":VERSION}; "" = not known.
 [[nodiscard]] std::string versions_to_json(const std::string& swathectl, const std::string& swathed);
 
@@ -28,6 +32,7 @@ namespace swathe {
 [[nodiscard]] Result<StatusView> read_status(std::string_view text);
 [[nodiscard]] Result<std::vector<RuleView>> read_rules(std::string_view text);
 [[nodiscard]] Result<ExplainView> read_explain(std::string_view text);
+[[nodiscard]] Result<TraceBatch> read_trace(std::string_view text);
 
 /// `text` as D-Bus takes it: bytes that are no UTF-8 replaced by U+FFFD, cut at the first NUL.
 [[nodiscard]] std::string as_utf8(std::string_view text);

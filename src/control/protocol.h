@@ -18,6 +18,8 @@ namespace swathe {
 ///   Start(s service), Stop(s service), Restart(s service)    answered when it is done
 ///   Reload() -> as               what was done, a line each
 ///   Version() -> s
+///   Trace(s listener, b drops, u sample)    then, until the connection ends, the signal
+///   Traced(s)                               to this peer: TraceBatch
 ///
 /// An answer that is a structure is one JSON text (control/json.h), the very one that `swathectl --json` prints: it can gain a
 /// field without a new signature, and there is one description of it instead of two.
@@ -33,6 +35,7 @@ inline constexpr const char* kLimitsExceeded = "org.freedesktop.DBus.Error.Limit
 inline constexpr std::size_t kLongestArgument = 255;            ///< bytes of one string in a request
 inline constexpr std::size_t kLargestAnswer = std::size_t{64} << 20;   ///< bytes; D-Bus ends at 128 MiB
 inline constexpr std::uint64_t kMaxUnreadAnswers = 8;           ///< per connection; who does not read is disconnected
+inline constexpr std::uint64_t kMaxUnreadBatches = 4;           ///< of a trace, per connection; what comes then is counted as lost
 inline constexpr Duration kHandshakeTimeout = std::chrono::seconds(5); ///< from accept to the end of authentication
 
 } // namespace swathe

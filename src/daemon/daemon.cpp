@@ -275,6 +275,15 @@ Answer<ExplainView> Daemon::explain(const ExplainQuery& query) {
     return view;
 }
 
+Answer<TraceHandle> Daemon::trace(const TraceQuery& query, TraceSink sink) {
+    if (stopping_) return tl::unexpected(ControlError{Refusal::failed, "the daemon is stopping"});
+    if (!query.listener.empty() && !supervisor_->tracing().knows(query.listener))
+        return tl::unexpected(ControlError{Refusal::no_such_service, fmt::format("no such listener: {}", query.listener)});
+    auto begun = supervisor_->tracing().begin(query, std::move(sink));
+    if (!begun) return tl::unexpected(ControlError{Refusal::failed, begun.error().to_string()});
+    return std::move(*begun);
+}
+
 void Daemon::ask(const std::string& service, Verb verb, Done done) {
     ServiceUnit* unit = supervisor_->find(service);
     if (stopping_) return done(tl::unexpected(stopping()));

@@ -34,6 +34,7 @@ private:
     Answer<StatusView> status(const std::string& service) override;
     Answer<std::vector<RuleView>> rules(const RuleQuery& query) override;
     Answer<ExplainView> explain(const ExplainQuery& query) override;
+    Answer<TraceHandle> trace(const TraceQuery& query, TraceSink sink) override;
     void start(const std::string& service, Done done) override;
     void stop(const std::string& service, Done done) override;
     void restart(const std::string& service, Done done) override;

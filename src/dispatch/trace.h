@@ -38,6 +38,7 @@ struct TracedDecision {
 struct TraceRead {
     std::vector<TracedDecision> decisions; ///< oldest first, but that CPUs may overtake each other
     std::uint64_t lost = 0;                ///< since the read before: the ring was full
+    std::uint64_t oldest_generation = 0;   ///< no later read has a decision of an earlier one
 };
 
 } // namespace swathe

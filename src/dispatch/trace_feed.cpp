@@ -143,6 +143,7 @@ Result<TraceRead> TraceFeed::read(std::size_t most, std::uint64_t number, const 
     decode(taken_);
     for (Earlier& earlier : earlier_) ++earlier.reads;
     while (!earlier_.empty() && earlier_.front().events.empty() && earlier_.front().reads >= kReadsToForget) earlier_.pop_front();
+    read.oldest_generation = earlier_.empty() ? number : earlier_.front().number;
     return read;
 }
 

@@ -75,4 +75,14 @@ Result<std::uint32_t> interface_index(const NetNamespace& ns, const std::string&
     return index;
 }
 
+Result<std::string> interface_name(const NetNamespace& ns, std::uint32_t index) {
+    char name[IF_NAMESIZE] = "";
+    auto done = ns.inside([&]() -> Status {
+        if (::if_indextoname(index, name) == nullptr && errno != ENXIO) return system_failure(fmt::format("name of interface {}", index));
+        return {};
+    });
+    if (!done) return Failure(std::move(done).error());
+    return std::string(name);
+}
+
 } // namespace swathe

@@ -14,4 +14,7 @@ namespace swathe {
 /// The index of the interface called `name` in the namespace; 0 = there is none now.
 [[nodiscard]] Result<std::uint32_t> interface_index(const NetNamespace& ns, const std::string& name);
 
+/// And back; "" = there is no such interface now.
+[[nodiscard]] Result<std::string> interface_name(const NetNamespace& ns, std::uint32_t index);
+
 } // namespace swathe

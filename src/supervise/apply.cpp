@@ -227,6 +227,7 @@ Supervisor::Applied Supervisor::commit(Draft& draft, std::vector<std::unique_ptr
     }
     for (const std::uint32_t s : draft.plan().added) units_.at(world_->config.services[s].name)->begin();
     leave_sites(*before);
+    tracing_->sources_changed();
 
     Applied applied{draft.plan().lines, draft.warnings()};
     for (const auto& [name, unit] : units_)

@@ -20,11 +20,6 @@ std::string join(const std::vector<Prefix>& prefixes) {
     return text;
 }
 
-PortRange range_around(const std::vector<PortRange>& ports, std::uint16_t port) {
-    const auto found = std::find_if(ports.begin(), ports.end(), [&](const PortRange& range) { return range.contains(port); });
-    return found == ports.end() ? PortRange{port, port} : *found;
-}
-
 /// The longest of `prefixes` around `source`; "" where there is none.
 std::string prefix_around(const std::vector<Prefix>& prefixes, const Address& source) {
     const Prefix* best = nullptr;
@@ -80,6 +75,11 @@ Result<Flow> flow_of(const ExplainQuery& query, const InterfaceIndex& interface_
         if (flow.ifindex == 0) return failure("interface: there is none of this name");
     }
     return flow;
+}
+
+PortRange range_around(const std::vector<PortRange>& ports, std::uint16_t port) {
+    const auto found = std::find_if(ports.begin(), ports.end(), [&](const PortRange& range) { return range.contains(port); });
+    return found == ports.end() ? PortRange{port, port} : *found;
 }
 
 RuleView view_of(const RuleSet& rules, const Config& config, RuleId id, const PortRange& ports) {

@@ -14,6 +14,9 @@ namespace swathe {
 /// Rule `id`, by those of its ports that are in question.
 [[nodiscard]] RuleView view_of(const RuleSet& rules, const Config& config, RuleId id, const PortRange& ports);
 
+/// The one of `ports` that contains `port`, or `port` alone.
+[[nodiscard]] PortRange range_around(const std::vector<PortRange>& ports, std::uint16_t port);
+
 /// The rules that `query` asks for. `hits` by RuleId; empty: they are not counted.
 [[nodiscard]] std::vector<RuleView> rule_views(const RuleSet& rules, const Config& config, std::span<const std::uint64_t> hits = {},
                                                const RuleQuery& query = {});

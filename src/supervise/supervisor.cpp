@@ -42,6 +42,10 @@ Status Supervisor::open_parts() {
     if (!sweep) return Failure(std::move(sweep).error());
     sweep_ = std::move(*sweep);
 
+    auto tracing = Tracing::create(loop_, [this] { return trace_sources(); });
+    if (!tracing) return Failure(std::move(tracing).error());
+    tracing_ = std::move(*tracing);
+
     auto worker = Worker::start(loop_);
     if (!worker) return Failure(std::move(worker).error());
     worker_ = std::move(*worker);
@@ -80,6 +84,7 @@ void Supervisor::shut_down(std::function<void()> done) {
 /// Not while the worker has a draft, which may add routes, or take them away.
 void Supervisor::begin_shut_down_if_asked() {
     if (!shut_down_done_ || unsettled_ > 0) return;
+    tracing_->stop("swathed is stopping"); // while everything is there that it asks for
     for (const Part& part : world_->parts)
         if (auto detached = part.site->dispatcher.detach(); !detached) log(LogLevel::error, detached.error().to_string());
     std::vector<std::string> names;

@@ -6,6 +6,7 @@
 #include "supervise/draft.h"
 #include "supervise/live.h"
 #include "supervise/service_unit.h"
+#include "supervise/tracing.h"
 #include "supervise/view.h"
 #include "supervise/world.h"
 
@@ -51,6 +52,7 @@ public:
     [[nodiscard]] Result<LiveAnswer> ask_live(const Part& part, const Flow& flow) const;
     [[nodiscard]] const World& world() const noexcept { return *world_; }
     [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; } ///< counts the worlds, from 1; 0 = none yet
+    [[nodiscard]] Tracing& tracing() noexcept { return *tracing_; }
 
 private:
     struct NetworkLook {
@@ -91,6 +93,7 @@ private:
     [[nodiscard]] std::optional<ListenerRef> owner_of(std::uint64_t cookie) const;
     [[nodiscard]] Result<Evidence> question_all(const Part& part, const Flow& flow, std::optional<LiveSocketFound>& found) const;
     [[nodiscard]] ServiceUnit* unit_of(pid_t main_pid);
+    [[nodiscard]] std::vector<TraceSource> trace_sources();
     void notified(const NotifySocket::Sender& sender, const Notification& message);
 
     Loop& loop_;
@@ -104,6 +107,7 @@ private:
     std::optional<Orphans> orphans_;
     std::optional<DeferSource> sweep_; ///< deletes units that have left, outside their own call stacks
     unsigned unsettled_ = 0; ///< reloads that are under way, or not yet put away
+    std::unique_ptr<Tracing> tracing_;
     std::function<void()> shut_down_done_;
     std::optional<NetworkLook> look_; ///< the last one; made when status is asked, and by a reload
     bool looking_ = false;            ///< one is being made in the worker

@@ -3,6 +3,8 @@
 #include "base/error.h"
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -76,6 +78,7 @@ struct DaemonView {
     std::string netns;                ///< "" = the daemon's own
     std::uint64_t generation = 0;
     std::uint64_t rules = 0;
+    std::uint64_t traces = 0;          ///< that run now
     std::vector<ProgramView> programs; ///< in run order, namespace by namespace
     std::vector<std::string> warnings; ///< prefixes not routed local, with the command that mends it, and the like
 };
@@ -109,5 +112,40 @@ struct ExplainView {
     std::optional<ForeignSocketView> socket; ///< live: who gets it, where that is none of our listeners
     std::string disagreement;       ///< live: where tables, program and kernel differ, and who is responsible; "" = they agree
 };
+
+/// Which decisions of the dispatchers to watch.
+struct TraceQuery {
+    std::string listener;      ///< "NAME" or "SERVICE/NAME"; "" = all, and what no rule or a global rule decides
+    bool drops = false;        ///< only refused packets
+    std::uint32_t sample = 1;  ///< one in so many, at random; 1 to kMostSparse
+};
+inline constexpr std::uint32_t kMostSparse = 1'000'000;
+
+/// One decision.
+struct TracedView {
+    std::int64_t time_usec = 0;        ///< CLOCK_REALTIME, microseconds
+    std::string netns;                 ///< "" = the daemon's own
+    std::string protocol;
+    std::string source, destination;   ///< "192.0.2.1:80", "[2001:db8::1]:80"
+    std::string interface;             ///< of ingress; "" = it has gone
+    std::string verdict;               ///< what became of the packet: "steer", "drop", "pass"
+    std::string service, listener;     ///< of a rule that steers
+    struct Rule {
+        std::string prefix, ports;
+        std::string file;
+        std::uint32_t line = 0, column = 0;
+    };
+    std::optional<Rule> rule;          ///< nothing: no rule matched
+    std::string error;                 ///< why it was not steered although its rule says so; "" = it was
+};
+
+struct TraceBatch {
+    std::vector<TracedView> events; ///< nearly in order of time
+    std::uint64_t lost = 0;         ///< so many more could not be told since the last batch
+    std::string ended;              ///< why nothing more will come; "" = it will
+};
+
+using TraceSink = std::function<bool(const TraceBatch&)>; ///< false: not taken, and counted as lost
+using TraceHandle = std::shared_ptr<const void>;          ///< the trace ends with it
 
 } // namespace swathe

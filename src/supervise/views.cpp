@@ -132,6 +132,7 @@ StatusView Supervisor::status(const std::string& service) {
     view.daemon.netns = world_->parts.front().site->ns.name();
     view.daemon.generation = generation_;
     view.daemon.rules = rules_in(*world_);
+    view.daemon.traces = tracing_->running();
     for (const Part& part : world_->parts) {
         auto programs = part.site->dispatcher.programs();
         if (!programs) view.daemon.warnings.push_back(programs.error().to_string());

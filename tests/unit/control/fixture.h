@@ -63,6 +63,14 @@ struct FakeBackend final : ControlBackend {
         view.source = query.live ? "live" : query.kernel ? "kernel" : "tables";
         return view;
     }
+    Answer<TraceHandle> trace(const TraceQuery& query, TraceSink to) override {
+        if (query.listener == "nobody") return unknown(query.listener);
+        asked = query;
+        sink = std::move(to);
+        auto handle = std::make_shared<int>();
+        trace_alive = handle;
+        return TraceHandle(std::move(handle));
+    }
     void start(const std::string& service, Done done) override { act("start", service, std::move(done)); }
     void stop(const std::string& service, Done done) override { act("stop", service, std::move(done)); }
     void restart(const std::string& service, Done done) override { act("restart", service, std::move(done)); }
@@ -82,6 +90,9 @@ struct FakeBackend final : ControlBackend {
         done(unknown(service));
     }
 
+    TraceQuery asked; ///< of the last trace
+    TraceSink sink;
+    std::weak_ptr<int> trace_alive;
     std::string status_text;
     std::size_t rule_count = 3;
     bool reload_works = true;

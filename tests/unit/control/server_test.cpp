@@ -293,6 +293,7 @@ TEST_CASE("control: members of the group look and do not act, strangers do not e
         if (!client->explain({"tcp", "192.0.2.9", "443", "", "", false})) return 3;
         for (const auto& outcome : {client->start("edge"), client->stop("edge"), client->restart("edge")})
             if (outcome || outcome.error().kind != Trouble::denied) return 4;
+        if (client->trace({}).error().kind != Trouble::denied) return 6; // it shows addresses of clients
         const auto reloaded = client->reload();
         return reloaded || reloaded.error().kind != Trouble::denied ? 5 : 0;
     };
@@ -376,4 +377,78 @@ TEST_CASE("control: who asks and does not read the answers is disconnected") {
     }
     CHECK(disconnected);
     CHECK(client_of(dir / "control").version());
+}
+
+TEST_CASE("control: who traces gets the batches until it leaves, and only those") {
+    const TempDir dir;
+    RunningServer server(dir / "control");
+    std::optional<ControlClient> client = client_of(dir / "control");
+    REQUIRE(client->trace({"web/http", true, 10}));
+    CHECK(server.inside([&] { return server.backend.asked.listener + (server.backend.asked.drops ? " drops" : ""); }) == "web/http drops");
+    CHECK(server.inside([&] { return server.backend.asked.sample; }) == 10);
+    ControlClient bystander = client_of(dir / "control");
+
+    TraceBatch batch;
+    batch.events.resize(2);
+    batch.lost = 5;
+    CHECK(server.inside([&] { return server.backend.sink(batch); }));
+    CHECK(bystander.version().has_value()); // a signal in between would be no answer
+    const auto got = client->next_batch({});
+    REQUIRE_MESSAGE(got, got.error().message);
+    REQUIRE(got->has_value());
+    CHECK((*got)->events.size() == 2);
+    CHECK((*got)->lost == 5);
+    CHECK(client->version().has_value()); // requests go on beside it
+    CHECK_FALSE(client->trace({}).has_value()); // but one trace is enough
+
+    batch.ended = "the kernel said no";
+    CHECK(server.inside([&] { return server.backend.sink(batch); }));
+    const auto over = client->next_batch({});
+    REQUIRE_FALSE(over.has_value());
+    CHECK(over.error().message.find("the kernel said no") != std::string::npos);
+    client.reset();
+    CHECK(server.eventually([&] { return server.backend.trace_alive.expired(); }));
+}
+
+TEST_CASE("control: a trace is refused where its question is wrong") {
+    const TempDir dir;
+    RunningServer server(dir / "control");
+    ControlClient client = client_of(dir / "control");
+    CHECK(client.trace({"nobody", false, 1}).error().kind == Trouble::no_such_service);
+    CHECK(client.trace({"", false, 0}).error().kind == Trouble::bad_request);
+    CHECK(client.trace({"", false, kMostSparse + 1}).error().kind == Trouble::bad_request);
+    CHECK(client.trace({"", false, kMostSparse}).has_value());
+}
+
+TEST_CASE("control: waiting for a batch ends when something else is to be looked at, or when the daemon is gone") {
+    const TempDir dir;
+    auto server = std::make_unique<RunningServer>(dir / "control");
+    ControlClient client = client_of(dir / "control");
+    REQUIRE(client.trace({}));
+    int ends[2];
+    REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+    const UniqueFd reader(ends[0]);
+    { const UniqueFd writer(ends[1]); }
+    const auto nothing = client.next_batch({reader.get()});
+    REQUIRE(nothing.has_value());
+    CHECK_FALSE(nothing->has_value());
+    server->stop();
+    const auto gone = client.next_batch({});
+    REQUIRE_FALSE(gone.has_value());
+    CHECK(gone.error().kind == Trouble::failed);
+}
+
+TEST_CASE("control: a trace that nobody reads is not queued without end") {
+    const TempDir dir;
+    RunningServer server(dir / "control");
+    ControlClient client = client_of(dir / "control");
+    REQUIRE(client.trace({}));
+    TraceBatch batch;
+    batch.events.resize(250);
+    int taken = 0;
+    while (server.inside([&] { return server.backend.sink(batch); })) REQUIRE(++taken < 1000);
+    CHECK(taken > 0);
+    for (int i = 0; i < 100; ++i) CHECK_FALSE(server.inside([&] { return server.backend.sink(batch); }));
+    for (int i = 0; i < taken; ++i) CHECK(client.next_batch({}).has_value()); // nothing of what was taken is lost
+    CHECK(server.eventually([&] { return server.backend.sink(batch); })); // and there is room again
 }
