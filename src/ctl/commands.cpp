@@ -22,6 +22,16 @@ constexpr std::array kExplainOptions{
     Option{"--live", "", "ask the whole kernel, and say who else has a part in it"},
     Option{"--batch", "", "read one question a line from standard input, print one JSON object a line"},
 };
+constexpr std::array kTraceOptions{
+    Option{"--listener", "NAME", "only what rules of this listener decide; NAME may be SERVICE/NAME"},
+    Option{"--drops", "", "only packets that are refused"},
+    Option{"--sample", "K", "one decision in K, at random"},
+    Option{"--count", "N", "exit after so many decisions"},
+};
+constexpr std::array kTopOptions{
+    Option{"--interval", "SEC", "seconds between two tables (default 2)"},
+    Option{"--count", "N", "exit after so many tables"},
+};
 constexpr std::array kCheckOptions{
     Option{"--config", "DIR", "read this directory instead of the search path", Offer::directory},
     Option{"--netns", "NAME", "look at this network namespace instead of the current one", Offer::netns},
@@ -40,6 +50,8 @@ constexpr std::array kCommands{
             kRulesOptions},
     Command{Verb::explain, "explain", "[PROTO ADDR PORT]", 0, 3, Offer::protocol, "say what becomes of a packet, and why",
             kExplainOptions},
+    Command{Verb::trace, "trace", "", 0, 0, Offer::nothing, "watch the decisions about packets as they are made", kTraceOptions},
+    Command{Verb::top, "top", "", 0, 0, Offer::nothing, "show how much each listener gets, again and again", kTopOptions},
     Command{Verb::check, "check", "", 0, 0, Offer::nothing, "find what is wrong with a configuration, without a daemon",
             kCheckOptions},
     Command{Verb::start, "start", "NAME...", 1, kMany, Offer::service, "start services", {}},

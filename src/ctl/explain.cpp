@@ -182,7 +182,7 @@ Exit explain_one(const Invocation& invocation, Explainer& explainer) {
 }
 
 Reply<std::vector<RuleView>> rules_for(const Invocation& invocation) {
-    const RuleQuery query{invocation.has("--sort"), invocation.has("--never-hit"), limit_of(invocation).value_or(0)};
+    const RuleQuery query{invocation.has("--sort"), invocation.has("--never-hit"), static_cast<std::uint32_t>(invocation.number("--limit", 0))};
     if (invocation.has("--config")) {
         auto rules = rules_offline(search_path_of(invocation.value_or_empty("--config")), query);
         if (!rules) return refused(rules.error());

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "ctl/help.h"
+#include "supervise/view.h"
 
 #include <charconv>
 #include <memory>
@@ -11,6 +12,24 @@
 
 namespace swathe::ctl {
 namespace {
+
+/// A decimal number in 1..most.
+std::optional<std::uint64_t> number_in(std::string_view text, std::uint64_t most) {
+    std::uint64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc{} || end != text.data() + text.size() || number < 1 || number > most) return std::nullopt;
+    return number;
+}
+
+/// Seconds with or without a fraction.
+std::optional<std::chrono::milliseconds> interval_in(std::string_view text) {
+    double seconds = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds, std::chars_format::fixed);
+    if (error != std::errc{} || end != text.data() + text.size() || !(seconds >= 0 && seconds <= 3600)) return std::nullopt;
+    const auto interval = std::chrono::round<std::chrono::milliseconds>(std::chrono::duration<double>(seconds));
+    if (interval < kShortestInterval || interval > kLongestInterval) return std::nullopt;
+    return interval;
+}
 
 /// Where CLI11 puts what it reads; its addresses are CLI11's until the parse is over.
 struct OptionSlot {
@@ -116,15 +135,21 @@ private:
         if (invocation.words.size() > command.max_words)
             return fmt::format("unexpected argument {}", swathe::quoted(invocation.words[command.max_words]));
         if (command.verb == Verb::completion && invocation.words.front() != "bash") return "the only shell is bash";
-        if (command.verb == Verb::rules) return misfit_of_rules(invocation);
-        return command.verb == Verb::explain ? misfit_of_explain(invocation) : "";
+        if (command.verb == Verb::explain) return misfit_of_explain(invocation);
+        if (command.verb == Verb::rules)
+            if (const char* misfit = misfit_of_rules(invocation); *misfit != '\0') return misfit;
+        for (const auto& [option, most] : {std::pair{"--sample", std::uint64_t{kMostSparse}}, {"--count", kMostEvents}, {"--limit", kMostListed}})
+            if (invocation.has(option) && !number_in(invocation.value_or_empty(option), most))
+                return fmt::format("{}: expected a number in 1-{}", option, most);
+        if (invocation.has("--interval") && !interval_in(invocation.value_or_empty("--interval")))
+            return "--interval: expected seconds in 0.1-3600";
+        return "";
     }
 
     static const char* misfit_of_rules(const Invocation& invocation) {
         if (invocation.has("--config") && (invocation.has("--sort") || invocation.has("--never-hit")))
             return "only a daemon counts hits; leave out --config";
         if (invocation.has("--sort") && invocation.value_or_empty("--sort") != "hits") return "the only other order is --sort hits";
-        if (invocation.has("--limit") && !limit_of(invocation)) return "--limit: expected a number from 1 to 1000000000";
         return "";
     }
 
@@ -151,13 +176,12 @@ std::string Invocation::value_or_empty(std::string_view option) const {
     return found == options.end() ? std::string{} : found->second;
 }
 
-std::optional<std::uint32_t> limit_of(const Invocation& invocation) {
-    constexpr std::uint32_t kMost = 1'000'000'000;
-    const std::string text = invocation.value_or_empty("--limit");
-    std::uint32_t limit = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
-    if (error != std::errc{} || end != text.data() + text.size() || limit == 0 || limit > kMost) return std::nullopt;
-    return limit;
+std::uint64_t Invocation::number(std::string_view option, std::uint64_t otherwise) const {
+    return has(option) ? number_in(value_or_empty(option), UINT64_MAX).value_or(otherwise) : otherwise;
+}
+
+std::chrono::milliseconds Invocation::interval() const {
+    return has("--interval") ? interval_in(value_or_empty("--interval")).value_or(kDefaultInterval) : kDefaultInterval;
 }
 
 std::variant<Invocation, Message> parse(int argc, const char* const* argv) { return Parser{}.run(argc, argv); }

@@ -2,6 +2,8 @@
 
 #include "ctl/commands.h"
 
+#include <chrono>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -11,6 +13,10 @@
 namespace swathe::ctl {
 
 inline constexpr const char* kRuntimeDir = "/run/swathe";
+
+inline constexpr std::uint64_t kMostEvents = 1'000'000'000;           ///< --count
+inline constexpr std::uint64_t kMostListed = 1'000'000'000;           ///< --limit
+inline constexpr std::chrono::milliseconds kDefaultInterval(2000), kShortestInterval(100), kLongestInterval(3'600'000);
 
 /// A command line, read.
 struct Invocation {
@@ -22,10 +28,10 @@ struct Invocation {
 
     [[nodiscard]] bool has(std::string_view option) const { return options.find(option) != options.end(); }
     [[nodiscard]] std::string value_or_empty(std::string_view option) const;
+    /// The value of an option that takes a number, which parse() has checked; `otherwise` if it is not given.
+    [[nodiscard]] std::uint64_t number(std::string_view option, std::uint64_t otherwise) const;
+    [[nodiscard]] std::chrono::milliseconds interval() const; ///< --interval
 };
-
-/// The number of --limit; nothing: not given, or no number from 1 to 10^9.
-[[nodiscard]] std::optional<std::uint32_t> limit_of(const Invocation& invocation);
 
 /// To be printed instead of doing anything: help on standard output, or what is wrong with the command line on standard error.
 struct Message {

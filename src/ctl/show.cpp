@@ -72,6 +72,7 @@ std::string show_daemon(const DaemonView& daemon, const Look& look) {
     std::string text = fmt::format("swathed {} (pid {}), generation {}, {} rule{}", escaped(daemon.version), daemon.pid,
                                    daemon.generation, daemon.rules, daemon.rules == 1 ? "" : "s");
     if (!daemon.netns.empty()) text += ", network namespace " + escaped(daemon.netns);
+    if (daemon.traces > 0) text += fmt::format(", {} trace{} running", daemon.traces, daemon.traces == 1 ? "" : "s");
     text += '\n';
     text += programs_lines(daemon);
     for (const std::string& warning : daemon.warnings)

@@ -13,6 +13,11 @@ namespace swathe::ctl {
 [[nodiscard]] std::string show_rules(const std::vector<RuleView>& rules);
 [[nodiscard]] std::string show_explain(const ExplainQuery& query, const ExplainView& answer);
 
+/// A line for each decision of `trace`, and the line above them. Columns are as wide as what is usual; what is longer moves the rest.
+[[nodiscard]] std::string trace_heading();
+[[nodiscard]] std::string show_traced(const TracedView& decision);
+[[nodiscard]] std::string show_lost(std::uint64_t lost);
+
 /// Does it run, or will it start by itself? Not so when stopped or failed: only a start by hand leads out. Decides the exit
 /// status of `status NAME` (LSB: 3 = not running).
 [[nodiscard]] bool is_up(const ServiceView& service);

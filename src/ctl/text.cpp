@@ -78,6 +78,14 @@ std::string calendar(std::int64_t realtime_usec) {
     return text;
 }
 
+std::string time_of_day(std::int64_t realtime_usec) {
+    const auto seconds = static_cast<time_t>(realtime_usec / 1'000'000);
+    tm parts{};
+    char text[16] = "";
+    if (::localtime_r(&seconds, &parts) == nullptr || std::strftime(text, sizeof text, "%T", &parts) == 0) return "?";
+    return fmt::format("{}.{:06}", text, realtime_usec % 1'000'000);
+}
+
 std::string span_text(std::int64_t usec) {
     struct Unit {
         std::int64_t seconds;

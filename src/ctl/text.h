@@ -35,6 +35,9 @@ private:
 /// "Mon 2025-03-03 10:11:12 CET"
 [[nodiscard]] std::string calendar(std::int64_t realtime_usec);
 
+/// "10:11:12.123456"
+[[nodiscard]] std::string time_of_day(std::int64_t realtime_usec);
+
 /// The two largest units of a time span: "3d 4h", "4min 7s", "12s".
 [[nodiscard]] std::string span_text(std::int64_t usec);
 

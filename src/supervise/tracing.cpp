@@ -217,7 +217,7 @@ Status Tracing::read_into(std::vector<TraceBatch>& batches, Watched& watched, co
             if (!view) {
                 view = view_of(decision, meaning->second, realtime_ns);
                 view->interface = interface_of(decision.flow.ifindex);
-                view->netns = watched.source.ns->name();
+                view->netns = watched.source.netns;
             }
             batches[i].events.push_back(*view);
         }

@@ -17,9 +17,10 @@ struct TraceMeaning {
 /// One dispatcher, as those who watch it see it.
 struct TraceSource {
     Dispatcher* dispatcher = nullptr; ///< which has published `meaning` last
-    const NetNamespace* ns = nullptr;
+    std::string netns;                ///< as the configuration calls it; "" = the daemon's own
     TraceMeaning meaning;
     std::vector<std::pair<std::uint32_t, ListenerRef>> slots; ///< each with its listener in `meaning`
+    const NetNamespace* ns = nullptr;
 };
 
 inline constexpr std::size_t kMostTraces = 4;                 ///< at a time

@@ -47,6 +47,21 @@ TEST_CASE("parse: every verb of the table is understood, with as many words as i
     }
 }
 
+TEST_CASE("parse: numbers are taken in their ranges and refused beside them") {
+    CHECK(good({"trace", "--sample", "1000000", "--count", "1"}).number("--sample", 1) == 1'000'000);
+    CHECK(good({"trace"}).number("--sample", 7) == 7);
+    for (const auto& words : {std::vector<const char*>{"trace", "--sample", "0"}, {"trace", "--sample", "1000001"}, {"trace", "--sample", "1x"},
+                              {"trace", "--sample", ""}, {"trace", "--count", "0"}, {"trace", "--count", "1000000001"}, {"top", "--count", "+1"},
+                              {"top", "--interval", "0.09"}, {"top", "--interval", "3600.1"}, {"top", "--interval", "nan"},
+                              {"top", "--interval", "1e3"}, {"top", "--interval", "-1"}, {"top", "--interval", "1s"}}) {
+        CAPTURE(words[2]);
+        CHECK(refusal(words).find(std::string(words[1]) + ": expected") != std::string::npos);
+    }
+    CHECK(good({"top"}).interval().count() == 2000);
+    CHECK(good({"top", "--interval", "0.1"}).interval().count() == 100);
+    CHECK(good({"top", "--interval", "3600"}).interval().count() == 3'600'000);
+}
+
 TEST_CASE("parse: global options stand before or after the verb") {
     for (const auto& words : {std::vector<const char*>{"--json", "--runtime-dir", "/x", "status", "edge"},
                               std::vector<const char*>{"status", "edge", "--json", "--runtime-dir=/x"},
@@ -81,9 +96,9 @@ TEST_CASE("parse: explain takes a question, or a batch of them") {
 TEST_CASE("parse: rules may be sorted by hits, and cut") {
     const Invocation top = good({"rules", "--sort", "hits", "--limit", "10"});
     CHECK(top.has("--sort"));
-    CHECK(limit_of(top) == 10U);
-    CHECK_FALSE(limit_of(good({"rules", "--never-hit"})));
-    CHECK(limit_of(good({"rules", "--config", "d", "--limit", "1000000000"})) == 1'000'000'000U);
+    CHECK(top.number("--limit", 0) == 10U);
+    CHECK(good({"rules", "--never-hit"}).number("--limit", 0) == 0U);
+    CHECK(good({"rules", "--config", "d", "--limit", "1000000000"}).number("--limit", 0) == 1'000'000'000U);
     for (const char* bad : {"0", "-1", "x", "1x", "1000000001", "99999999999", ""}) CHECK(refusal({"rules", "--limit", bad}).find("--limit") != std::string::npos);
     CHECK(refusal({"rules", "--sort", "prefix"}).find("--sort hits") != std::string::npos);
     CHECK(refusal({"rules", "--config", "d", "--never-hit"}).find("leave out --config") != std::string::npos);
