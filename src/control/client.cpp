@@ -249,7 +249,8 @@ int wait_for_any(sd_bus* bus, const std::vector<int>& others) {
 
 Reply<void> ControlClient::trace(const TraceQuery& query) {
     sd_bus_slot* slot = nullptr;
-    const int matched = sd_bus_match_signal(state_->bus.get(), &slot, nullptr, kControlObject, kControlInterface, "Traced", on_traced, &state_->batches);
+    const int matched =
+        sd_bus_match_signal(state_->bus.get(), &slot, nullptr, kControlObject, kControlInterface, "Traced", on_traced, &state_->batches);
     if (matched < 0) return rejected(Trouble::failed, "Trace", -matched);
     state_->traced.reset(slot);
     const auto message = state_->request("Trace");

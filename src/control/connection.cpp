@@ -99,7 +99,8 @@ const sd_bus_vtable kMethods[] = {
     SD_BUS_METHOD_WITH_NAMES("Restart", "s", IN(service), "", , (on_request<Access::act, &Connection::restart>), kOurCheck),
     SD_BUS_METHOD_WITH_NAMES("Reload", "", , "as", IN(lines), (on_request<Access::act, &Connection::reload>), kOurCheck),
     // It shows who talks to whom, and it changes the program that packets go through: more than to look at the daemon.
-    SD_BUS_METHOD_WITH_NAMES("Trace", "sbu", IN(listener) IN(drops) IN(sample), "", , (on_request<Access::act, &Connection::trace>), kOurCheck),
+    SD_BUS_METHOD_WITH_NAMES("Trace", "sbu", IN(listener) IN(drops) IN(sample), "", , (on_request<Access::act, &Connection::trace>),
+                             kOurCheck),
     SD_BUS_SIGNAL_WITH_NAMES("Traced", "s", IN(json), 0),
     SD_BUS_METHOD_WITH_NAMES("Version", "", , "s", IN(version), (on_request<Access::look, &Connection::version>), kOurCheck),
     SD_BUS_VTABLE_END};

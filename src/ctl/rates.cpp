@@ -27,14 +27,23 @@ Counts counts_of(const ListenerView& listener) {
 }
 
 bool fell(const Counts& before, const Counts& after) {
-    return after.lookups < before.lookups || after.steered < before.steered || after.no_socket < before.no_socket || after.errors < before.errors;
+    return after.lookups < before.lookups || after.steered < before.steered || after.no_socket < before.no_socket ||
+           after.errors < before.errors;
 }
 
 std::string per_second(double rate) { return rate > 0 && rate < 10 ? fmt::format("{:.1f}", rate) : fmt::format("{:.0f}", rate); }
 
 std::vector<std::string> row_of(const std::string& name, const ListenerRate& rate) {
-    return {name, rate.protocol, rate.state, per_second(rate.lookups), per_second(rate.steered), per_second(rate.no_socket), per_second(rate.errors),
-            std::to_string(rate.total.lookups), std::to_string(rate.total.steered), std::to_string(rate.total.no_socket + rate.total.errors)};
+    return {name,
+            rate.protocol,
+            rate.state,
+            per_second(rate.lookups),
+            per_second(rate.steered),
+            per_second(rate.no_socket),
+            per_second(rate.errors),
+            std::to_string(rate.total.lookups),
+            std::to_string(rate.total.steered),
+            std::to_string(rate.total.no_socket + rate.total.errors)};
 }
 
 } // namespace
@@ -42,7 +51,8 @@ std::vector<std::string> row_of(const std::string& name, const ListenerRate& rat
 std::vector<ListenerRate> rates_between(const StatusView& earlier, const StatusView& later, Duration elapsed) {
     std::map<Key, Counts> before;
     for (const ServiceView& service : earlier.services)
-        for (const ListenerView& listener : service.listeners) before[{service.name, listener.name, listener.protocol}] = counts_of(listener);
+        for (const ListenerView& listener : service.listeners)
+            before[{service.name, listener.name, listener.protocol}] = counts_of(listener);
 
     const double seconds = std::chrono::duration<double>(elapsed).count();
     const auto rate = [&](std::uint64_t from, std::uint64_t to) { return seconds > 0 ? static_cast<double>(to - from) / seconds : 0.0; };
@@ -53,7 +63,8 @@ std::vector<ListenerRate> rates_between(const StatusView& earlier, const StatusV
             Counts base = before[{service.name, listener.name, listener.protocol}];
             if (fell(base, after)) base = {};
             rates.push_back({service.name, listener.name, listener.protocol, service.state, rate(base.lookups, after.lookups),
-                             rate(base.steered, after.steered), rate(base.no_socket, after.no_socket), rate(base.errors, after.errors), after});
+                             rate(base.steered, after.steered), rate(base.no_socket, after.no_socket), rate(base.errors, after.errors),
+                             after});
         }
     std::stable_sort(rates.begin(), rates.end(), [](const ListenerRate& a, const ListenerRate& b) {
         return std::tie(b.lookups, a.service, a.listener) < std::tie(a.lookups, b.service, b.listener);
@@ -71,7 +82,8 @@ std::string show_rates(const std::vector<ListenerRate>& rates) {
         shown.protocol = escaped(rate.protocol);
         shown.state = escaped(rate.state);
         table.add(row_of(fmt::format("{}/{}", escaped(rate.service), escaped(rate.listener)), shown));
-        for (double ListenerRate::*field : {&ListenerRate::lookups, &ListenerRate::steered, &ListenerRate::no_socket, &ListenerRate::errors})
+        for (double ListenerRate::*field :
+             {&ListenerRate::lookups, &ListenerRate::steered, &ListenerRate::no_socket, &ListenerRate::errors})
             sum.*field += rate.*field;
         for (std::uint64_t Counts::*field : {&Counts::lookups, &Counts::steered, &Counts::no_socket, &Counts::errors})
             sum.total.*field += rate.total.*field;
@@ -96,7 +108,9 @@ std::string rates_to_json(const std::vector<ListenerRate>& rates, std::int64_t r
                              {"steered", rate.total.steered},
                              {"no_socket", rate.total.no_socket},
                              {"assign_errors", rate.total.errors}});
-    const Json all{{"time_usec", realtime_usec}, {"interval_sec", std::chrono::duration<double>(elapsed).count()}, {"listeners", std::move(listeners)}};
+    const Json all{{"time_usec", realtime_usec},
+                   {"interval_sec", std::chrono::duration<double>(elapsed).count()},
+                   {"listeners", std::move(listeners)}};
     return all.dump(-1, ' ', true, Json::error_handler_t::replace);
 }
 

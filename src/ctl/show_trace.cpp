@@ -10,7 +10,8 @@ std::string dash_if_empty(const std::string& text) { return text.empty() ? "-" :
 
 std::string line_of(const std::string& time, const std::string& protocol, const std::string& source, const std::string& destination,
                     const std::string& interface, const std::string& verdict, const std::string& target, const std::string& rule) {
-    return fmt::format("{:<15}  {:<5}  {:<21}  {:<21}  {:<9}  {:<7}  {:<15}  {}\n", time, protocol, source, destination, interface, verdict, target, rule);
+    return fmt::format("{:<15}  {:<5}  {:<21}  {:<21}  {:<9}  {:<7}  {:<15}  {}\n", time, protocol, source, destination, interface, verdict,
+                       target, rule);
 }
 
 std::string rule_text(const TracedView& decision) {

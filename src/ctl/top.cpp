@@ -47,8 +47,8 @@ std::optional<winsize> terminal() {
 }
 
 std::string table_of(const StatusView& status, const std::vector<ListenerRate>& rates, std::int64_t now_usec) {
-    return fmt::format("{}  swathed {} (pid {}), generation {}, {} rules\n\n{}", calendar(now_usec), escaped(status.daemon.version), status.daemon.pid,
-                       status.daemon.generation, status.daemon.rules, show_rates(rates));
+    return fmt::format("{}  swathed {} (pid {}), generation {}, {} rules\n\n{}", calendar(now_usec), escaped(status.daemon.version),
+                       status.daemon.pid, status.daemon.generation, status.daemon.rules, show_rates(rates));
 }
 
 /// On a terminal it is drawn over what was there, and stays when the command ends: no mode is changed that would have to be restored.
@@ -78,7 +78,8 @@ Exit run_top(const Invocation& invocation) {
         const auto elapsed = std::chrono::duration_cast<Duration>(at - std::exchange(looked, at));
         const std::vector<ListenerRate> rates = rates_between(*earlier, *later, elapsed);
         const std::int64_t now_usec = look_of(STDOUT_FILENO).now_usec;
-        const auto wrote = outlet->write(invocation.json ? rates_to_json(rates, now_usec, elapsed) + "\n" : drawn(table_of(*later, rates, now_usec), shown == 0));
+        const auto wrote = outlet->write(invocation.json ? rates_to_json(rates, now_usec, elapsed) + "\n"
+                                                         : drawn(table_of(*later, rates, now_usec), shown == 0));
         if (!wrote) return complain(wrote.error().to_string()), Exit::failure;
         if (*wrote == Outlet::Outcome::over) return Exit::ok;
         earlier = std::move(later);

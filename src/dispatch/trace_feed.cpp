@@ -82,7 +82,8 @@ Result<std::unique_ptr<TraceFeed>> TraceFeed::open(TraceWish wish) {
 }
 
 Status TraceFeed::join(Generation& generation, std::uint64_t number) {
-    auto loaded = generation.load_twin({events_.get(), lost_.get(), static_cast<std::uint32_t>(number)}, shares_of(wish_, generation.slots()));
+    auto loaded =
+        generation.load_twin({events_.get(), lost_.get(), static_cast<std::uint32_t>(number)}, shares_of(wish_, generation.slots()));
     if (!loaded) broken_ = loaded.error();
     return loaded;
 }

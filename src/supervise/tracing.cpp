@@ -48,6 +48,7 @@ std::int64_t nanoseconds(clockid_t clock) {
 
 std::vector<TraceQuery> queries_of(const auto& watchers) {
     std::vector<TraceQuery> queries;
+    queries.reserve(watchers.size());
     for (const auto& watcher : watchers) queries.push_back(watcher->query);
     return queries;
 }
@@ -71,7 +72,8 @@ private:
 
 bool is_called(const std::string& asked, const std::string& service, const std::string& name) {
     if (asked == name) return true;
-    return asked.size() == service.size() + 1 + name.size() && asked.starts_with(service) && asked[service.size()] == '/' && asked.ends_with(name);
+    return asked.size() == service.size() + 1 + name.size() && asked.starts_with(service) && asked[service.size()] == '/' &&
+           asked.ends_with(name);
 }
 
 TraceWish wish_of(const std::vector<TraceQuery>& queries, const TraceSource& source) {
@@ -165,7 +167,8 @@ Status Tracing::follow() {
         const Status traced = source.dispatcher->trace(queries.empty() ? std::nullopt : std::optional(wish_of(queries, source)));
         if (done) done = traced;
         if (queries.empty()) continue;
-        const auto old = std::find_if(before.begin(), before.end(), [&](const Watched& w) { return w.source.dispatcher == source.dispatcher; });
+        const auto old =
+            std::find_if(before.begin(), before.end(), [&](const Watched& w) { return w.source.dispatcher == source.dispatcher; });
         Watched& now_watched = watched_.emplace_back();
         if (old != before.end()) now_watched.meanings = std::move(old->meanings);
         now_watched.meanings.insert_or_assign(source.dispatcher->generation(), source.meaning);

@@ -24,7 +24,7 @@ struct TraceSource {
 };
 
 inline constexpr std::size_t kMostTraces = 4;                 ///< at a time
-inline constexpr std::size_t kMostTracedPerTick = 250;        ///< decisions read; the others wait in the ring, and are lost when that is full
+inline constexpr std::size_t kMostTracedPerTick = 250; ///< decisions read; the others wait in the ring, and are lost when that is full
 inline constexpr Duration kTraceTick = std::chrono::milliseconds(20);
 
 /// Watches decisions of all dispatchers for those who ask. While nobody does, it costs nothing, and the dispatchers run their

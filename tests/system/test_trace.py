@@ -37,7 +37,8 @@ class Trace:
 
     def __init__(self, daemon, *options):
         self.daemon, self.events, self.lost, self.before = daemon, [], 0, running(daemon)
-        self.process = subprocess.Popen(daemon.ctl_argv("trace", "--json", *options), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(daemon.ctl_argv("trace", "--json", *options), stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
@@ -94,7 +95,8 @@ def world(daemon, config, program, client):
     """A TCP and a UDP listener, drop and pass rules, and a listener whose service is down and that refuses then."""
     config.service("web", HTTP, program("tell.py"))
     config.service("echo", ECHO, program("echo.py"))
-    config.service("down", {"name": "gone", "protocol": "tcp", "addresses": ["192.0.2.200"], "ports": [9000], "when_down": "drop"}, program("tell.py"))
+    gone = {"name": "gone", "protocol": "tcp", "addresses": ["192.0.2.200"], "ports": [9000], "when_down": "drop"}
+    config.service("down", gone, program("tell.py"))
     config.rules(drop=[{"addresses": ["192.0.2.66", "2001:db8:1::66"], "ports": "all"}],
                  **{"pass": [{"protocol": "tcp", "addresses": ["192.0.2.64/31"], "ports": [8080]}]})
     daemon.start()
@@ -304,7 +306,8 @@ class TestRefusals:
             with begun(Trace(world)):
                 assert running(world) == 4
 
-    @pytest.mark.parametrize("options", [["--sample", "0"], ["--sample", "1000001"], ["--count", "0"], ["--count", "x"], ["--sample", "-1"]], ids=" ".join)
+    @pytest.mark.parametrize("options", [["--sample", "0"], ["--sample", "1000001"], ["--count", "0"], ["--count", "x"],
+                                         ["--sample", "-1"]], ids=" ".join)
     def test_numbers_out_of_range(self, world, options):
         assert options[0] in world.ctl("trace", *options, status=2).stderr
 
@@ -318,9 +321,11 @@ class TestTop:
         tables = [json.loads(line) for line in process.communicate(timeout=DEADLINE)[0].splitlines()]
         assert process.returncode == 0 and len(tables) == 3
         last = {one["listener"]: one for one in tables[-1]["listeners"]}
-        assert last["echo"]["lookups"] == last["echo"]["steered"] == 20 and last["gone"]["no_socket"] == 1 and last["gone"]["state"] == "stopped"
-        told = sum(one["lookups_per_sec"] * table["interval_sec"] for table in tables for one in table["listeners"] if one["listener"] == "echo")
-        assert told == pytest.approx(20) or told < 20 # what came before the first look is no rate
+        assert last["echo"]["lookups"] == last["echo"]["steered"] == 20
+        assert last["gone"]["no_socket"] == 1 and last["gone"]["state"] == "stopped"
+        told = sum(one["lookups_per_sec"] * table["interval_sec"] for table in tables for one in table["listeners"] if
+                   one["listener"] == "echo")
+        assert told < 20.5 # fewer, where some came before the first look
         busiest = [[one["lookups_per_sec"] for one in table["listeners"]] for table in tables]
         assert all(rates == sorted(rates, reverse=True) for rates in busiest)
 
@@ -342,7 +347,8 @@ class TestTop:
         assert text.count(b"\x1b[2J") == 1 and b"web/http" in text
 
     def test_it_survives_a_restart_of_the_daemon_and_not_its_end(self, world):
-        process = subprocess.Popen(world.ctl_argv("top", "--json", "--interval", "2"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(world.ctl_argv("top", "--json", "--interval", "2"), stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True)
         assert json.loads(process.stdout.readline())
         world.stop()
         assert process.wait(DEADLINE) == 3 and "not running" in process.stderr.read()

@@ -74,11 +74,13 @@ TEST_CASE("json: a batch of a trace comes back as it was, and each decision is a
     CHECK(to_json(*read) == to_json(some_batch()));
     CHECK(read->lost == 12);
     CHECK(read->ended == "why");
-    CHECK(to_json(read->events[0]) ==
-          R"({"time_usec":1700000000000001,"netns":"blue","protocol":"udp","source":"[2001:db8::9]:5353","destination":"[2001:db8:1::5]:53",)"
-          R"("interface":"eth0","verdict":"drop","service":"dns","listener":"main","rule":{"prefix":"2001:db8:1::/64","ports":"53","file":"dns.toml",)"
-          R"("line":3,"column":13},"error":"no socket"})");
-    CHECK(to_json(read->events[1]).find(R"("interface":null,"verdict":"pass","service":null,"listener":null,"rule":null,"error":null)") != std::string::npos);
+    CHECK(
+        to_json(read->events[0]) ==
+        R"({"time_usec":1700000000000001,"netns":"blue","protocol":"udp","source":"[2001:db8::9]:5353","destination":"[2001:db8:1::5]:53",)"
+        R"("interface":"eth0","verdict":"drop","service":"dns","listener":"main","rule":{"prefix":"2001:db8:1::/64","ports":"53","file":"dns.toml",)"
+        R"("line":3,"column":13},"error":"no socket"})");
+    CHECK(to_json(read->events[1]).find(R"("interface":null,"verdict":"pass","service":null,"listener":null,"rule":null,"error":null)") !=
+          std::string::npos);
     CHECK(lost_to_json(3) == R"({"lost":3})");
     CHECK_FALSE(read_trace(R"({"events":[{"rule":1}]})"));
 }

@@ -50,10 +50,19 @@ TEST_CASE("parse: every verb of the table is understood, with as many words as i
 TEST_CASE("parse: numbers are taken in their ranges and refused beside them") {
     CHECK(good({"trace", "--sample", "1000000", "--count", "1"}).number("--sample", 1) == 1'000'000);
     CHECK(good({"trace"}).number("--sample", 7) == 7);
-    for (const auto& words : {std::vector<const char*>{"trace", "--sample", "0"}, {"trace", "--sample", "1000001"}, {"trace", "--sample", "1x"},
-                              {"trace", "--sample", ""}, {"trace", "--count", "0"}, {"trace", "--count", "1000000001"}, {"top", "--count", "+1"},
-                              {"top", "--interval", "0.09"}, {"top", "--interval", "3600.1"}, {"top", "--interval", "nan"},
-                              {"top", "--interval", "1e3"}, {"top", "--interval", "-1"}, {"top", "--interval", "1s"}}) {
+    for (const auto& words : {std::vector<const char*>{"trace", "--sample", "0"},
+                              {"trace", "--sample", "1000001"},
+                              {"trace", "--sample", "1x"},
+                              {"trace", "--sample", ""},
+                              {"trace", "--count", "0"},
+                              {"trace", "--count", "1000000001"},
+                              {"top", "--count", "+1"},
+                              {"top", "--interval", "0.09"},
+                              {"top", "--interval", "3600.1"},
+                              {"top", "--interval", "nan"},
+                              {"top", "--interval", "1e3"},
+                              {"top", "--interval", "-1"},
+                              {"top", "--interval", "1s"}}) {
         CAPTURE(words[2]);
         CHECK(refusal(words).find(std::string(words[1]) + ": expected") != std::string::npos);
     }

@@ -16,7 +16,8 @@ ListenerView listener(const char* name, std::vector<std::array<std::uint64_t, 4>
     ListenerView view;
     view.name = name;
     view.protocol = "tcp";
-    for (const auto& [lookups, steered, no_socket, errors] : sockets) view.sockets.push_back({"", 0, lookups, steered, no_socket, errors, 0, 0, ""});
+    for (const auto& [lookups, steered, no_socket, errors] : sockets)
+        view.sockets.push_back({"", 0, lookups, steered, no_socket, errors, 0, 0, ""});
     return view;
 }
 
@@ -57,7 +58,9 @@ TEST_CASE("rates: what is new or began anew counts from nothing, what is gone is
 }
 
 TEST_CASE("rates: the busiest stand first, equal ones by name, and the sums last") {
-    const auto rates = rates_between(status("edge", {}), status("edge", {listener("b", {{1, 1, 0, 0}}), listener("a", {{1, 0, 1, 0}}), listener("c", {{40, 30, 0, 10}})}), 1s);
+    const auto rates =
+        rates_between(status("edge", {}),
+                      status("edge", {listener("b", {{1, 1, 0, 0}}), listener("a", {{1, 0, 1, 0}}), listener("c", {{40, 30, 0, 10}})}), 1s);
     std::string order;
     for (const ListenerRate& rate : rates) order += rate.listener;
     CHECK(order == "cab");
@@ -67,9 +70,10 @@ TEST_CASE("rates: the busiest stand first, equal ones by name, and the sums last
           "edge/a    tcp    running  1.0        0          1.0          0         1        0        1\n"
           "edge/b    tcp    running  1.0        1.0        0            0         1        1        0\n"
           "all       -      -        42         31         1.0          10        42       31       11\n");
-    CHECK(rates_to_json({rates[1]}, 1'700'000'000'000'000, 1s) ==
-          R"({"time_usec":1700000000000000,"interval_sec":1.0,"listeners":[{"service":"edge","listener":"a","protocol":"tcp","state":"running",)"
-          R"("lookups_per_sec":1.0,"steered_per_sec":0.0,"no_socket_per_sec":1.0,"assign_errors_per_sec":0.0,"lookups":1,"steered":0,"no_socket":1,"assign_errors":0}]})");
+    CHECK(
+        rates_to_json({rates[1]}, 1'700'000'000'000'000, 1s) ==
+        R"({"time_usec":1700000000000000,"interval_sec":1.0,"listeners":[{"service":"edge","listener":"a","protocol":"tcp","state":"running",)"
+        R"("lookups_per_sec":1.0,"steered_per_sec":0.0,"no_socket_per_sec":1.0,"assign_errors_per_sec":0.0,"lookups":1,"steered":0,"no_socket":1,"assign_errors":0}]})");
 }
 
 TEST_CASE("rates: a table is cut to the screen by characters, not by bytes") {
@@ -83,10 +87,12 @@ TEST_CASE("show: a decision is one line, with its reason, and nothing of it is u
     ::tzset();
     TracedView view{1'740'996'672'000'042, "", "tcp", "203.0.113.7:5555", "192.0.2.9:443", "eth0", "drop", "edge", "ht\x1btp",
                     TracedView::Rule{"192.0.2.0/24", "443", "/etc/edge.toml", 4, 14}, "no socket"};
-    CHECK(show_traced(view) == "10:11:12.000042  tcp    203.0.113.7:5555       192.0.2.9:443          eth0       drop     edge/ht\\x1btp    "
-                               "192.0.2.0/24 ports 443 /etc/edge.toml:4:14 (no socket)\n");
+    CHECK(show_traced(view) ==
+          "10:11:12.000042  tcp    203.0.113.7:5555       192.0.2.9:443          eth0       drop     edge/ht\\x1btp    "
+          "192.0.2.0/24 ports 443 /etc/edge.toml:4:14 (no socket)\n");
     view = {0, "blue", "udp", "[2001:db8::9]:1", "[2001:db8:1::5]:53", "", "pass", "", "", std::nullopt, ""};
-    CHECK(show_traced(view) == "00:00:00.000000  udp    [2001:db8::9]:1        [2001:db8:1::5]:53     blue/-     no rule  -                -\n");
+    CHECK(show_traced(view) ==
+          "00:00:00.000000  udp    [2001:db8::9]:1        [2001:db8:1::5]:53     blue/-     no rule  -                -\n");
     view.verdict = "drop";
     CHECK(show_traced(view).find("home address") != std::string::npos);
     CHECK(trace_heading().find("TIME             PROTO  SOURCE") == 0);

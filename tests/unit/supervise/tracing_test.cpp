@@ -53,7 +53,8 @@ TEST_CASE("tracing: the kernel is asked for what any of the watchers wants") {
     CHECK(none.everything.drops == 0);
     CHECK(none.of_slot.empty());
 
-    const TraceWish wish = wish_of({{"", false, 100}, {"", true, 10}, {"http", false, 2}, {"a/http", true, 1}, {"gone", false, 1}}, source());
+    const TraceWish wish =
+        wish_of({{"", false, 100}, {"", true, 10}, {"http", false, 2}, {"a/http", true, 1}, {"gone", false, 1}}, source());
     CHECK(wish.everything.all == kAllDecisions / 100);
     CHECK(wish.everything.drops == kAllDecisions / 10);
     REQUIRE(wish.of_slot.size() == 3);
