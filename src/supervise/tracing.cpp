@@ -20,13 +20,13 @@ void raise(TraceShare& share, const TraceQuery& query) {
     wished = std::max(wished, share_of(query));
 }
 
-const Rule* rule_of(const TracedDecision& decision, const TraceMeaning& meaning) {
-    return decision.rule ? &meaning.rules->rules.at(*decision.rule) : nullptr;
+std::optional<Rule> rule_of(const TracedDecision& decision, const TraceMeaning& meaning) {
+    return decision.rule ? std::optional(meaning.rules->rules.at(*decision.rule)) : std::nullopt;
 }
 
 /// The service and the listener that a rule steers to. Nothing: it does not steer.
-std::optional<std::pair<const std::string&, const std::string&>> target_of(const Rule* rule, const TraceMeaning& meaning) {
-    if (rule == nullptr || rule->target.verdict != Verdict::steer) return std::nullopt;
+std::optional<std::pair<const std::string&, const std::string&>> target_of(const std::optional<Rule>& rule, const TraceMeaning& meaning) {
+    if (!rule || rule->target.verdict != Verdict::steer) return std::nullopt;
     const Service& service = meaning.config->services.at(rule->target.listener.service);
     return {{service.name, service.listeners.at(rule->target.listener.listener).name}};
 }
@@ -106,8 +106,8 @@ TracedView view_of(const TracedDecision& decision, const TraceMeaning& meaning, 
     view.destination = decision.flow.local.to_string();
     view.verdict = to_string(decision.verdict);
     view.error = error_text(decision.error);
-    const Rule* const rule = rule_of(decision, meaning);
-    if (rule == nullptr) return view;
+    const std::optional<Rule> rule = rule_of(decision, meaning);
+    if (!rule) return view;
     const PortRange ports = range_around(meaning.rules->port_sets.at(rule->ports), decision.flow.local.port);
     view.rule = TracedView::Rule{rule->destination.to_string(), ports.to_string(), rule->pos.file.name(), rule->pos.line, rule->pos.column};
     if (const auto target = target_of(rule, meaning)) {

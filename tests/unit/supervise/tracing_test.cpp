@@ -20,11 +20,12 @@ TraceSource source() {
     auto rules = std::make_shared<RuleSet>();
     rules->port_sets = {{{80, 80}, {8000, 8999}}};
     for (const Target& target : {Target{Verdict::steer, {0, 0}}, Target{Verdict::steer, {1, 0}}, Target{Verdict::drop, {}}}) {
-        Rule& rule = rules->rules.emplace_back();
+        Rule rule;
         rule.destination = parse_prefix("192.0.2.0/24").value();
         rule.target = target;
+        rules->rules.push_back(rule);
     }
-    return {nullptr, nullptr, {rules, config}, {{0, {0, 0}}, {1, {0, 0}}, {2, {1, 0}}, {3, {0, 1}}}};
+    return {nullptr, "", {rules, config}, {{0, {0, 0}}, {1, {0, 0}}, {2, {1, 0}}, {3, {0, 1}}}, nullptr};
 }
 
 TracedDecision decision(Verdict verdict, std::optional<RuleId> rule, std::uint32_t random = 0) {
