@@ -33,10 +33,10 @@ int answer_lines(sd_bus_message* request, const std::vector<std::string>& lines)
 }
 
 /// The next string of a request. Nothing: it is not there or too long, and `error` says so.
-std::optional<std::string> read_argument(sd_bus_message* request, sd_bus_error* error) {
+std::optional<std::string> read_argument(sd_bus_message* request, sd_bus_error* error, std::size_t longest = kLongestArgument) {
     const char* text = nullptr;
-    if (sd_bus_message_read(request, "s", &text) < 0 || std::string_view(text).size() > kLongestArgument) {
-        (void)refuse(error, {Refusal::bad_request, fmt::format("an argument is longer than {} bytes", kLongestArgument)});
+    if (sd_bus_message_read(request, "s", &text) < 0 || std::string_view(text).size() > longest) {
+        (void)refuse(error, {Refusal::bad_request, fmt::format("an argument is longer than {} bytes", longest)});
         return std::nullopt;
     }
     return text;
@@ -218,7 +218,7 @@ int Connection::select_rules(sd_bus_message* request, sd_bus_error* error) {
 int Connection::explain(sd_bus_message* request, sd_bus_error* error) {
     ExplainQuery query;
     for (std::string* field : {&query.protocol, &query.address, &query.port, &query.from, &query.interface, &query.netns}) {
-        auto text = read_argument(request, error);
+        auto text = read_argument(request, error, field == &query.netns ? kLongestPath : kLongestArgument);
         if (!text) return -EINVAL;
         *field = std::move(*text);
     }

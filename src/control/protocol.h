@@ -14,7 +14,7 @@ namespace swathe {
 ///   Status(s service) -> s       StatusView; "" = all services
 ///   Rules() -> s                 array of RuleView, in the order in which the dispatcher prefers them
 ///   SelectRules(b by_hits, b never_hit, u limit) -> s    array of RuleView, see RuleQuery
-///   Explain(s protocol, s address, s port, s from, s interface, b kernel, b live) -> s    ExplainView
+///   Explain(s protocol, s address, s port, s from, s interface, s netns, b kernel, b live) -> s    ExplainView
 ///   Start(s service), Stop(s service), Restart(s service)    answered when it is done
 ///   Reload() -> as               what was done, a line each
 ///   Version() -> s
@@ -33,6 +33,7 @@ inline constexpr const char* kLimitsExceeded = "org.freedesktop.DBus.Error.Limit
 [[nodiscard]] std::optional<Refusal> refusal_of(std::string_view error_name) noexcept;
 
 inline constexpr std::size_t kLongestArgument = 255;            ///< bytes of one string in a request
+inline constexpr std::size_t kLongestPath = 4095;               ///< the same, where it may be a path
 inline constexpr std::size_t kLargestAnswer = std::size_t{64} << 20;   ///< bytes; D-Bus ends at 128 MiB
 inline constexpr std::uint64_t kMaxUnreadAnswers = 8;           ///< per connection; who does not read is disconnected
 inline constexpr std::uint64_t kMaxUnreadBatches = 4;           ///< of a trace, per connection; what comes then is counted as lost

@@ -49,9 +49,12 @@ std::vector<std::string> lines_of(const Diagnostics& found) {
 
 std::string joined(const std::vector<std::string>& lines) { return fmt::format("{}", fmt::join(lines, "\n")); }
 
-/// What has a place in a file is for its author to mend; all else is the machine's.
+/// What has a place in a file is for its author to mend. All else is the machine's, also what the kernel said to something that was written
+/// there (a namespace or an address that is not there yet): that may be better at the next try.
 ExitStatus blame(const Diagnostics& found) {
-    const bool written = std::any_of(found.begin(), found.end(), [](const Diagnostic& d) { return d.error.pos.has_value(); });
+    const bool written = std::any_of(found.begin(), found.end(), [](const Diagnostic& d) {
+        return d.severity == Diagnostic::Severity::error && d.error.pos && d.error.errno_value == 0;
+    });
     return written ? ExitStatus::configuration : ExitStatus::failure;
 }
 
@@ -116,6 +119,7 @@ tl::expected<std::unique_ptr<Daemon>, ExitStatus> Daemon::start(Loop& loop, cons
     auto applied = self->supervisor_->apply(std::move(loaded.config));
     log_all(applied ? applied->warnings : applied.error());
     if (!applied) return tl::unexpected(blame(applied.error()));
+    self->supervisor_->remove_abandoned();
     return self;
 }
 
@@ -151,11 +155,14 @@ Status Daemon::watch_signals() {
     return {};
 }
 
-ExitStatus Daemon::serve() {
+std::string Daemon::summary() const {
     const std::size_t services = supervisor_->world().config.services.size();
-    const std::string summary = fmt::format("ready: {} service{}, {} rules", services, services == 1 ? "" : "s", rules_in(supervisor_->world()));
-    (void)sd_notify(0, fmt::format("READY=1\nSTATUS={}", summary).c_str());
-    log(LogLevel::notice, summary);
+    return fmt::format("ready: {} service{}, {} rules", services, services == 1 ? "" : "s", rules_in(supervisor_->world()));
+}
+
+ExitStatus Daemon::serve() {
+    (void)sd_notify(0, fmt::format("READY=1\nSTATUS={}", summary()).c_str());
+    log(LogLevel::notice, summary());
     if (auto ran = loop_.run(); !ran) return log_failure(ran.error()), ExitStatus::failure;
     log(LogLevel::notice, "stopped");
     return ExitStatus::ok;
@@ -210,7 +217,7 @@ void Daemon::end_reload(Diagnostics found, Supervisor::Outcome outcome, LogLevel
         return;
     }
     if (!asked_.empty()) return begin_reload();
-    (void)sd_notify(0, "READY=1");
+    (void)sd_notify(0, fmt::format("READY=1\nSTATUS={}", summary()).c_str());
 }
 
 void Daemon::shut_down() {

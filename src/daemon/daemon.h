@@ -27,6 +27,7 @@ private:
 
     [[nodiscard]] Status open_parts(NetNamespace ns, std::shared_ptr<void> lock, const DaemonSettings& settings);
     [[nodiscard]] Status watch_signals();
+    [[nodiscard]] std::string summary() const;
     void begin_reload();
     void end_reload(Diagnostics found, Supervisor::Outcome outcome, LogLevel level);
     void shut_down();

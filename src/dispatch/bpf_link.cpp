@@ -50,9 +50,7 @@ Result<BpfLink> BpfLink::attach(int program_fd, int netns_fd) {
     return system_failure("attach the BPF program");
 }
 
-Result<std::optional<BpfLink>> BpfLink::open_pinned(const std::string& path, int netns_fd) {
-    const auto inode = inode_of(netns_fd);
-    if (!inode) return Failure(inode.error());
+Result<std::optional<BpfLink>> BpfLink::open_pinned(const std::string& path) {
     BpfLink link;
     link.fd_.reset(bpf_obj_get(path.c_str()));
     if (!link.fd_ && errno == ENOENT) return std::optional<BpfLink>();
@@ -64,7 +62,17 @@ Result<std::optional<BpfLink>> BpfLink::open_pinned(const std::string& path, int
     if (bpf_obj_get_info_by_fd(link.fd_.get(), &info, &size) < 0) return system_failure("read pinned link " + path);
     if (info.type != BPF_LINK_TYPE_NETNS || info.netns.attach_type != BPF_SK_LOOKUP)
         return failure(path + ": pinned, but no sk_lookup link");
-    if (info.netns.netns_ino == *inode) return std::optional<BpfLink>(std::move(link));
+    return std::optional<BpfLink>(std::move(link));
+}
+
+Result<std::optional<BpfLink>> BpfLink::open_pinned(const std::string& path, int netns_fd) {
+    const auto inode = inode_of(netns_fd);
+    if (!inode) return Failure(inode.error());
+    auto link = open_pinned(path);
+    if (!link || !*link) return link;
+    const auto found = (*link)->info();
+    if (!found) return Failure(found.error());
+    if (found->netns_inode == *inode) return link;
     if (unlink(path.c_str()) < 0) return system_failure("remove dead link " + path); // its namespace is gone, or it was detached
     return std::optional<BpfLink>();
 }

@@ -22,6 +22,8 @@ public:
     /// Opens the link pinned at `path`. Nothing: no pin there, or one that is of no use for this namespace any more, which is then
     /// removed. Errors: something else than an sk_lookup link is pinned there.
     [[nodiscard]] static Result<std::optional<BpfLink>> open_pinned(const std::string& path, int netns_fd);
+    /// The same, whatever namespace it is for.
+    [[nodiscard]] static Result<std::optional<BpfLink>> open_pinned(const std::string& path);
 
     /// Replaces the program in one step; the position among the namespace's programs stays. Errors: ENOLINK, detached meanwhile.
     [[nodiscard]] Status update(int program_fd);

@@ -298,4 +298,18 @@ Status Dispatcher::detach() {
     return {};
 }
 
+Result<bool> remove_pinned(const std::string& pin_path, int netns_fd) {
+    auto link = BpfLink::open_pinned(pin_path);
+    if (!link) return Failure(std::move(link).error());
+    if (!*link) return false;
+    const auto info = (*link)->info();
+    if (!info) return Failure(info.error());
+    if (netns_fd < 0 && info->netns_inode != 0) return false;
+    if (netns_fd >= 0)
+        if (auto detached = (*link)->detach(); !detached) return Failure(std::move(detached).error());
+    if (unlink(pin_path.c_str()) < 0) return system_failure("remove pin " + pin_path);
+    (void)rmdir(std::filesystem::path(pin_path).parent_path().c_str()); // ENOTEMPTY: not ours alone
+    return true;
+}
+
 } // namespace swathe

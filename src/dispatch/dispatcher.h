@@ -111,6 +111,10 @@ private:
     std::unique_ptr<State> state_;
 };
 
+/// Ends the steering with which a link goes on that a predecessor left pinned at `pin_path`, and removes the pin. `netns_fd`: of the
+/// network namespace that the pin is for; -1 = it is gone, and if the link is not dead then, it is left. True: it was removed.
+[[nodiscard]] Result<bool> remove_pinned(const std::string& pin_path, int netns_fd);
+
 /// Loads a program with `tables` that is attached nowhere, and asks it. For `explain --kernel` without a daemon.
 [[nodiscard]] Result<std::vector<KernelDecision>> ask_kernel(const Tables& tables, const std::vector<Flow>& flows);
 

@@ -16,8 +16,6 @@
 namespace swathe {
 namespace {
 
-constexpr const char* kNamedNamespaces = "/run/netns/"; // ip-netns(8); /var/run is a link to /run wherever 5.17 kernels run
-
 /// ip-netns(8) names a namespace by one file name.
 bool is_plain_name(const std::string& name) {
     return !name.empty() && name != "." && name != ".." && name.find('/') == name.npos && name.find('\0') == name.npos;

@@ -9,6 +9,8 @@
 
 namespace swathe {
 
+inline constexpr const char* kNamedNamespaces = "/run/netns/"; ///< ip-netns(8); /var/run is a link to /run wherever 5.17 kernels run
+
 /// A network namespace, held by a descriptor so that it cannot go away or be replaced under its name.
 class NetNamespace {
 public:

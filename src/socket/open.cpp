@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -62,13 +63,23 @@ std::vector<Option> options_for(Protocol protocol, Stack stack, const SocketAddr
     return options;
 }
 
+/// A filter that accepts no byte of any packet (socket(7), SO_ATTACH_FILTER); sockets in LISTEN drop SYNs by it, too.
+Status hold_back(int fd) {
+    sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+    const sock_fprog program{1, &nothing};
+    if (::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0) return system_failure("SO_ATTACH_FILTER");
+    return {};
+}
+
 /// A fresh one for each attempt: after a failed listen(2) the old one stays bound.
-Result<UniqueFd> open_socket(Protocol protocol, Stack stack, const SocketAddress& home) {
+Result<UniqueFd> open_socket(Protocol protocol, Stack stack, const SocketAddress& home, Admission admission) {
     const int type = protocol == Protocol::tcp ? SOCK_STREAM : SOCK_DGRAM;
     UniqueFd fd{::socket(stack == Stack::ipv4 ? AF_INET : AF_INET6, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
     if (!fd) return system_failure("socket");
     for (const Option& option : options_for(protocol, stack, home))
         if (::setsockopt(fd.get(), option.level, option.name, &option.value, sizeof option.value) < 0) return system_failure(option.text);
+    if (admission == Admission::held_back)
+        if (auto held = hold_back(fd.get()); !held) return Failure(std::move(held).error());
     return fd;
 }
 
@@ -115,12 +126,12 @@ Error name_holder(Error error, const Listener& listener, Stack stack, const Sock
 }
 
 /// Binds to the first candidate that can be had. What is wrong with the others does not matter: the home is nobody's wish then.
-Result<BoundSocket> open_one(const Listener& listener, Stack stack, const NetNamespace& ns, const HomeCheck& usable_home) {
+Result<BoundSocket> open_one(const Listener& listener, Stack stack, const NetNamespace& ns, const HomeCheck& usable_home, Admission admission) {
     auto choice = choose_home(listener, stack, usable_home);
     if (!choice) return Failure(std::move(choice).error());
     Error last;
     for (const SocketAddress& home : choice->candidates) {
-        auto fd = open_socket(listener.protocol, stack, home);
+        auto fd = open_socket(listener.protocol, stack, home, admission);
         if (!fd) return Failure(std::move(fd).error());
         auto bound = bind_to(fd->get(), listener, stack, home);
         if (bound) return describe(std::move(*fd), stack);
@@ -132,11 +143,12 @@ Result<BoundSocket> open_one(const Listener& listener, Stack stack, const NetNam
 
 } // namespace
 
-Result<std::vector<BoundSocket>> open_listener(const Listener& listener, const NetNamespace& ns, const HomeCheck& usable_home) {
+Result<std::vector<BoundSocket>> open_listener(const Listener& listener, const NetNamespace& ns, const HomeCheck& usable_home,
+                                               Admission admission) {
     std::vector<BoundSocket> sockets;
     auto done = ns.inside([&]() -> Status {
         for (const Stack stack : stacks_of(listener)) {
-            auto bound = open_one(listener, stack, ns, usable_home);
+            auto bound = open_one(listener, stack, ns, usable_home, admission);
             if (!bound) return Failure(std::move(bound).error().at(listener.pos));
             sockets.push_back(std::move(*bound));
         }
@@ -144,6 +156,11 @@ Result<std::vector<BoundSocket>> open_listener(const Listener& listener, const N
     });
     if (!done) return Failure(std::move(done).error());
     return sockets;
+}
+
+void let_in(int fd) noexcept {
+    const int unused = 0;
+    (void)::setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof unused); // ENOENT: it has none
 }
 
 } // namespace swathe

@@ -22,10 +22,17 @@ struct BoundSocket {
 /// Asked for the listener's first address and port, and for `home`.
 using HomeCheck = std::function<bool(const SocketAddress&)>;
 
+/// Whether a socket gets what comes to its home from the moment it is bound. One that is `held_back` gets nothing until let_in(): what
+/// comes is dropped without an answer, so that clients of TCP try again.
+enum class Admission { at_once, held_back };
+
 /// Opens, sets up and binds the socket(s) of `listener` inside `ns`, and listens on streams: one socket, or an IPv4 and an
 /// IPv6 one with `split`. CLOEXEC and NONBLOCK. The home address is the listener's `home`, or nothing;
 /// else the first that can be bound: its first address and port, where no packet goes (192.0.0.8, 100::1; UDP keeps the
 /// port if there is but one), loopback. Errors name the failing call, and for EADDRINUSE who holds the address.
-[[nodiscard]] Result<std::vector<BoundSocket>> open_listener(const Listener& listener, const NetNamespace& ns, const HomeCheck& usable_home);
+[[nodiscard]] Result<std::vector<BoundSocket>> open_listener(const Listener& listener, const NetNamespace& ns, const HomeCheck& usable_home,
+                                                              Admission admission = Admission::at_once);
+
+void let_in(int fd) noexcept; ///< one that was not held back stays as it is
 
 } // namespace swathe

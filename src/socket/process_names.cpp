@@ -70,6 +70,14 @@ template <class Number> bool read_number(std::string_view status, std::string_vi
 
 } // namespace
 
+std::unordered_set<std::uint64_t> own_sockets() {
+    std::unordered_set<std::uint64_t> inodes;
+    const Dir fds{::opendir("/proc/self/fd")};
+    while (const dirent* entry = fds ? ::readdir(fds.get()) : nullptr)
+        if (const std::uint64_t inode = socket_inode_at(::dirfd(fds.get()), entry->d_name); inode != 0) inodes.insert(inode);
+    return inodes;
+}
+
 bool descends_from(pid_t pid, std::string_view name) {
     for (int generation = 0; generation < kMostGenerations && pid > 0; ++generation) {
         const UniqueFd fd{::open(fmt::format("/proc/{}/status", pid).c_str(), O_RDONLY | O_CLOEXEC)};

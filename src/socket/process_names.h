@@ -22,6 +22,9 @@ inline constexpr std::size_t kMostDescriptors = 1'000'000;
 /// passed over; inodes of nobody (kernel sockets, other pid namespaces) are missing in the answer.
 [[nodiscard]] std::unordered_map<std::uint64_t, SocketHolder> find_socket_holders(std::unordered_set<std::uint64_t> inodes);
 
+/// Inodes of the sockets that this process holds now.
+[[nodiscard]] std::unordered_set<std::uint64_t> own_sockets();
+
 inline constexpr int kMostGenerations = 32; ///< that descends_from() looks at
 
 /// Is this process, or one that it descends from, called `name` and root's?

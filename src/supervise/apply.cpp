@@ -108,8 +108,12 @@ void Supervisor::finish(Reload& reload, Outcome outcome) {
     };
     auto rest = std::make_shared<Rest>();
     auto settle = [draft, rest, committed = outcome.has_value()] {
-        rest->errors = draft->settle_routes(committed);
-        if (committed) rest->hits = draft->carried_hits();
+        try {
+            rest->errors = draft->settle_routes(committed);
+            if (committed) rest->hits = draft->carried_hits();
+        } catch (const std::bad_alloc&) {
+            rest->errors.push_back({"after a reload: local routes, or what rules have counted", ENOMEM, std::nullopt});
+        }
     };
     auto answer = [this, draft, rest, done = std::move(reload.done), outcome = std::move(outcome)]() mutable {
         for (const Error& error : rest->errors) log(LogLevel::error, error.to_string());
@@ -180,10 +184,16 @@ Status Supervisor::switch_to(Draft& draft, std::vector<std::unique_ptr<ServiceUn
         if (!unit) return Failure(std::move(unit).error());
         added.push_back(std::move(*unit));
     }
-    for (const std::vector<LiveSocket>& sockets : draft.opened())
-        for (const LiveSocket& socket : sockets)
+    for (std::size_t i = 0; i < draft.opened().size(); ++i)
+        for (const LiveSocket& socket : draft.opened()[i]) {
+            // whoever may come by no other way than the rules let in must not before these are in force; the others lose nothing meanwhile
+            if (listener_at(draft.world()->config, draft.plan().listeners[i].next).guard.empty()) let_in(socket.bound.fd.get());
             if (auto filled = fill_slot(socket); !filled) return filled;
-    return publish_all(draft);
+        }
+    if (auto published = publish_all(draft); !published) return published;
+    for (const std::vector<LiveSocket>& sockets : draft.opened())
+        for (const LiveSocket& socket : sockets) let_in(socket.bound.fd.get());
+    return {};
 }
 
 /// One step in each network namespace. New ones come first: what goes wrong goes wrong there, where nothing is in force yet.
@@ -193,20 +203,20 @@ Status Supervisor::publish_all(Draft& draft) {
     for (const bool first : {true, false})
         for (std::size_t i = 0; i < parts.size(); ++i)
             if ((parts[i].site->dispatcher.generation() == 0) == first) order.push_back(i);
-    std::vector<std::size_t> published;
+    std::vector<std::pair<std::size_t, bool>> published; // part, for the first time
     for (const std::size_t i : order) {
         Dispatcher& dispatcher = parts[i].site->dispatcher;
         const bool first = dispatcher.generation() == 0;
         auto done = dispatcher.publish(draft.prepared()[i]);
         if (done) {
-            if (!first) published.push_back(i);
+            published.emplace_back(i, first);
             continue;
         }
-        for (const std::size_t back : published)
-            if (auto undone = parts[back].site->dispatcher.publish(draft.prepared()[back]); !undone) log(LogLevel::error, undone.error().to_string());
-        for (const Part& part : parts)
-            if (std::none_of(world_->parts.begin(), world_->parts.end(), [&](const Part& old) { return old.site == part.site; }))
-                (void)part.site->dispatcher.detach();
+        for (const auto& [back, was_first] : published) {
+            Dispatcher& other = parts[back].site->dispatcher;
+            if (auto undone = was_first ? other.detach() : other.publish(draft.prepared()[back]); !undone)
+                log(LogLevel::error, undone.error().to_string());
+        }
         return done;
     }
     return {};
@@ -266,6 +276,7 @@ void Supervisor::leave_sites(const World& before) {
     for (const Part& old : before.parts) {
         if (std::any_of(world_->parts.begin(), world_->parts.end(), [&](const Part& part) { return part.site == old.site; })) continue;
         if (auto detached = old.site->dispatcher.detach(); !detached) log(LogLevel::error, detached.error().to_string());
+        old.site->claim.reset(); // the rest goes with the old world, later
     }
 }
 

@@ -71,6 +71,13 @@ private:
     std::optional<Tables> tables_;
 };
 
+PlaceOf places_of(const World& world) {
+    return [&world](const std::string& netns) {
+        const NetNamespace& ns = world.part_of(netns)->site->ns;
+        return fmt::format("{}:{}", ns.device(), ns.inode());
+    };
+}
+
 InterfaceIndex index_in(const NetNamespace& ns) {
     return [&ns](const std::string& name) { return interface_index(ns, name).value_or(0); };
 }
@@ -84,7 +91,7 @@ void append(Diagnostics& all, Diagnostics more) {
 Checked Draft::look(Config next) {
     world_->config = std::move(next);
     if (auto found = find_sites(); !found) return found;
-    plan_ = plan_reload(running_.world->config, world_->config, moved_namespaces());
+    plan_ = plan_reload(running_.world->config, world_->config, places_of(*running_.world), places_of(*world_));
     if (world_->parts.size() > 1)
         for (const Part& part : world_->parts) views_.push_back(only_in(world_->config, part.names));
     for (std::size_t i = 0; i < world_->parts.size(); ++i) world_->parts[i].rules = rules_of(said_of(i));
@@ -116,15 +123,6 @@ Result<Part*> Draft::part_for(const std::string& netns) {
     auto site = maker_.make(std::move(*ns));
     if (!site) return Failure(std::move(site).error());
     return &world_->parts.emplace_back(Part{std::move(*site), {}, {}, {}, {}});
-}
-
-/// Names that stand for another namespace than they did: what is open there is not where it should be.
-std::set<std::string> Draft::moved_namespaces() const {
-    std::set<std::string> moved;
-    for (const Part& part : world_->parts)
-        for (const std::string& name : part.names)
-            if (const Part* old = running_.world->part_of(name); old != nullptr && old->site != part.site) moved.insert(name);
-    return moved;
 }
 
 Checked Draft::open_sockets() {
@@ -172,7 +170,7 @@ std::optional<Listener> Draft::without_socket(std::size_t step) {
 
 Status Draft::open_listener_of(std::size_t step, const Listener& listener, const HomeCheck& usable_home) {
     const std::shared_ptr<Site>& site = world_->part_of(listener.netns)->site;
-    auto opened = open_listener(listener, site->ns, usable_home);
+    auto opened = open_listener(listener, site->ns, usable_home, Admission::held_back);
     if (!opened) return Failure(std::move(opened).error().within(fmt::format("listener {}", listener.name)));
     for (BoundSocket& bound : *opened) opened_[step].push_back({std::move(bound), LiveSocket::kNoSlot, site});
     return {};

@@ -48,7 +48,6 @@ public:
 private:
     [[nodiscard]] Checked find_sites();
     [[nodiscard]] Result<Part*> part_for(const std::string& netns);
-    [[nodiscard]] std::set<std::string> moved_namespaces() const;
     [[nodiscard]] const Config& said_of(std::size_t part) const { return views_.empty() ? world_->config : views_[part]; }
 
     [[nodiscard]] Checked open_sockets();

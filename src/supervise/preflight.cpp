@@ -33,7 +33,9 @@ Diagnostics check_lockouts(const Config& config, const NetNamespace& ns, const s
     if (!natives) return or_warning(Result<Diagnostics>(Failure(std::move(natives).error())));
     auto configured = interface_addresses(ns);
     if (!configured) return or_warning(Result<Diagnostics>(Failure(std::move(configured).error())));
-    return find_lockouts(config, *natives, *configured, ours, claims);
+    std::unordered_set<std::uint64_t> all_ours = own_sockets(); // looked at after the natives: a service may have opened its listeners anew
+    all_ours.insert(ours.begin(), ours.end());
+    return find_lockouts(config, *natives, *configured, all_ours, claims);
 }
 
 /// What a running daemon and its services listen on is what the next start will have again: nobody is locked out. Told by the name, since

@@ -12,7 +12,7 @@ namespace {
 /// not take gets a socket of its own.
 using Identity = std::tuple<std::string, std::string, unsigned, Protocol, FamilySockets, std::optional<SocketAddress>, std::string>;
 
-std::map<Identity, ListenerRef> identities(const Config& config) {
+std::map<Identity, ListenerRef> identities(const Config& config, const PlaceOf& place) {
     std::map<Identity, ListenerRef> all;
     for (std::uint32_t s = 0; s < config.services.size(); ++s) {
         std::map<std::string, unsigned> seen; // the listeners of a socket unit may share one name
@@ -20,7 +20,7 @@ std::map<Identity, ListenerRef> identities(const Config& config) {
         for (std::uint32_t l = 0; l < service.listeners.size(); ++l) {
             const Listener& listener = service.listeners[l];
             all.emplace(Identity{service.name, listener.name, seen[listener.name]++, listener.protocol, listener.family_sockets, listener.home,
-                                 listener.netns},
+                                 place(listener.netns)},
                         ListenerRef{s, l});
         }
     }
@@ -52,16 +52,15 @@ void match_services(const Config& old, const Config& next, ReloadPlan& plan) {
 
 } // namespace
 
-ReloadPlan plan_reload(const Config& old, const Config& next, const std::set<std::string>& moved) {
+ReloadPlan plan_reload(const Config& old, const Config& next, const PlaceOf& old_place, const PlaceOf& next_place) {
     ReloadPlan plan;
     match_services(old, next, plan);
 
-    auto before = identities(old);
+    auto before = identities(old, old_place);
     std::map<ListenerRef, ReloadPlan::ListenerStep> steps;
-    for (const auto& [identity, ref] : identities(next)) {
+    for (const auto& [identity, ref] : identities(next, next_place)) {
         ReloadPlan::ListenerStep found{ref, std::nullopt, false};
-        const auto same = before.find(identity);
-        if (same != before.end() && !moved.contains(at(next, ref).netns)) {
+        if (const auto same = before.find(identity); same != before.end()) {
             const Listener& kept = at(old, same->second);
             found.kept = same->second;
             found.new_backlog = kept.protocol == Protocol::tcp && kept.backlog != at(next, ref).backlog;

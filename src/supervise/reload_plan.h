@@ -2,8 +2,8 @@
 
 #include "model/config.h"
 
+#include <functional>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -22,10 +22,13 @@ struct ReloadPlan {
     std::vector<std::string> lines;               ///< the same for people: "edge/http: opened"
 };
 
+/// What tells a network namespace from others, by the name that a configuration has for it: it may have several, and a name may stand
+/// for another namespace than it did.
+using PlaceOf = std::function<std::string(const std::string& netns)>;
+
 /// Matches old and new by identity: a service by its name; a listener by service, name, place among equal names, and what
-/// its socket was made from (protocol, home, network namespace). A listener that gains a family keeps its socket and gets a second one. Addresses, ports, guards and limits are not part of it: they change
-/// without touching the socket; neither are listeners in `moved`, names of network namespaces that stand for others than they
-/// did. Pure.
-[[nodiscard]] ReloadPlan plan_reload(const Config& old, const Config& next, const std::set<std::string>& moved = {});
+/// its socket was made from (protocol, home, network namespace). A listener that gains a family keeps its socket and gets a second one.
+/// Addresses, ports, guards and limits are not part of it: they change without touching the socket. Pure.
+[[nodiscard]] ReloadPlan plan_reload(const Config& old, const Config& next, const PlaceOf& old_place, const PlaceOf& next_place);
 
 } // namespace swathe

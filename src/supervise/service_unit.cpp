@@ -76,7 +76,7 @@ void ServiceUnit::replace(std::shared_ptr<const Service> service, std::vector<Li
     service_ = std::move(service);
     policy_ = policy_of(*service_);
     listeners_ = std::move(listeners);
-    slots_empty_ = false; // a new listener's slot is filled; keep_slots() empties it again where it should be
+    if (std::exchange(slots_empty_, false)) fill_slots(); // keep_slots() empties them again where they should be
     if (lifecycle_.state == State::failed) close_listeners(); // the new ones, too
     keep_slots();
     if (lifecycle_.state != State::idle) return;
@@ -265,6 +265,13 @@ Status ServiceUnit::open_listeners() {
         }
     }
     return {};
+}
+
+void ServiceUnit::fill_slots() {
+    for (const LiveListener& listener : listeners_)
+        for (const LiveSocket& socket : listener.sockets)
+            if (socket.bound.fd)
+                if (auto filled = host_.fill_slot(socket); !filled) say(LogLevel::error, filled.error().to_string());
 }
 
 /// While a service is down for good or for long, the listeners that do not want to queue have no socket to offer, and the

@@ -117,6 +117,7 @@ private:
     void close_listeners();
     [[nodiscard]] Status open_listeners();
     void keep_slots();
+    void fill_slots();
     void spawn_child();
     void child_exited(const Exit& exit);
 

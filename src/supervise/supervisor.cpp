@@ -52,6 +52,12 @@ Status Supervisor::open_parts() {
     return {};
 }
 
+void Supervisor::remove_abandoned() {
+    std::vector<std::shared_ptr<Site>> in_use;
+    for (const Part& part : world_->parts) in_use.push_back(part.site);
+    for (const std::string& line : maker_.remove_abandoned(in_use)) log(LogLevel::notice, line);
+}
+
 ServiceUnit* Supervisor::find(const std::string& service) {
     const auto found = units_.find(service);
     return found == units_.end() ? nullptr : found->second.get();

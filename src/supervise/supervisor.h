@@ -41,6 +41,9 @@ public:
     using Read = std::function<tl::expected<Config, Diagnostics>()>;
     void reload(Read read, std::function<void(Outcome)> done);
 
+    /// Ends what a predecessor that was killed left in namespaces that the configuration names no more. For the start.
+    void remove_abandoned();
+
     [[nodiscard]] ServiceUnit* find(const std::string& service); ///< nullptr = no such service
 
     /// Detaches the dispatchers and stops every service, once a reload that is under way has been called off. `done` is called when

@@ -116,7 +116,11 @@ void Supervisor::look_in_worker() {
     worker_->run(
         [look, world = world_] {
             const Monotonic begin = now();
-            look->warnings = look_at_network(*world);
+            try {
+                look->warnings = look_at_network(*world);
+            } catch (const std::bad_alloc&) {
+                look->warnings = {"not enough memory to look at the routes"};
+            }
             look->good_until = now() + 100 * (now() - begin);
         },
         [this, look] {

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from answers import HTTP, tell
+from answers import ECHO, HTTP, tell
 from daemon import eventually
 
 MANY = 300_000
@@ -139,4 +139,87 @@ def test_services_that_come_and_go_meanwhile_keep_their_sockets(daemon, config, 
         assert reload.result()[0] == 0
         daemon.ctl("restart", "frail")
         assert tell(client, "192.0.2.9", 8000 + octet)["listener"] == f"n{octet}"
+    daemon.stop()
+
+
+class TestANewListener:
+    """Its socket is bound long before its rules are in force."""
+
+    GUARDED = {"addresses": ["192.0.2.0/24"], "from": ["203.0.113.0/24"]}
+
+    def test_lets_nobody_in_past_its_guard_by_its_home(self, daemon, config, client, program, many):
+        many(10)
+        config.service("big", LISTED, program("tell.py"))
+        daemon.start()
+        config.service("web", {**HTTP, **self.GUARDED, "home": "192.0.2.1:8081", "ports": [8081]}, program("tell.py"))
+        reload = Reload(daemon)
+        let_in = 0
+        while not reload.over():
+            try:
+                client.connect("192.0.2.1", 8081, timeout=0.2).close()
+                let_in += 1
+            except OSError:
+                pass
+        assert reload.result()[0] == 0
+        assert let_in == 0
+        assert client.refuses_tcp("192.0.2.1", 8081)
+        daemon.stop()
+
+    def test_answers_no_datagram_that_came_past_its_guard(self, daemon, config, client, program, many):
+        many(10)
+        config.service("big", LISTED, program("tell.py"))
+        daemon.start()
+        config.service("echo", {**ECHO, **self.GUARDED, "home": "192.0.2.1:5300"}, program("echo.py"))
+        with client.udp("192.0.2.1", timeout=1) as sock:
+            sock.connect(("192.0.2.1", 5300))
+            reload = Reload(daemon)
+            while not reload.over():
+                try:
+                    sock.send(b"?")
+                except OSError: # refused: the socket is not there yet
+                    pass
+            assert reload.result()[0] == 0
+            with pytest.raises(OSError):
+                while True:
+                    sock.recv(65536) # errors of the past, but no answer
+        assert starts_of(daemon, "echo") == 0
+        daemon.stop()
+
+    def test_has_who_came_to_it_in_the_meantime_when_nothing_guards_it(self, daemon, config, client, program, many):
+        many(10)
+        config.service("big", LISTED, program("tell.py"))
+        daemon.start()
+        config.service("web", {**HTTP, "addresses": ["192.0.2.0/24"], "home": "192.0.2.1:8081", "ports": [8081]}, program("tell.py"))
+        daemon.reload()
+        assert tell(client, "192.0.2.1", 8081) and tell(client, "192.0.2.200", 8081)
+        daemon.stop()
+
+
+def starts_of(daemon, name):
+    return daemon.service(name)["starts"]
+
+
+@pytest.mark.parametrize("wait", [0.02, 0.1, 0.2])
+def test_a_listener_that_is_opened_anew_meanwhile_is_no_stranger(daemon, config, client, program, many, base, wait):
+    many(10)
+    config.service("big", LISTED, program("tell.py"))
+    flag = base / "works"
+    config.service("web", {**HTTP, "addresses": ["192.0.2.0/24"], "from": ["198.51.100.0/24"], "home": "192.0.2.1:8081", "ports": [8081]},
+                   ["/bin/sh", "-c", f"test -e {flag} && exec sleep 100"], start_limit_burst=1, start_limit_interval_sec="1s",
+                   start_limit_hit="fail")
+    daemon.start()
+
+    def failed():
+        daemon.ctl("start", "web", status=None)
+        return daemon.service("web")["state"] == "failed"
+
+    eventually(failed, what="a failed service, its sockets closed")
+    flag.write_text("")
+    many(11)
+    reload = Reload(daemon)
+    threading.Event().wait(wait)
+    eventually(lambda: daemon.ctl("start", "web", status=None).returncode == 0, what="the service started by hand")
+    status, text = reload.result()
+    assert status == 0, text
+    daemon.reload()
     daemon.stop()

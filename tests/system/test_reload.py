@@ -379,3 +379,18 @@ def test_a_family_that_is_added_stops_nobody(daemon, config, client, program):
         assert tell(client, "192.0.2.11", 8080)["sockname"] == ["192.0.2.11", 8080]
     assert not any("swathectl restart web" in line for line in daemon.ctl_json("status")["daemon"]["warnings"])
     daemon.stop()
+
+
+def test_a_stopped_service_that_is_to_queue_from_now_on_is_reached_when_it_runs_again(daemon, config, client, program):
+    config.service("web", {**HTTP, "when_down": "drop"}, program("tell.py"))
+    daemon.start()
+    assert tell(client, "192.0.2.9", 8080)
+    daemon.ctl("stop", "web")
+    assert client.refuses_tcp("192.0.2.9", 8080)
+    config.service("web", {**HTTP, "when_down": "queue"}, program("tell.py"))
+    daemon.reload()
+    waiting = client.connect("192.0.2.9", 8080) # in the backlog
+    daemon.ctl("start", "web")
+    assert waiting.recv(1) and tell(client, "192.0.2.9", 8080)
+    waiting.close()
+    daemon.stop()

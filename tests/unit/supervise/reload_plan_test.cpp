@@ -30,6 +30,9 @@ Config config(std::vector<Service> services) {
     return made;
 }
 
+std::string by_name(const std::string& netns) { return netns; }
+ReloadPlan plan_reload(const Config& old, const Config& next) { return swathe::plan_reload(old, next, by_name, by_name); }
+
 } // namespace
 
 TEST_CASE("reload plan: addresses, ports and limits change without touching the socket") {
@@ -120,10 +123,17 @@ TEST_CASE("reload plan: a socket belongs to its network namespace") {
         CHECK(plan.lines == std::vector<std::string>{"edge/there: socket opened", "edge/there: socket closed"});
     }
     SUBCASE("and so is one whose namespace was made anew under the same name") {
-        const ReloadPlan plan = plan_reload(old, next, {"blue"});
+        const ReloadPlan plan = swathe::plan_reload(old, next, by_name, [](const std::string& netns) { return netns == "blue" ? "another" : netns; });
         CHECK(plan.listeners[0].kept == ListenerRef{0, 0});
         CHECK_FALSE(plan.listeners[1].kept);
         CHECK(plan.lines == std::vector<std::string>{"edge/there: socket opened", "edge/there: socket closed"});
+    }
+    SUBCASE("but not one whose namespace has got another name") {
+        next.services[0].listeners[1].netns = "/run/netns/blue";
+        const auto inode = [](const std::string& netns) { return netns.empty() ? "own" : "blue's"; };
+        const ReloadPlan plan = swathe::plan_reload(old, next, inode, inode);
+        CHECK(plan.listeners[1].kept == ListenerRef{0, 1});
+        CHECK(plan.lines.empty());
     }
 }
 
