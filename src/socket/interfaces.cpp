@@ -85,4 +85,9 @@ Result<std::string> interface_name(const NetNamespace& ns, std::uint32_t index) 
     return std::string(name);
 }
 
+std::string interface_name(std::uint32_t index) {
+    char name[IF_NAMESIZE];
+    return ::if_indextoname(index, name) == nullptr ? std::string{} : std::string(name);
+}
+
 } // namespace swathe

@@ -16,5 +16,7 @@ namespace swathe {
 
 /// And back; "" = there is no such interface now.
 [[nodiscard]] Result<std::string> interface_name(const NetNamespace& ns, std::uint32_t index);
+/// The same in the calling thread's namespace; "" also if it cannot be asked.
+[[nodiscard]] std::string interface_name(std::uint32_t index);
 
 } // namespace swathe

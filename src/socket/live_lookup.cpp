@@ -1,6 +1,7 @@
 #include "socket/live_lookup.h"
 
 #include "socket/diag.h"
+#include "socket/interfaces.h"
 #include "socket/netlink.h"
 #include "socket/process_names.h"
 
@@ -61,6 +62,7 @@ Result<std::optional<LiveSocketFound>> ask(Netlink& netlink, const LiveQuestion&
         if (!socket) return;
         const inet_diag_msg& message = diag_message(header);
         const std::uint64_t cookie = (std::uint64_t{message.id.idiag_cookie[1]} << 32) | message.id.idiag_cookie[0];
+        if (socket->ifindex != 0) socket->device = interface_name(socket->ifindex);
         found = LiveSocketFound{cookie, is_connected(question.protocol, message.idiag_state), std::move(*socket)};
     });
     if (asked) return found;

@@ -14,14 +14,14 @@ namespace {
 
 constexpr std::size_t kMostNamed = 4; ///< addresses that one message names
 
-/// The native sockets that count, each protocol, address and port once: a reuseport group is one listener.
+/// The native sockets that count, each protocol, address, port and device once: a reuseport group is one listener.
 struct Natives {
     std::vector<NativeSocket> exact; ///< sorted by address
     std::vector<NativeSocket> wildcards;
 };
 
 Natives sort_natives(const std::vector<NativeSocket>& all, const std::unordered_set<std::uint64_t>& ours) {
-    const auto key = [](const NativeSocket& s) { return std::tuple(s.address.address, s.address.port, s.protocol, s.v6_only); };
+    const auto key = [](const NativeSocket& s) { return std::tuple(s.address.address, s.address.port, s.protocol, s.v6_only, s.ifindex); };
     std::vector<NativeSocket> sorted;
     std::copy_if(all.begin(), all.end(), std::back_inserter(sorted), [&](const NativeSocket& s) { return ours.count(s.inode) == 0; });
     std::stable_sort(sorted.begin(), sorted.end(), [&](const auto& a, const auto& b) { return key(a) < key(b); });
@@ -41,8 +41,12 @@ struct Loss {
 /// Finds the losses of one listener. Costs a binary search a range, and then only what is lost.
 class LockoutSearch {
 public:
-    LockoutSearch(const Listener& listener, const Natives& natives, const std::vector<Address>& configured, const ClaimCheck& claims)
-        : listener_(listener), natives_(natives), configured_(configured), claims_(claims) {}
+    LockoutSearch(const Listener& listener, const Natives& natives, const std::vector<Address>& configured, const ClaimCheck& claims,
+                  const InterfaceNumber& number_of)
+        : listener_(listener), natives_(natives), configured_(configured), claims_(claims) {
+        if (!number_of) return;
+        for (const auto& name : listener.guard.interfaces) interfaces_.push_back(number_of(name.value));
+    }
 
     Diagnostics run() {
         for (const Endpoint& endpoint : listener_.endpoints) visit(endpoint);
@@ -70,6 +74,13 @@ private:
         for (const NativeSocket& native : natives_.wildcards) note(endpoint, native, free_addresses);
     }
 
+    /// Can a packet be the listener's and, without it, the native socket's?
+    [[nodiscard]] bool may_meet(const NativeSocket& native) const {
+        if (native.protocol != listener_.protocol) return false;
+        return native.ifindex == 0 || listener_.guard.interfaces.empty() ||
+               std::find(interfaces_.begin(), interfaces_.end(), native.ifindex) != interfaces_.end();
+    }
+
     static bool all_configured(const AddressRange& range, std::size_t configured) {
         const U128 size_less_one{0, range.last.bits.lo - range.first.bits.lo};
         return range.last.bits.hi == range.first.bits.hi && size_less_one.next() == U128{0, configured};
@@ -77,7 +88,7 @@ private:
 
     void take(const Endpoint& endpoint, const NativeSocket& native, const Address& address, const SourcePos& pos) {
         const SocketAddress at{address, native.address.port};
-        if (native.protocol != listener_.protocol || !native.takes(address) || !contains_port(endpoint.ports, at.port)) return;
+        if (!may_meet(native) || !native.takes(address) || !contains_port(endpoint.ports, at.port)) return;
         if (is_excepted(listener_, at) || (claims_ && !claims_(listener_, at))) return;
         Loss& loss = losses_[&native];
         if (loss.count == 0) loss.pos = pos;
@@ -87,7 +98,7 @@ private:
     }
 
     void note(const Endpoint& endpoint, const NativeSocket& native, const std::array<std::optional<SourcePos>, 2>& free_addresses) {
-        if (native.protocol != listener_.protocol || !contains_port(endpoint.ports, native.address.port)) return;
+        if (!may_meet(native) || !contains_port(endpoint.ports, native.address.port)) return;
         std::optional<SourcePos> pos = native.takes(Address::v4(1)) ? free_addresses[0] : std::nullopt;
         if (!pos && native.address.address.family == Family::ipv6) pos = free_addresses[1];
         if (pos) elsewhere_.emplace(&native, *pos);
@@ -114,6 +125,7 @@ private:
     const Natives& natives_;
     const std::vector<Address>& configured_; ///< sorted
     const ClaimCheck& claims_;
+    std::vector<std::uint32_t> interfaces_; ///< of the listener's guard; 0 = there is none of that name
     std::map<const NativeSocket*, Loss> losses_;
     std::map<const NativeSocket*, SourcePos> elsewhere_;
 };
@@ -121,7 +133,8 @@ private:
 } // namespace
 
 Diagnostics find_lockouts(const Config& config, const std::vector<NativeSocket>& natives, const std::vector<Address>& configured,
-                          const std::unordered_set<std::uint64_t>& ours, const ClaimCheck& claims) {
+                          const std::unordered_set<std::uint64_t>& ours, const ClaimCheck& claims,
+                          const InterfaceNumber& number_of) {
     const Natives sorted = sort_natives(natives, ours);
     std::vector<Address> addresses = configured;
     std::sort(addresses.begin(), addresses.end());
@@ -129,7 +142,7 @@ Diagnostics find_lockouts(const Config& config, const std::vector<NativeSocket>&
     Diagnostics all;
     for (const Service& service : config.services) {
         for (const Listener& listener : service.listeners) {
-            Diagnostics found = LockoutSearch(listener, sorted, addresses, claims).run();
+            Diagnostics found = LockoutSearch(listener, sorted, addresses, claims, number_of).run();
             all.insert(all.end(), std::make_move_iterator(found.begin()), std::make_move_iterator(found.end()));
         }
     }

@@ -1,6 +1,7 @@
 #include "socket/natives.h"
 
 #include "socket/diag.h"
+#include "socket/interfaces.h"
 #include "socket/netlink.h"
 #include "socket/process_names.h"
 #include "socket/sysctl.h"
@@ -45,6 +46,12 @@ void mark_ephemeral(std::vector<NativeSocket>& sockets) {
     for (NativeSocket& socket : sockets) socket.ephemeral = socket.protocol == Protocol::udp && ports->contains(socket.address.port);
 }
 
+/// In the sockets' namespace.
+void name_devices(std::vector<NativeSocket>& sockets) {
+    for (NativeSocket& socket : sockets)
+        if (socket.ifindex != 0) socket.device = interface_name(socket.ifindex);
+}
+
 void name_processes(std::vector<NativeSocket>& sockets) {
     std::unordered_set<std::uint64_t> inodes;
     for (const NativeSocket& socket : sockets)
@@ -64,7 +71,11 @@ std::string NativeSocket::holder() const {
     return pid == 0 ? "an unknown process" : fmt::format("{} (pid {})", process, pid);
 }
 
-std::string NativeSocket::name() const { return fmt::format("{} {}", swathe::to_string(protocol), address.to_string()); }
+std::string NativeSocket::name() const {
+    std::string text = fmt::format("{} {}", swathe::to_string(protocol), address.to_string());
+    if (ifindex == 0) return text;
+    return device.empty() ? fmt::format("{} (bound to interface {})", text, ifindex) : fmt::format("{} (bound to {})", text, device);
+}
 
 std::string NativeSocket::to_string() const { return fmt::format("{} on {}", holder(), name()); }
 
@@ -82,6 +93,7 @@ Result<std::vector<NativeSocket>> native_sockets(const NetNamespace& ns) {
         if (!all) return Failure(std::move(all).error());
         sockets = std::move(*all);
         mark_ephemeral(sockets);
+        name_devices(sockets);
         return {};
     });
     if (!done) return Failure(std::move(done).error());

@@ -35,7 +35,8 @@ Diagnostics check_lockouts(const Config& config, const NetNamespace& ns, const s
     if (!configured) return or_warning(Result<Diagnostics>(Failure(std::move(configured).error())));
     std::unordered_set<std::uint64_t> all_ours = own_sockets(); // looked at after the natives: a service may have opened its listeners anew
     all_ours.insert(ours.begin(), ours.end());
-    return find_lockouts(config, *natives, *configured, all_ours, claims);
+    const InterfaceNumber number_of = [&](const std::string& name) { return interface_index(ns, name).value_or(0); };
+    return find_lockouts(config, *natives, *configured, all_ours, claims, number_of);
 }
 
 /// What a running daemon and its services listen on is what the next start will have again: nobody is locked out. Told by the name, since

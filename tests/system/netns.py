@@ -86,13 +86,15 @@ class NetNs:
         with self:
             return socket.socket(family_of(address), kind | socket.SOCK_CLOEXEC)
 
-    def listen(self, address, port, kind=socket.SOCK_STREAM):
+    def listen(self, address, port, kind=socket.SOCK_STREAM, device=None):
         """A socket bound here by 'another process': the test."""
         sock = self.open_socket(kind, address)
         if sock.family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             sock.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1) # a local route is not enough, as it is for IPv4
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if device:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
         sock.bind((address, port))
         if kind == socket.SOCK_STREAM:
             sock.listen(128)

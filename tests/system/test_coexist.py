@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from answers import ECHO, HTTP, echo, tell
-from daemon import netns_links
+from daemon import BIN, netns_links
 
 
 def check_both(client, foreign_listener):
@@ -101,6 +101,34 @@ class TestLockOut:
             with client.connect("192.0.2.9", 8080):
                 native.accept()[0].close()
             assert tell(client, "192.0.2.10", 8080)["sockname"] == ["192.0.2.10", 8080]
+            daemon.stop()
+
+    @pytest.mark.parametrize("bound", ["192.0.2.9", "0.0.0.0"])
+    def test_a_socket_bound_to_a_device_is_named_with_it(self, daemon, config, server, client, program, bound):
+        """By swathectl check, swathed --check, at the start and at a reload. A listener on another interface takes nothing from it."""
+        server.ip("addr", "add", "192.0.2.9/32", "dev", "lo")
+        config.service("safe", {**HTTP, "addresses": ["192.0.2.77"], "ports": [9999]}, program("tell.py"))
+        with server.listen(bound, 8080, device="up0") as native:
+            config.service("web", {**HTTP, "addresses": ["192.0.2.9"], "interface": ["lo"]}, program("tell.py"))
+            daemon.start()
+            assert not any("bound to" in line for line in daemon.lines), daemon.log()
+            with client.connect("192.0.2.9", 8080): # comes in through up0
+                native.accept()[0].close()
+            assert tell(server, "192.0.2.9", 8080)["sockname"] == ["192.0.2.9", 8080] # comes in through lo
+            generation = daemon.generation()
+            for guard in ({"interface": ["up0"]}, {"interface": ["lo", "up0"]}, {}):
+                path = config.service("web", {**HTTP, "addresses": ["192.0.2.9"], **guard}, program("tell.py"))
+                said = f"addresses: would take over tcp {bound}:8080 (bound to up0) from "
+                refused = daemon.reload(status=1).stderr
+                assert f"{path}:" in refused and said in refused and f"(pid {os.getpid()})" in refused, refused
+                checks = [[BIN / "swathectl", "check", "--config", config.directory, "--netns", server.name],
+                          [BIN / "swathed", "--check", "--config", config.directory, "--netns", server.name]]
+                for check in checks:
+                    done = subprocess.run(check, capture_output=True, text=True)
+                    assert done.returncode != 0 and said in done.stdout + done.stderr, done.stdout + done.stderr
+            assert daemon.generation() == generation
+            with client.connect("192.0.2.9", 8080):
+                native.accept()[0].close()
             daemon.stop()
 
     def test_our_own_sockets_do_not_count_on_reload(self, daemon, config, client, program):

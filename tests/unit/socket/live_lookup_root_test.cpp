@@ -93,6 +93,7 @@ TEST_CASE("live lookup: the interface is simulated, and the process named") {
     CHECK(found->cookie == native.cookie);
     name_process(found->socket);
     CHECK(found->socket.pid == ::getpid());
+    CHECK(found->socket.name() == "tcp 203.0.113.1:80 (bound to v0)");
     q.ifindex = 1;
     CHECK_FALSE(look(net, q));
 }

@@ -2,6 +2,7 @@
 #include "socket/ephemeral.h"
 #include "socket/natives.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include <doctest/doctest.h>
@@ -123,6 +124,55 @@ TEST_CASE("lockout: where another rule wins the listener takes nothing") {
     const auto found = lines(find_lockouts(config_of({l}), natives, {}, {}, passes_first));
     REQUIRE(found.size() == 1);
     CHECK(found.front().find("192.0.2.2:22") != std::string::npos);
+}
+
+TEST_CASE("lockout: a socket that is bound to a device meets only listeners that take what comes in there") {
+    const InterfaceNumber number_of = [](const std::string& name) { return name == "eth0" ? 2U : name == "eth1" || name == "alias" ? 3U : 0U; };
+    const Lines exact{"a.toml:1:1: addresses: would take over tcp 192.0.2.1:22 (bound to eth1) from sshd (pid 812); "
+                      "say steal = true, or except = [\"192.0.2.1:22\"]"};
+    const Lines wildcard{"a.toml:1:1: addresses: would take over tcp 0.0.0.0:22 (bound to eth1) from sshd (pid 812) on 192.0.2.1; "
+                         "say steal = true, or except = [\"192.0.2.1:22\"]"};
+    const Lines elsewhere{"a.toml:1:1: note: addresses: sshd (pid 812) on tcp 0.0.0.0:22 (bound to eth1) does not get what is sent to these addresses"};
+    struct Case { std::vector<const char*> interfaces; const char* at; const char* configured; bool meets; Lines says; };
+    const Case cases[] = {
+        {{}, "192.0.2.1:22", "192.0.2.1", true, exact}, // it takes what comes in anywhere
+        {{"eth0"}, "192.0.2.1:22", "192.0.2.1", false, {}},
+        {{"eth0", "eth1"}, "192.0.2.1:22", "192.0.2.1", true, exact},
+        {{"alias"}, "192.0.2.1:22", "192.0.2.1", true, exact}, // another name of eth1
+        {{"gone"}, "192.0.2.1:22", "192.0.2.1", false, {}},
+        {{}, "0.0.0.0:22", "192.0.2.1", true, wildcard}, // an address is reached through any interface, not only through its own
+        {{"eth1"}, "0.0.0.0:22", "192.0.2.1", true, wildcard},
+        {{"eth0"}, "0.0.0.0:22", "192.0.2.1", false, {}},
+        {{}, "0.0.0.0:22", "198.51.100.1", true, elsewhere},
+        {{"eth1"}, "0.0.0.0:22", "198.51.100.1", true, elsewhere},
+        {{"eth0"}, "0.0.0.0:22", "198.51.100.1", false, {}},
+    };
+    for (const Case& c : cases) {
+        CAPTURE(c.at);
+        CAPTURE(c.interfaces.size());
+        Listener l = listener(Protocol::tcp, {"192.0.2.1"}, {"22"});
+        if (c.says == elsewhere) l = listener(Protocol::tcp, {"192.0.2.0/24"}, {"22"});
+        for (const char* name : c.interfaces) l.guard.interfaces.push_back({name, {}});
+        NativeSocket bound = native(Protocol::tcp, c.at);
+        bound.ifindex = 3;
+        bound.device = "eth1";
+        CHECK(lines(find_lockouts(config_of({l}), {bound}, addresses({c.configured}), {}, {}, number_of)) == (c.meets ? c.says : Lines{}));
+        bound.ifindex = 0; // without a device: in every case
+        CHECK(lines(find_lockouts(config_of({l}), {bound}, addresses({c.configured}), {}, {}, number_of)).size() == 1);
+    }
+}
+
+TEST_CASE("lockout: one socket a device on the same address and port are as many losses") {
+    std::vector<NativeSocket> group(3, native(Protocol::tcp, "192.0.2.1:22"));
+    group[1].ifindex = 2;
+    group[1].device = "eth0";
+    group[2].ifindex = 9; // its interface has gone
+    const auto found = lines(find_lockouts(config_of({listener(Protocol::tcp, {"192.0.2.1"}, {"22"})}), group, {}, {}));
+    CHECK(found.size() == 3);
+    for (const char* name : {"tcp 192.0.2.1:22 from", "tcp 192.0.2.1:22 (bound to eth0) from", "tcp 192.0.2.1:22 (bound to interface 9) from"}) {
+        CAPTURE(name);
+        CHECK(std::any_of(found.begin(), found.end(), [&](const std::string& line) { return line.find(name) != std::string::npos; }));
+    }
 }
 
 TEST_CASE("lockout: a socket that may be a client's is only warned of") {

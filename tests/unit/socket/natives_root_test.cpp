@@ -90,6 +90,8 @@ TEST_CASE("natives: connected UDP and merely bound TCP sockets are nobody's list
     const auto all = native_sockets(ns).value();
     REQUIRE(all.size() == 1);
     CHECK(all.front().ifindex == 1);
+    CHECK(all.front().device == "lo");
+    CHECK(all.front().name() == "udp 127.0.0.1:5001 (bound to lo)");
 }
 
 TEST_CASE("natives: a process that names itself with control characters cannot write into the log") {
