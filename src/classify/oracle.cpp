@@ -4,6 +4,7 @@
 #include "classify/tables.h"
 
 #include <algorithm>
+#include <ranges>
 #include <tuple>
 
 namespace swathe {
@@ -43,11 +44,9 @@ bool is_home(const RuleSet& rules, const Flow& flow) {
     });
 }
 
-} // namespace
-
-Decision decide_by_rules(const RuleSet& rules, const Flow& flow, const InterfaceIndex& interface_index) {
+template <class Ids> Decision judge(const RuleSet& rules, const Ids& ids, const Flow& flow, const InterfaceIndex& interface_index) {
     std::vector<std::pair<Precision, RuleId>> matches;
-    for (RuleId id = 0; id < rules.rules.size(); ++id)
+    for (const RuleId id : ids)
         if (const auto precision = match(rules, rules.rules[id], flow, interface_index)) matches.emplace_back(*precision, id);
     std::sort(matches.begin(), matches.end(), [&](const auto& a, const auto& b) {
         if (a.first != b.first) return a.first < b.first;
@@ -65,6 +64,16 @@ Decision decide_by_rules(const RuleSet& rules, const Flow& flow, const Interface
     decision.verdict = rules.rules[*decision.rule].target.verdict;
     for (std::size_t i = 1; i < matches.size(); ++i) decision.others.push_back(matches[i].second);
     return decision;
+}
+
+} // namespace
+
+Decision decide_by_rules(const RuleSet& rules, const Flow& flow, const InterfaceIndex& interface_index) {
+    return judge(rules, std::views::iota(RuleId{0}, static_cast<RuleId>(rules.rules.size())), flow, interface_index);
+}
+
+Decision decide_among(const RuleSet& rules, std::span<const RuleId> candidates, const Flow& flow, const InterfaceIndex& interface_index) {
+    return judge(rules, candidates, flow, interface_index);
 }
 
 std::vector<OrderedRule> in_order(const RuleSet& rules) {

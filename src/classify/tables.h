@@ -79,6 +79,10 @@ struct Decision {
 /// `interface_index` as in CompileInput.
 [[nodiscard]] Decision decide_by_rules(const RuleSet& rules, const Flow& flow, const InterfaceIndex& interface_index);
 
+/// The same where all rules that may match are known: `candidates`, ascending, and all homes.
+[[nodiscard]] Decision decide_among(const RuleSet& rules, std::span<const RuleId> candidates, const Flow& flow,
+                                    const InterfaceIndex& interface_index);
+
 /// All rules of a plane in the order in which the dispatcher prefers them: longer prefix, narrower ports, ...
 /// The planes follow each other: tcp IPv4, tcp IPv6, udp IPv4, udp IPv6.
 struct OrderedRule {
