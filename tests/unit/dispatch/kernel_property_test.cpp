@@ -1,5 +1,6 @@
 #include "dispatch/dispatcher.h"
 
+#include "many_rules.h"
 #include "random_rules.h"
 #include "rules_for_test.h"
 #include "sandbox.h"
@@ -33,6 +34,29 @@ TEST_CASE("dispatch: the kernel decides as the tables and as the rules read one 
             REQUIRE((*kernel)[i].slot == walked.slot);
         }
     }
+}
+
+TEST_CASE("dispatch: a hundred thousand rules decide a million packets in the kernel as the tables do") {
+    (void)test::Sandbox::instance();
+    constexpr RuleId kRules = 100'000, kPacketsEach = 10;
+    const std::uint64_t seed = test::first_seed();
+    CAPTURE(seed);
+    test::ManyRules world(seed, kRules);
+    const auto tables = compile(world.input());
+    REQUIRE(tables.has_value());
+    Dispatcher dispatcher = Dispatcher::create({}).value();
+    REQUIRE(dispatcher.publish(*tables).has_value());
+    std::uint32_t by_rule = 0;
+    for (RuleId i = 0; i < kRules * kPacketsEach; ++i) {
+        const Flow flow = world.flow_near(i / kPacketsEach);
+        const Decision expected = decide(*tables, flow);
+        const auto asked = dispatcher.test_run(flow);
+        if (!asked) FAIL(asked.error().to_string());
+        if (asked->verdict != expected.verdict || asked->rule != expected.rule || asked->slot != expected.slot)
+            FAIL(flow.local.to_string(), " from ", flow.remote.to_string(), " by ", flow.ifindex);
+        if (expected.rule) ++by_rule;
+    }
+    CHECK(by_rule > kRules * kPacketsEach / 2);
 }
 
 TEST_CASE("dispatch: keys far below and far above a dense index are outside of it") {
