@@ -4,14 +4,9 @@
 
 #include <arpa/inet.h>
 #include <atomic>
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <doctest/doctest.h>
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <thread>
-
-#include "foreign.skel.h"
 
 using namespace swathe;
 using test::HandRules;
@@ -28,30 +23,6 @@ Dispatcher dispatcher_with(std::uint32_t slots) {
 Flow tcp4(const char* address, std::uint16_t port) {
     return {Protocol::tcp, {parse_address(address).value(), port}, {parse_address("192.0.2.99").value(), 40000}, 0};
 }
-
-/// Another program in the namespace, attached as long as this lives.
-class Foreign {
-public:
-    enum What : std::uint32_t { pass, drop, select };
-    Foreign(What what, std::uint16_t port, int socket) : skeleton_(foreign_bpf__open()) {
-        skeleton_->rodata->what = what;
-        skeleton_->rodata->port = port;
-        REQUIRE(foreign_bpf__load(skeleton_) == 0);
-        const std::uint32_t key = 0;
-        const auto value = static_cast<std::uint64_t>(socket);
-        REQUIRE(bpf_map_update_elem(bpf_map__fd(skeleton_->maps.socket), &key, &value, BPF_ANY) == 0);
-        const UniqueFd netns(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
-        link_.reset(bpf_link_create(bpf_program__fd(skeleton_->progs.foreign), netns.get(), BPF_SK_LOOKUP, nullptr));
-        REQUIRE(link_.get() >= 0);
-    }
-    ~Foreign() { foreign_bpf__destroy(skeleton_); }
-    Foreign(const Foreign&) = delete;
-    Foreign& operator=(const Foreign&) = delete;
-
-private:
-    foreign_bpf* skeleton_;
-    UniqueFd link_;
-};
 
 } // namespace
 
@@ -233,50 +204,6 @@ TEST_CASE("dispatch: nothing is refused while generations are switched under a f
     CHECK(refused == 0);
     CHECK(sent > 100);
     CHECK(dispatcher.generation() == 101);
-}
-
-TEST_CASE("dispatch: other programs of the namespace, before or after ours, keep working, and ours too") {
-    const UniqueFd ours = test::tcp_listener(), theirs = test::tcp_listener();
-    enum Winner { us, them, refused };
-    struct Case { Foreign::What what; bool before; Verdict verdict; Winner winner; };
-    const Case cases[] = {
-        {Foreign::pass, true, Verdict::steer, us},     {Foreign::pass, false, Verdict::steer, us},
-        {Foreign::drop, true, Verdict::steer, us},     {Foreign::drop, false, Verdict::steer, us}, // a selection beats a drop
-        {Foreign::select, true, Verdict::steer, them}, {Foreign::select, false, Verdict::steer, us}, // neither replaces the other's
-        {Foreign::select, true, Verdict::drop, them},  {Foreign::select, false, Verdict::drop, them},
-        {Foreign::select, true, Verdict::pass, them},  {Foreign::select, false, Verdict::pass, them},
-        {Foreign::drop, true, Verdict::pass, refused}, {Foreign::drop, false, Verdict::pass, refused},
-    };
-    for (const Case& c : cases) {
-        CAPTURE(int(c.what));
-        CAPTURE(c.before);
-        CAPTURE(to_string(c.verdict));
-        Dispatcher dispatcher = dispatcher_with(1);
-        REQUIRE(dispatcher.set_socket(0, ours.get()).has_value());
-        HandRules rules;
-        const std::uint32_t listener = rules.listener(0);
-        rules.add("127.0.1.0/24", PortRange::all(), {c.verdict, {0, listener}});
-
-        std::optional<Foreign> foreign;
-        if (c.before) foreign.emplace(c.what, std::uint16_t{80}, theirs.get());
-        REQUIRE(dispatcher.publish(rules.tables()).has_value());
-        if (!c.before) foreign.emplace(c.what, std::uint16_t{80}, theirs.get());
-
-        if (c.winner == us) CHECK(test::tcp_reaches("127.0.1.1", 80, ours.get()));
-        if (c.winner == them) CHECK(test::tcp_reaches("127.0.1.1", 80, theirs.get()));
-        if (c.winner == refused) CHECK(test::tcp_connect_error("127.0.1.1", 80) == ECONNREFUSED);
-        if (c.verdict == Verdict::steer) CHECK(test::tcp_reaches("127.0.1.1", 81, ours.get())); // not the other's port
-
-        const auto programs = dispatcher.programs();
-        REQUIRE(programs.has_value());
-        REQUIRE(programs->size() == 2);
-        const std::size_t own = c.before ? 1 : 0;
-        CHECK((*programs)[own].ours);
-        CHECK((*programs)[own].name == "swathe_dispatch");
-        CHECK_FALSE((*programs)[1 - own].ours);
-        CHECK((*programs)[1 - own].name == "foreign");
-        if (c.what == Foreign::select && c.before && c.verdict == Verdict::steer) CHECK(dispatcher.counters(0).last_errno == EEXIST);
-    }
 }
 
 TEST_CASE("dispatch: a generation that is prepared in another thread changes nothing until it is published, and can be taken back") {

@@ -3,7 +3,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
-enum { FOREIGN_PASS, FOREIGN_DROP, FOREIGN_SELECT };
+enum { FOREIGN_PASS, FOREIGN_DROP, FOREIGN_SELECT, FOREIGN_REPLACE };
 const volatile __u32 what, port; /* on packets to this port */
 
 struct {
@@ -26,7 +26,7 @@ int foreign(struct bpf_sk_lookup *ctx)
 	sk = bpf_map_lookup_elem(&socket, &zero);
 	if (!sk)
 		return SK_DROP;
-	bpf_sk_assign(ctx, sk, 0);
+	bpf_sk_assign(ctx, sk, what == FOREIGN_REPLACE ? BPF_SK_LOOKUP_F_REPLACE : 0);
 	bpf_sk_release(sk);
 	return SK_PASS;
 }

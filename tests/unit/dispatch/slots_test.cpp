@@ -31,7 +31,8 @@ TEST_CASE("dispatch: 65,536 listeners have a slot each, the next is refused with
     for (std::uint32_t i = 0; i < kSlotCapacity; ++i) REQUIRE(dispatcher.allocate_slot().value() == i);
     const auto refused = dispatcher.allocate_slot();
     REQUIRE_FALSE(refused.has_value());
-    CHECK(refused.error().to_string() == "all 65536 listener slots of the network namespace are in use (the size of the SOCKMAP)");
+    CHECK(refused.error().to_string() == "all 65536 listener slots of the network namespace are in use (the size of the SOCKMAP); "
+                                         "let one listener have more addresses and ports, or run a swathed in another namespace (--netns)");
     dispatcher.release_slot(40000);
     CHECK(dispatcher.allocate_slot().value() == 40000U);
 }
