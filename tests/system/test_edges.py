@@ -155,11 +155,3 @@ def test_tcp_and_udp_of_one_address_and_port_are_apart(daemon, config, client, p
     assert tell(client, "192.0.2.7", 8080)["tag"] == "tcp"
     assert echo(client, "192.0.2.7", 8080)["tag"] == "udp"
     daemon.stop()
-
-
-def test_a_fragmented_datagram_reaches_the_service_whole(daemon, config, client, program):
-    config.service("udp", {"protocol": "udp", "addresses": ["192.0.2.0/24", "2001:db8:1::/64"], "ports": [8080]}, program("echo.py"))
-    daemon.start()
-    for address in ("192.0.2.7", "2001:db8:1::7"):
-        assert echo(client, address, 8080, payload=b"x" * 20000)["bytes"] == 20000
-    daemon.stop()

@@ -7,12 +7,9 @@ import json
 import os
 import select
 import socket
-import struct
 
+from datagrams import IP_FREEBIND, IPV6_FREEBIND, destination, source_control
 from inherited import Drain, plain, sockets
-
-IP_PKTINFO, IP_FREEBIND, IP_ORIGDSTADDR = 8, 15, 20 # linux/in.h
-IPV6_PKTINFO, IPV6_ORIGDSTADDR, IPV6_FREEBIND = 50, 74, 78 # linux/in6.h
 
 options = argparse.ArgumentParser()
 options.add_argument("--log")
@@ -22,26 +19,6 @@ args = options.parse_args()
 if args.log:
     with open(args.log, "a") as log:
         log.write(f"{os.getpid()}\n")
-
-
-def destination(ancillary):
-    """(address, port) of the datagram, and the same as an address to bind."""
-    for level, kind, data in ancillary:
-        if (level, kind) == (socket.IPPROTO_IP, IP_ORIGDSTADDR):
-            return socket.inet_ntoa(data[4:8]), struct.unpack("!H", data[2:4])[0]
-        if (level, kind) == (socket.IPPROTO_IPV6, IPV6_ORIGDSTADDR):
-            host = socket.inet_ntop(socket.AF_INET6, data[8:24])
-            return plain((host, struct.unpack("!H", data[2:4])[0]))
-    return None
-
-
-def source_control(listener, host):
-    """The control message that makes sendmsg() on `listener` leave from `host`."""
-    if ":" in host:
-        return [(socket.IPPROTO_IPV6, IPV6_PKTINFO, socket.inet_pton(socket.AF_INET6, host) + struct.pack("@I", 0))]
-    if listener.family == socket.AF_INET6:
-        return [(socket.IPPROTO_IPV6, IPV6_PKTINFO, b"\0" * 10 + b"\xff\xff" + socket.inet_aton(host) + struct.pack("@I", 0))]
-    return [(socket.IPPROTO_IP, IP_PKTINFO, struct.pack("@I", 0) + socket.inet_aton(host) + b"\0" * 4)]
 
 
 def reply_from_port(host, port, text, peer):
