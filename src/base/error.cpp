@@ -7,6 +7,18 @@
 #include <utility>
 
 namespace swathe {
+namespace {
+
+/// Of a limit that was reached, how to raise it.
+const char* remedy(int errno_value) noexcept {
+    switch (errno_value) {
+    case EMFILE: return " (LimitNOFILE= of the unit, or ulimit -n, says how many)";
+    case ENFILE: return " (sysctl fs.file-max says how many)";
+    default: return "";
+    }
+}
+
+} // namespace
 
 Error Error::within(const std::string& what) && {
     message.insert(0, what + ": ");
@@ -25,6 +37,7 @@ std::string Error::to_string() const {
     if (errno_value != 0) {
         text += ": ";
         text += strerrordesc_np(errno_value) != nullptr ? strerrordesc_np(errno_value) : "unknown error";
+        text += remedy(errno_value);
     }
     return text;
 }
