@@ -37,6 +37,31 @@ TEST_CASE("dispatch: 65,536 listeners have a slot each, the next is refused with
     CHECK(dispatcher.allocate_slot().value() == 40000U);
 }
 
+TEST_CASE("dispatch: what asks for more slots than there are leaves the generation that is in force") {
+    (void)test::Sandbox::instance();
+    Dispatcher dispatcher = Dispatcher::create({}).value();
+    const UniqueFd socket = test::tcp_listener();
+    test::HandRules rules, beyond;
+    rules.steer("127.0.1.0/24", {80, 80}, rules.listener(dispatcher.allocate_slot().value()));
+    REQUIRE(dispatcher.set_socket(0, socket.get()).has_value());
+    REQUIRE(dispatcher.publish(rules.tables()).has_value());
+
+    std::vector<std::uint32_t> wanted;
+    auto slot = dispatcher.allocate_slot();
+    for (; slot; slot = dispatcher.allocate_slot()) wanted.push_back(*slot);
+    CHECK(wanted.size() == kSlotCapacity - 1);
+    CHECK(test::tcp_reaches("127.0.1.9", 80, socket.get()));
+    for (const std::uint32_t in_vain : wanted) dispatcher.release_slot(in_vain);
+    CHECK(test::tcp_reaches("127.0.1.9", 80, socket.get()));
+    CHECK(dispatcher.generation() == 1);
+    CHECK(dispatcher.counters(0).steered == 2);
+    CHECK(dispatcher.allocate_slot().value() == 1); // and the next reload has them
+
+    beyond.steer("127.0.1.0/24", {80, 80}, beyond.listener(kSlotCapacity));
+    CHECK_FALSE(dispatcher.publish(beyond.tables()).has_value());
+    CHECK(test::tcp_reaches("127.0.1.9", 80, socket.get()));
+}
+
 TEST_CASE("dispatch: the last slot steers, and its counters count") {
     (void)test::Sandbox::instance();
     Dispatcher dispatcher = Dispatcher::create({}).value();
