@@ -1,14 +1,12 @@
-"""both.py TAG: answers TCP connections and datagrams of all its sockets with {"tag": TAG}; datagrams by PKTINFO."""
+"""both.py TAG: answers TCP connections and datagrams of all its sockets with {"tag": TAG}; datagrams from where they were sent to."""
 
 import json
 import select
 import socket
-import struct
 import sys
 
+from datagrams import destination, reply
 from inherited import Drain, sockets
-
-IPV6_PKTINFO = 50 # linux/in6.h
 
 answer = json.dumps({"tag": sys.argv[1]}).encode()
 drain = Drain()
@@ -25,9 +23,7 @@ def stream(sock):
 
 def datagram(sock):
     _, ancillary, _, peer = sock.recvmsg(2048, 512)
-    control = [(level, kind, data[:16] + struct.pack("@I", 0)) for level, kind, data in ancillary
-               if (level, kind) == (socket.IPPROTO_IPV6, IPV6_PKTINFO)]
-    sock.sendmsg([answer], control, 0, peer)
+    reply(sock, answer, destination(ancillary), peer)
 
 
 while True:

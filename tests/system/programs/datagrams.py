@@ -27,3 +27,25 @@ def source_control(listener, host):
     if listener.family == socket.AF_INET6:
         return [(socket.IPPROTO_IPV6, IPV6_PKTINFO, b"\0" * 10 + b"\xff\xff" + socket.inet_aton(host) + struct.pack("@I", 0))]
     return [(socket.IPPROTO_IP, IP_PKTINFO, struct.pack("@I", 0) + socket.inet_aton(host) + b"\0" * 4)]
+
+
+def reply_from_port(host, port, text, peer):
+    """PKTINFO sets the address only: another port than the listener's needs a socket bound to it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as out:
+        out.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        out.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
+        if family == socket.AF_INET6:
+            out.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
+        out.bind((host, port))
+        out.sendto(text, tuple(plain(peer)))
+
+
+def reply(listener, text, asked, peer):
+    """From `asked`, the destination of what is answered."""
+    if asked is None: # the listener was not set up as it must be: the test will see an answer from elsewhere
+        listener.sendto(text, peer)
+    elif asked[1] == listener.getsockname()[1]:
+        listener.sendmsg([text], source_control(listener, asked[0]), 0, peer)
+    else:
+        reply_from_port(*asked, text, peer)

@@ -6,9 +6,8 @@ import argparse
 import json
 import os
 import select
-import socket
 
-from datagrams import IP_FREEBIND, IPV6_FREEBIND, destination, source_control
+from datagrams import destination, reply
 from inherited import Drain, plain, sockets
 
 options = argparse.ArgumentParser()
@@ -21,30 +20,13 @@ if args.log:
         log.write(f"{os.getpid()}\n")
 
 
-def reply_from_port(host, port, text, peer):
-    """PKTINFO sets the address only: another port than the listener's needs a socket bound to it."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as out:
-        out.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        out.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
-        if family == socket.AF_INET6:
-            out.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
-        out.bind((host, port))
-        out.sendto(text, tuple(plain(peer)))
-
-
 def answer(listener, name):
     payload, ancillary, _, peer = listener.recvmsg(65536, 1024)
     asked = destination(ancillary)
     text = json.dumps({
         "pid": os.getpid(), "tag": args.tag, "listener": name, "bytes": len(payload), "asked": asked, "peername": plain(peer),
     }).encode()
-    if asked is None: # the listener was not set up as it must be: the test will see null
-        listener.sendto(text, peer)
-    elif asked[1] == listener.getsockname()[1]:
-        listener.sendmsg([text], source_control(listener, asked[0]), 0, peer)
-    else:
-        reply_from_port(*asked, text, peer)
+    reply(listener, text, asked, peer)
 
 
 drain = Drain()
