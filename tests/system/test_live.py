@@ -163,6 +163,51 @@ class TestForeignPrograms:
         daemon.expected_links = 1
         daemon.stop()
 
+    @pytest.mark.parametrize("order", ["before", "after"])
+    @pytest.mark.parametrize("name", ["foreign", "foreign_replace", "foreign_drop"])
+    def test_each_with_each_of_our_verdicts(self, daemon, config, server, client, program, foreign, foreign_listener, name, order):
+        """What the kernel does, what explain --live says of it, and whom it names: the foreign program where it changes something, else nobody."""
+        server.route_locally("203.0.113.0/24")
+        config.service("web", [HTTP, SEVENS], program("tell.py"))
+        config.rules(drop=[{"addresses": ["192.0.2.66"], "ports": "all"}], **{"pass": [{"addresses": ["192.0.2.67"], "ports": "all"}]})
+        addresses = {"steer": "192.0.2.9", "drop": "192.0.2.66", "pass": "192.0.2.67", "none": "203.0.113.5"}
+        theirs = dict.fromkeys(addresses, "theirs")
+        expected = {
+            ("foreign", "before"): theirs,
+            ("foreign", "after"): {**theirs, "steer": "ours"},
+            ("foreign_replace", "before"): theirs,
+            ("foreign_replace", "after"): theirs,
+            ("foreign_drop", "before"): {"steer": "ours", "drop": "refused", "pass": "refused", "none": "refused"},
+            ("foreign_drop", "after"): {"steer": "ours", "drop": "refused", "pass": "refused", "none": "refused"},
+        }[name, order]
+        agreed = {"steer": "ours", "drop": "refused"}
+        with server.listen("0.0.0.0", 7777): # whom the kernel finds without any program
+            if order == "before":
+                foreign.attach(server, foreign_listener, name)
+            daemon.start()
+            if order == "after":
+                foreign.attach(server, foreign_listener, name)
+            programs = daemon.ctl_json("status")["daemon"]["programs"]
+            assert [one["ours"] for one in programs] == ([False, True] if order == "before" else [True, False])
+            assert [one["name"] for one in programs if not one["ours"]] == [name]
+            for verdict, address in addresses.items():
+                answer = live(daemon, "tcp", address, 7777)
+                said = {"steer": "ours", "drop": "refused", "pass": "theirs"}[answer["verdict"]]
+                assert said == expected[verdict], (verdict, answer)
+                if said == "theirs":
+                    assert answer["socket"]["address"] == "127.0.0.1:1"
+                named = f'program "{name}" (id ' in (answer["disagreement"] or "")
+                assert named == (agreed.get(verdict) != said) and (named or answer["disagreement"] is None), (verdict, answer["disagreement"])
+                if said == "ours":
+                    assert tell(client, address, 7777)["listener"] == "sevens"
+                elif said == "theirs":
+                    with client.connect(address, 7777):
+                        foreign_listener.accept()[0].close()
+                else:
+                    assert client.refuses_tcp(address, 7777)
+        daemon.expected_links = 1
+        daemon.stop()
+
 
 class TestOtherCauses:
     def test_a_connected_udp_socket_comes_before_the_rules(self, daemon, web, server, client):
