@@ -46,8 +46,9 @@ Result<BpfLink> BpfLink::attach(int program_fd, int netns_fd) {
     BpfLink link;
     link.fd_.reset(bpf_link_create(program_fd, netns_fd, BPF_SK_LOOKUP, nullptr));
     if (link.fd_) return link;
-    if (errno == E2BIG) return failure("attach the BPF program: the network namespace has 64 sk_lookup programs already, and takes no more; detach one "
-                                          "(bpftool link list shows them)");
+    if (errno == E2BIG)
+        return failure("attach the BPF program: the network namespace has 64 sk_lookup programs already, and takes no more; detach one "
+                       "(bpftool link list shows them)");
     return system_failure("attach the BPF program");
 }
 

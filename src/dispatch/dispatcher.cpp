@@ -114,8 +114,10 @@ Result<std::uint32_t> Dispatcher::allocate_slot() {
         if (auto woken = state_->wake_slots(); !woken) return Failure(std::move(woken).error());
         slot = state_->slots.take();
     }
-    if (!slot) return failure(fmt::format("all {} listener slots of the network namespace are in use (the size of the SOCKMAP); let one listener have more addresses and ports, or "
-                                              "run a swathed in another namespace (--netns)", kSlotCapacity));
+    if (!slot)
+        return failure(fmt::format("all {} listener slots of the network namespace are in use (the size of the SOCKMAP); "
+                                   "let one listener have more addresses and ports, or run a swathed in another namespace (--netns)",
+                                   kSlotCapacity));
     state_->counters.reset(*slot);
     return *slot;
 }

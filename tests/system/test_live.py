@@ -166,7 +166,8 @@ class TestForeignPrograms:
     @pytest.mark.parametrize("order", ["before", "after"])
     @pytest.mark.parametrize("name", ["foreign", "foreign_replace", "foreign_drop"])
     def test_each_with_each_of_our_verdicts(self, daemon, config, server, client, program, foreign, foreign_listener, name, order):
-        """What the kernel does, what explain --live says of it, and whom it names: the foreign program where it changes something, else nobody."""
+        """What the kernel does, what explain --live says of it, and whom it names: the foreign program where it changes
+        something, else nobody."""
         server.route_locally("203.0.113.0/24")
         config.service("web", [HTTP, SEVENS], program("tell.py"))
         config.rules(drop=[{"addresses": ["192.0.2.66"], "ports": "all"}], **{"pass": [{"addresses": ["192.0.2.67"], "ports": "all"}]})
@@ -196,8 +197,9 @@ class TestForeignPrograms:
                 assert said == expected[verdict], (verdict, answer)
                 if said == "theirs":
                     assert answer["socket"]["address"] == "127.0.0.1:1"
-                named = f'program "{name}" (id ' in (answer["disagreement"] or "")
-                assert named == (agreed.get(verdict) != said) and (named or answer["disagreement"] is None), (verdict, answer["disagreement"])
+                told = answer["disagreement"]
+                named = f'program "{name}" (id ' in (told or "")
+                assert named == (agreed.get(verdict) != said) and (named or told is None), (verdict, told)
                 if said == "ours":
                     assert tell(client, address, 7777)["listener"] == "sevens"
                 elif said == "theirs":

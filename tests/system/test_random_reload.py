@@ -12,7 +12,8 @@ SERVICES = ["a", "b", "c"]
 NETS = {4: ipaddress.ip_network("192.0.2.0/24"), 6: ipaddress.ip_network("2001:db8:1::/64")}
 PORTS = (8000, 8015)
 RELOADS = 120
-TARGETS = [(str(net[host]), port) for net in NETS.values() for host in (0, 1, 2, 7, 8, 63, 64, 130, 255) for port in (8000, 8001, 8007, 8015)]
+TARGETS = [(str(net[host]), port) for net in NETS.values() for host in (0, 1, 2, 7, 8, 63, 64, 130, 255)
+           for port in (8000, 8001, 8007, 8015)]
 
 
 class Rules:
@@ -57,7 +58,8 @@ class Traffic:
         self.begun = self.done = 0
         self.over, self.wrong, self.asked, self.contested = threading.Event(), [], 0, 0
         self.lock = threading.Lock()
-        self.threads = [threading.Thread(target=self._run, args=(ask, random.Random(seed + n))) for n, ask in enumerate((tell, echo, tell, echo))]
+        self.threads = [threading.Thread(target=self._run, args=(ask, random.Random(seed + n)))
+                        for n, ask in enumerate((tell, echo, tell, echo))]
 
     def _run(self, ask, dice):
         while not self.over.is_set():

@@ -69,7 +69,8 @@ def test_fast_open(daemon, config, server, client, program, address):
     before, sent = counters(server), counters(client)
     for number, (target, accepted) in enumerate([(address, 0), (address, 1), (address, 2), (sibling, 2), (sibling, 3)]):
         with client.open_socket(socket.SOCK_STREAM, target) as sock:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 5, 0)) # a blocking socket: else it must wait for the cookie
+            # a blocking socket: else there is no waiting for the cookie in sendto()
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 5, 0))
             sock.sendto(b"hello\n", MSG_FASTOPEN, (target, 8080))
             pid, word = sock.recv(99).split()
             assert word == b"hello" and int(pid) == daemon.service("web")["main_pid"]
@@ -123,7 +124,8 @@ def test_the_same_connection_again_that_a_client_takes_out_of_its_time_wait(daem
     daemon.start()
     for number in range(2):
         before = counters(client)
-        sock = eventually(lambda: connect_or_none(client, address), what="a connection from the one port") # it may be taken again after a second
+        # the port may be taken again after a second
+        sock = eventually(lambda: connect_or_none(client, address), what="a connection from the one port")
         sock.sendall(b"hello\n")
         assert sock.recv(99).split()[1] == b"hello" and sock.getsockname()[1] == 50000
         sock.close()
@@ -160,7 +162,8 @@ def test_fragmented_datagrams_arrive_whole_and_are_looked_up_once(daemon, config
 @pytest.mark.parametrize("why", ["a drop rule", "a stopped service that does not queue", "a hole"])
 def test_a_refused_datagram_is_told_to_the_clients_connected_socket(daemon, config, server, client, program, address, why):
     refused = 5301
-    config.service("echo", {**ECHO, "when_down": "drop", "ports": ["5300-5310"], "except": [f"{V4}:5302", f"[{V6}]:5302"]}, program("echo.py"))
+    holes = [f"{V4}:5302", f"[{V6}]:5302"]
+    config.service("echo", {**ECHO, "when_down": "drop", "ports": ["5300-5310"], "except": holes}, program("echo.py"))
     config.rules(drop=[{"protocol": "udp", "addresses": [V4, V6], "ports": [5301]}])
     daemon.start()
     if why == "a stopped service that does not queue":
@@ -189,5 +192,6 @@ def test_what_icmp_says_to_an_answer_goes_to_the_service_that_sent_it(daemon, co
             port = closed.getsockname()[1]
         sock.send(str(port).encode())
         answer = json.loads(sock.recv(999))
-        assert answer == {"error": "ECONNREFUSED", "origin": "ICMPv6" if address == V6 else "ICMP", "sent_to": [sock.getsockname()[0], port]}
+        origin = "ICMPv6" if address == V6 else "ICMP"
+        assert answer == {"error": "ECONNREFUSED", "origin": origin, "sent_to": [sock.getsockname()[0], port]}
     daemon.stop()

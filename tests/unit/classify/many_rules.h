@@ -37,7 +37,8 @@ private:
     struct Hash {
         std::size_t operator()(const Key& key) const {
             const U128& bits = key.second.address.bits;
-            return (bits.hi * 0x9e3779b97f4a7c15ULL ^ bits.lo) * 0xff51afd7ed558ccdULL + key.second.length * 4 + static_cast<unsigned>(key.first);
+            const std::uint64_t mixed = (bits.hi * 0x9e3779b97f4a7c15ULL ^ bits.lo) * 0xff51afd7ed558ccdULL;
+            return mixed + key.second.length * 4 + static_cast<unsigned>(key.first);
         }
     };
     std::unordered_map<Key, std::vector<RuleId>, Hash> by_prefix_;
@@ -121,7 +122,8 @@ private:
     /// Often one of few, which make prefixes of the cluster nest.
     Address address(const Prefix& inside) {
         const unsigned free = width_of(inside.family()) - inside.length;
-        const U128 low = below(4) == 0 ? anything() : free > 64 ? U128{below(8), below(2) == 0 ? below(8) : ~std::uint64_t{below(8)}} : U128{0, below(64)};
+        U128 low = anything();
+        if (below(4) != 0) low = free > 64 ? U128{below(8), below(2) == 0 ? below(8) : ~std::uint64_t{below(8)}} : U128{0, below(64)};
         return {inside.family(), inside.address.bits | (low & U128::low_bits(free))};
     }
     Prefix prefix() {
@@ -155,7 +157,8 @@ private:
         std::vector<PortRange> out;
         for (auto at = edges.begin(); at != edges.end(); ++at) {
             const std::uint16_t first = *at++;
-            out.push_back({first, below(3) == 0 ? first : below(2) == 0 && *at - first > 8 ? static_cast<std::uint16_t>(first + below(8)) : *at});
+            const auto narrow = static_cast<std::uint16_t>(first + below(8));
+            out.push_back({first, below(3) == 0 ? first : below(2) == 0 ? std::min(narrow, *at) : *at});
         }
         return out;
     }
@@ -163,7 +166,8 @@ private:
         std::vector<Prefix> out;
         while (out.size() < count) {
             const Family family = below(2) == 0 ? Family::ipv4 : Family::ipv6;
-            const Address base = family == Family::ipv4 ? Address::v4(0xc6336400U | below(0x4000)) : Address{family, {0x20010db8ffff0000ULL, below(0x4000)}};
+            Address base = Address::v4(0xc6336400U | below(0x4000));
+            if (family == Family::ipv6) base = {family, {0x20010db8ffff0000ULL, below(0x4000)}};
             out.push_back(prefix_of(base, below(40) == 0 ? below(8) : width_of(family) - below(12)));
         }
         return out;

@@ -84,9 +84,9 @@ enum Winner : char { us = 'u', before = 'b', after = 'a', native = 'n', refused 
 
 } // namespace
 
-/// include/linux/filter.h, BPF_PROG_SK_LOOKUP_RUN_ARRAY: all programs run, in the order in which they were attached. The last selection of one that
-/// passes stands, whoever else drops; without any, one drop refuses; else the kernel looks for itself. A second selection takes the flag
-/// BPF_SK_LOOKUP_F_REPLACE, which ours does not give.
+/// include/linux/filter.h, BPF_PROG_SK_LOOKUP_RUN_ARRAY: all programs run, in the order in which they were attached. The last selection
+/// of one that passes stands, whoever else drops; without any, one drop refuses; else the kernel looks for itself. A second selection
+/// takes the flag BPF_SK_LOOKUP_F_REPLACE, which ours does not give.
 TEST_CASE("dispatch: between other programs that pass, drop, select and replace, each has what the kernel's rules give it") {
     (void)test::Sandbox::instance();
     constexpr const char* kNames[] = {"none", "pass", "drop", "select", "replace"};

@@ -45,7 +45,9 @@ public:
         for (std::uint32_t k = 0; k < kGenerations; ++k) add();
     }
     [[nodiscard]] const Tables& tables(std::size_t k) const { return tables_[k]; }
-    [[nodiscard]] std::uint32_t outcome(std::size_t k, std::uint32_t lane, std::uint32_t pair) const { return outcomes_[k][lane * kPairs + pair]; }
+    [[nodiscard]] std::uint32_t outcome(std::size_t k, std::uint32_t lane, std::uint32_t pair) const {
+        return outcomes_[k][lane * kPairs + pair];
+    }
     /// The pairs of a lane that go elsewhere in `k` than before.
     [[nodiscard]] const std::vector<std::uint32_t>& changed(std::size_t k, std::uint32_t lane) const { return changed_[k * kLanes + lane]; }
 
@@ -109,7 +111,8 @@ private:
                 const Decision d = decide_by_rules(rules_, flow, no_interface);
                 outcomes.push_back(d.verdict == Verdict::drop ? kRefused : d.verdict == Verdict::pass ? kNative
                                    : rules_.rules[*d.rule].target.listener.service - lane * kSteered);
-                if (outcomes_.size() > 1 && outcomes.back() != outcomes_[outcomes_.size() - 2][outcomes.size() - 1]) changed.push_back(pair);
+                if (outcomes_.size() == 1) continue;
+                if (outcomes.back() != outcomes_[outcomes_.size() - 2][outcomes.size() - 1]) changed.push_back(pair);
             }
         }
     }
@@ -196,7 +199,10 @@ private:
         if (epoll_wait(epoll_.get(), &event, 1, 5000) != 1) return std::nullopt;
         const auto& [fd, outcome] = sockets_[event.data.u32];
         std::uint64_t number = 0;
-        if (outcome != kRefused) return recv(fd.get(), &number, sizeof number, 0) == sizeof number && number == sent ? std::optional(outcome) : std::nullopt;
+        if (outcome != kRefused) {
+            const bool whole = recv(fd.get(), &number, sizeof number, 0) == sizeof number;
+            return whole && number == sent ? std::optional(outcome) : std::nullopt;
+        }
         iovec payload{&number, sizeof number};
         char control[512];
         msghdr message{};
@@ -220,12 +226,13 @@ private:
         at_least_ = std::max(at_least_, earliest);
         while (at_least_ <= latest && generations_.outcome(at_least_, number_, pair) != seen) ++at_least_;
         if (at_least_ > latest)
-            return complain(pair, "went to " + std::to_string(seen) + ", as in no generation from " + std::to_string(std::max(before, earliest)) + " to " +
-                                      std::to_string(latest));
+            return complain(pair, "went to " + std::to_string(seen) + ", as in no generation from " +
+                                      std::to_string(std::max(before, earliest)) + " to " + std::to_string(latest));
         if (at_least_ != before) ++switches;
     }
     void complain(std::uint32_t pair, const std::string& what) {
-        violation = "datagram " + std::to_string(sent) + " to " + SocketAddress{address_of(pair), port_of(number_, pair)}.to_string() + ' ' + what;
+        const SocketAddress to{address_of(pair), port_of(number_, pair)};
+        violation = "datagram " + std::to_string(sent) + " to " + to.to_string() + ' ' + what;
     }
 
     std::uint32_t number_;
@@ -274,7 +281,8 @@ TEST_CASE("dispatch: while rule sets are switched each datagram is decided by th
         CHECK(lane->meanwhile > kGenerations);   // under way while one was switched to
         CHECK(lane->switches > kGenerations / 2); // and so many were told apart
         CHECK(lane->refused > 0);
-        MESSAGE(lane->sent, " datagrams, ", lane->meanwhile, " during a switch, ", lane->switches, " switches seen, ", lane->refused, " refused");
+        MESSAGE(lane->sent, " datagrams, ", lane->meanwhile, " during a switch, ", lane->switches, " switches seen, ",
+                lane->refused, " refused");
     }
     CHECK(dispatcher.generation() == kGenerations);
 }

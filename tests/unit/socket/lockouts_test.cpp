@@ -127,12 +127,15 @@ TEST_CASE("lockout: where another rule wins the listener takes nothing") {
 }
 
 TEST_CASE("lockout: a socket that is bound to a device meets only listeners that take what comes in there") {
-    const InterfaceNumber number_of = [](const std::string& name) { return name == "eth0" ? 2U : name == "eth1" || name == "alias" ? 3U : 0U; };
+    const InterfaceNumber number_of = [](const std::string& name) {
+        return name == "eth0" ? 2U : name == "eth1" || name == "alias" ? 3U : 0U;
+    };
     const Lines exact{"a.toml:1:1: addresses: would take over tcp 192.0.2.1:22 (bound to eth1) from sshd (pid 812); "
                       "say steal = true, or except = [\"192.0.2.1:22\"]"};
     const Lines wildcard{"a.toml:1:1: addresses: would take over tcp 0.0.0.0:22 (bound to eth1) from sshd (pid 812) on 192.0.2.1; "
                          "say steal = true, or except = [\"192.0.2.1:22\"]"};
-    const Lines elsewhere{"a.toml:1:1: note: addresses: sshd (pid 812) on tcp 0.0.0.0:22 (bound to eth1) does not get what is sent to these addresses"};
+    const Lines elsewhere{"a.toml:1:1: note: addresses: sshd (pid 812) on tcp 0.0.0.0:22 (bound to eth1) does not get what is sent "
+                          "to these addresses"};
     struct Case { std::vector<const char*> interfaces; const char* at; const char* configured; bool meets; Lines says; };
     const Case cases[] = {
         {{}, "192.0.2.1:22", "192.0.2.1", true, exact}, // it takes what comes in anywhere
@@ -169,7 +172,8 @@ TEST_CASE("lockout: one socket a device on the same address and port are as many
     group[2].ifindex = 9; // its interface has gone
     const auto found = lines(find_lockouts(config_of({listener(Protocol::tcp, {"192.0.2.1"}, {"22"})}), group, {}, {}));
     CHECK(found.size() == 3);
-    for (const char* name : {"tcp 192.0.2.1:22 from", "tcp 192.0.2.1:22 (bound to eth0) from", "tcp 192.0.2.1:22 (bound to interface 9) from"}) {
+    for (const char* name : {"tcp 192.0.2.1:22 from", "tcp 192.0.2.1:22 (bound to eth0) from",
+                             "tcp 192.0.2.1:22 (bound to interface 9) from"}) {
         CAPTURE(name);
         CHECK(std::any_of(found.begin(), found.end(), [&](const std::string& line) { return line.find(name) != std::string::npos; }));
     }
