@@ -67,6 +67,8 @@ std::string Diagnostic::to_string() const {
     return labelled.to_string();
 }
 
+Diagnostics refusal(Error error) { return {{Diagnostic::Severity::error, std::move(error)}}; }
+
 bool has_errors(const Diagnostics& all) noexcept {
     return std::any_of(all.begin(), all.end(), [](const Diagnostic& d) { return d.severity == Diagnostic::Severity::error; });
 }

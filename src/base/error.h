@@ -41,6 +41,7 @@ struct Diagnostic {
 using Diagnostics = std::vector<Diagnostic>;
 
 [[nodiscard]] bool has_errors(const Diagnostics& all) noexcept;
+[[nodiscard]] Diagnostics refusal(Error error); ///< this one error
 
 /// Sorts by file, line and column, and removes repetitions.
 void sort_by_place(Diagnostics& all);

@@ -42,8 +42,6 @@ Error explained(Error error) {
     return error;
 }
 
-Diagnostics refusal(std::string why) { return {{Diagnostic::Severity::error, {std::move(why), 0, std::nullopt}}}; }
-
 tl::expected<Config, Diagnostics> read_config(const SearchPath& path) {
     auto [config, diagnostics] = load_config(path);
     if (has_errors(diagnostics)) return tl::unexpected(std::move(diagnostics));
@@ -53,7 +51,7 @@ tl::expected<Config, Diagnostics> read_config(const SearchPath& path) {
 tl::expected<Offline, Diagnostics> compile_for(Config config, const std::string& netns) {
     const Slots slots(config);
     if (slots.count() > DISPATCH_SLOTS)
-        return tl::unexpected(refusal(fmt::format("{} listeners, and the dispatcher holds {}", slots.count(), DISPATCH_SLOTS)));
+        return tl::unexpected(refusal({fmt::format("{} listeners, and the dispatcher holds {}", slots.count(), DISPATCH_SLOTS), 0, std::nullopt}));
     RuleSet rules = rules_of(config);
     const auto interfaces = std::make_shared<InterfaceNames>();
     auto tables = compile({rules, config, [&](ListenerRef ref, Family) { return slots.of(ref); }, index_by(interfaces)});
@@ -113,7 +111,7 @@ tl::expected<Offline, Diagnostics> load_offline(const SearchPath& path, const st
     if (!config) return tl::unexpected(std::move(config).error());
     const auto elsewhere = namespaces_of(*config);
     if (!netns.empty() && !elsewhere.contains(netns))
-        return tl::unexpected(refusal(fmt::format("no listener or rule is in a network namespace {}", swathe::quoted(netns))));
+        return tl::unexpected(refusal({fmt::format("no listener or rule is in a network namespace {}", swathe::quoted(netns)), 0, std::nullopt}));
     return compile_for(elsewhere.empty() ? std::move(*config) : only_in(*config, {netns}), netns);
 }
 

@@ -71,12 +71,6 @@ Result<std::shared_ptr<void>> take_lock(const NetNamespace& ns) {
     return std::make_shared<InstanceLock>(std::move(*lock));
 }
 
-std::size_t rules_in(const World& world) {
-    std::size_t count = 0;
-    for (const Part& part : world.parts) count += part.rules.rules.size();
-    return count;
-}
-
 ControlError stopping() { return {Refusal::failed, "the daemon is stopping"}; }
 
 std::uint64_t monotonic_usec() {
@@ -157,7 +151,7 @@ Status Daemon::watch_signals() {
 
 std::string Daemon::summary() const {
     const std::size_t services = supervisor_->world().config.services.size();
-    return fmt::format("ready: {} service{}, {} rules", services, services == 1 ? "" : "s", rules_in(supervisor_->world()));
+    return fmt::format("ready: {} service{}, {} rules", services, services == 1 ? "" : "s", supervisor_->world().rules());
 }
 
 ExitStatus Daemon::serve() {
@@ -239,7 +233,7 @@ Answer<std::vector<RuleView>> Daemon::rules(const RuleQuery& query) {
     const bool about_hits = query.by_hits || query.never_hit;
     const auto refuse = [](std::string why) { return tl::unexpected(ControlError{Refusal::failed, std::move(why)}); };
     if (about_hits && !world.config.daemon.rule_counters) return refuse("rules are not counted: say rule_counters = true in swathe.toml, and reload");
-    const std::size_t count = rules_in(world);
+    const std::size_t count = world.rules();
     const bool few = about_hits && query.limit != 0 && query.limit <= kMostRulesListed;
     if (count > kMostRulesListed && !few)
         return refuse(about_hits ? fmt::format("{} rules are too many for one answer; say --limit N (at most {})", count, kMostRulesListed)

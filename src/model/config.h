@@ -50,4 +50,8 @@ struct ListenerRef {
     friend auto operator<=>(const ListenerRef&, const ListenerRef&) noexcept = default;
 };
 
+[[nodiscard]] inline const Listener& listener_at(const Config& config, ListenerRef ref) {
+    return config.services[ref.service].listeners[ref.listener];
+}
+
 } // namespace swathe

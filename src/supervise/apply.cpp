@@ -13,10 +13,6 @@
 namespace swathe {
 namespace {
 
-Diagnostics refusal(Error error) { return {{Diagnostic::Severity::error, std::move(error)}}; }
-
-const Listener& listener_at(const Config& config, ListenerRef ref) { return config.services[ref.service].listeners[ref.listener]; }
-
 /// Shares ownership of the whole world, so that a unit's service lives as long as the unit.
 std::shared_ptr<const Service> service_of(const std::shared_ptr<const World>& world, std::uint32_t index) {
     return {world, &world->config.services[index]};

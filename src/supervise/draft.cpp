@@ -7,14 +7,12 @@
 #include "socket/revive.h"
 #include "supervise/preflight.h"
 
+#include <cerrno>
+
 #include <fmt/format.h>
 
 namespace swathe {
 namespace {
-
-Diagnostics refusal(Error error) { return {{Diagnostic::Severity::error, std::move(error)}}; }
-
-const Listener& listener_at(const Config& config, ListenerRef ref) { return config.services[ref.service].listeners[ref.listener]; }
 
 bool is_wildcard(const SocketAddress& home) { return home.address == Address::any(home.address.family); }
 
@@ -71,6 +69,16 @@ private:
     std::optional<Tables> tables_;
 };
 
+bool is_exhausted(const Error& error) {
+    return error.errno_value == EMFILE || error.errno_value == ENFILE || error.errno_value == ENOMEM || error.errno_value == ENOBUFS;
+}
+
+Part part_at(std::shared_ptr<Site> site) {
+    Part part;
+    part.site = std::move(site);
+    return part;
+}
+
 PlaceOf places_of(const World& world) {
     return [&world](const std::string& netns) {
         const NetNamespace& ns = world.part_of(netns)->site->ns;
@@ -99,7 +107,8 @@ Checked Draft::look(Config next) {
 }
 
 Checked Draft::find_sites() {
-    world_->parts.push_back({running_.world->parts.front().site, {""}, {}, {}, {}});
+    world_->parts.push_back(part_at(running_.world->parts.front().site));
+    world_->parts.back().names.insert("");
     Diagnostics failed;
     for (const auto& [name, pos] : namespaces_of(world_->config)) {
         auto part = part_for(name);
@@ -119,10 +128,10 @@ Result<Part*> Draft::part_for(const std::string& netns) {
     for (Part& part : world_->parts)
         if (part.site->ns == *ns) return &part;
     for (const Part& old : running_.world->parts)
-        if (old.site->ns == *ns) return &world_->parts.emplace_back(Part{old.site, {}, {}, {}, {}});
+        if (old.site->ns == *ns) return &world_->parts.emplace_back(part_at(old.site));
     auto site = maker_.make(std::move(*ns));
     if (!site) return Failure(std::move(site).error());
-    return &world_->parts.emplace_back(Part{std::move(*site), {}, {}, {}, {}});
+    return &world_->parts.emplace_back(part_at(std::move(*site)));
 }
 
 Checked Draft::open_sockets() {
@@ -144,8 +153,10 @@ Checked Draft::open_sockets() {
         const std::size_t before = failed.size();
         for (const auto& [step, listener] : wanted) {
             const HomeCheck usable_home = home_check(said, part.rules, decide_so_far, plan_.listeners[step].next);
-            if (auto opened = open_listener_of(step, listener, usable_home); !opened)
-                failed.push_back({Diagnostic::Severity::error, std::move(opened).error().at(listener.pos)});
+            auto opened = open_listener_of(step, listener, usable_home);
+            if (opened) continue;
+            failed.push_back({Diagnostic::Severity::error, std::move(opened).error().at(listener.pos)});
+            if (is_exhausted(failed.back().error)) return tl::unexpected(std::move(failed)); // the others would say the same
         }
         if (failed.size() == before) continue;
         if (auto compiled = foresight.compile(said); !compiled) return compiled; // rules that contradict each other are the better explanation

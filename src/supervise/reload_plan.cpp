@@ -33,10 +33,8 @@ std::map<std::string, std::uint32_t> names(const Config& config) {
     return all;
 }
 
-const Listener& at(const Config& config, ListenerRef ref) { return config.services[ref.service].listeners[ref.listener]; }
-
 std::string label(const Config& config, ListenerRef ref) {
-    return fmt::format("{}/{}", config.services[ref.service].name, at(config, ref).name);
+    return fmt::format("{}/{}", config.services[ref.service].name, listener_at(config, ref).name);
 }
 
 void match_services(const Config& old, const Config& next, ReloadPlan& plan) {
@@ -61,9 +59,9 @@ ReloadPlan plan_reload(const Config& old, const Config& next, const PlaceOf& old
     for (const auto& [identity, ref] : identities(next, next_place)) {
         ReloadPlan::ListenerStep found{ref, std::nullopt, false};
         if (const auto same = before.find(identity); same != before.end()) {
-            const Listener& kept = at(old, same->second);
+            const Listener& kept = listener_at(old, same->second);
             found.kept = same->second;
-            found.new_backlog = kept.protocol == Protocol::tcp && kept.backlog != at(next, ref).backlog;
+            found.new_backlog = kept.protocol == Protocol::tcp && kept.backlog != listener_at(next, ref).backlog;
             before.erase(same);
         }
         steps.emplace(ref, found);

@@ -14,7 +14,7 @@ struct Site {
     NetNamespace ns;
     Dispatcher dispatcher;
     std::shared_ptr<void> claim; ///< while it lives, nobody else steers there
-    bool has_routes = false;     ///< local routes of ours may be there
+    bool has_routes = false;     ///< local routes of ours may be there; the loop's alone
 };
 
 /// How a site comes into being. Called in any thread.

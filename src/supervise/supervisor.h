@@ -109,7 +109,7 @@ private:
     std::optional<NotifySocket> notify_;
     std::optional<Orphans> orphans_;
     std::optional<DeferSource> sweep_; ///< deletes units that have left, outside their own call stacks
-    unsigned unsettled_ = 0; ///< reloads that are under way, or not yet put away
+    unsigned unsettled_ = 0; ///< reloads whose draft may still change local routes
     std::unique_ptr<Tracing> tracing_;
     std::function<void()> shut_down_done_;
     std::optional<NetworkLook> look_; ///< the last one; made when status is asked, and by a reload

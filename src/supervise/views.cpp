@@ -90,19 +90,13 @@ std::vector<std::string> look_at_network(const World& world) {
     return lines;
 }
 
-std::size_t rules_in(const World& world) {
-    std::size_t count = 0;
-    for (const Part& part : world.parts) count += part.rules.rules.size();
-    return count;
-}
-
 } // namespace
 
 /// A look at an ordinary configuration is always new. Through a million addresses it takes long enough to keep services waiting: it is made
 /// in the worker for who asks next, and so seldom that it takes a hundredth of the time at most.
 const std::vector<std::string>& Supervisor::network_warnings() {
     if (look_ && (looking_ || now() < look_->good_until)) return look_->warnings;
-    if (!look_ || rules_in(*world_) <= kMostRulesToLookAt)
+    if (!look_ || world_->rules() <= kMostRulesToLookAt)
         look_ = NetworkLook{look_at_network(*world_), generation_, {}};
     else
         look_in_worker();
@@ -135,7 +129,7 @@ StatusView Supervisor::status(const std::string& service) {
     view.daemon.pid = ::getpid();
     view.daemon.netns = world_->parts.front().site->ns.name();
     view.daemon.generation = generation_;
-    view.daemon.rules = rules_in(*world_);
+    view.daemon.rules = world_->rules();
     view.daemon.traces = tracing_->running();
     for (const Part& part : world_->parts) {
         auto programs = part.site->dispatcher.programs();

@@ -26,6 +26,12 @@ struct World {
     Config config;
     std::vector<Part> parts; ///< the daemon's own namespace first
 
+    [[nodiscard]] std::size_t rules() const noexcept { ///< their number, of all parts
+        std::size_t count = 0;
+        for (const Part& part : parts) count += part.rules.rules.size();
+        return count;
+    }
+
     /// nullptr = no such namespace
     [[nodiscard]] const Part* part_of(const std::string& netns) const {
         const auto found = std::find_if(parts.begin(), parts.end(), [&](const Part& part) { return part.names.contains(netns); });
