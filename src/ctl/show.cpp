@@ -97,9 +97,11 @@ std::string socket_line(const ListenerView::Socket& socket) {
     return text + fmt::format("  queued {}", socket.queued);
 }
 
+std::string in_namespace(const ListenerView& listener) { return listener.netns.empty() ? "" : " in " + escaped(listener.netns); }
+
 std::string show_listener(const ListenerView& listener, const Look& look) {
     std::string text = fmt::format("    {}: {} {} {}{}\n", escaped(listener.name), escaped(listener.protocol), joined(listener.addresses, " "),
-                                   ports_text(listener.ports), listener.netns.empty() ? "" : " in " + escaped(listener.netns));
+                                   ports_text(listener.ports), in_namespace(listener));
     for (const auto& socket : listener.sockets) {
         text += "        " + socket_line(socket) + "\n";
         if (!socket.unusable.empty()) text += paint(look, Colour::red, "        unusable: " + escaped(socket.unusable)) + "\n";
@@ -110,8 +112,8 @@ std::string show_listener(const ListenerView& listener, const Look& look) {
 std::string listeners_cell(const ServiceView& service) {
     std::string text;
     for (const ListenerView& listener : service.listeners)
-        text += fmt::format("{}{} {} {}", text.empty() ? "" : "; ", escaped(listener.protocol), joined(listener.addresses, ","),
-                            ports_text(listener.ports));
+        text += fmt::format("{}{} {} {}{}", text.empty() ? "" : "; ", escaped(listener.protocol), joined(listener.addresses, ","),
+                            ports_text(listener.ports), in_namespace(listener));
     return text;
 }
 

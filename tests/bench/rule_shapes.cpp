@@ -80,6 +80,16 @@ RuleSet sources4(std::uint32_t count, Protocol protocol) {
     return rules;
 }
 
+/// Hosts without a guard, and one prefix elsewhere that has one: what the others pay for it.
+RuleSet beside_guard4(std::uint32_t count, Protocol protocol) {
+    RuleSet rules = empty_rules(kSomePorts);
+    rules.source_sets.push_back({Prefix{Address::v4(0xcb007100U), 24}});
+    add_rule(rules, protocol, Prefix{Address::v4(0x0b000000U), 8}, 0, 1);
+    std::mt19937 random(4);
+    for (std::uint32_t i = 0; i < count; ++i) add_rule(rules, protocol, Prefix::host(Address::v4(0x0a000000U | (random() & 0xffffffU))));
+    return rules;
+}
+
 /// Prefixes one inside the other, all but the shortest with a port that is not asked for: the deepest chain of parents.
 RuleSet nested(const Address& inside, std::uint32_t count, Protocol protocol) {
     RuleSet rules = empty_rules(kOnePort);
@@ -104,6 +114,7 @@ const Shape kShapes[] = {
     {"IPv4 hosts", with<hosts4, kSomePorts>, kMillion},
     {"IPv6 /64s", with<nets6, kSomePorts>, kMillion},
     {"IPv6 hosts in clusters", with<clusters6, kSomePorts>, kMillion},
+    {"IPv4 hosts beside a guarded prefix", beside_guard4, kMillion},
     {"IPv4 sources of one rule", sources4, kMillion},
 };
 

@@ -219,3 +219,27 @@ TEST_CASE("show: what the whole kernel does, and who is responsible") {
     CHECK(show_explain(query, {"drop", "", "", std::nullopt, {}, "live", std::nullopt, ""}) ==
           "tcp 192.0.2.9:443 -> drop\n  by no rule: refused, or nobody has a socket there\n");
 }
+
+TEST_CASE("show: what is in another network namespace says so, and nothing else does") {
+    ServiceView service = edge();
+    service.listeners.resize(1);
+    CHECK(show_service(service, plain(), true).find(" in ") == std::string::npos);
+    service.listeners[0].netns = "blue\n";
+    CHECK(show_service(service, plain(), true).find(" in blue\\x0a\n") != std::string::npos);
+    CHECK(show_list({service}).find(" in blue\\x0a\n") != std::string::npos);
+
+    RuleView own, other;
+    own.protocol = other.protocol = "tcp";
+    CHECK(show_rules({own}).find("NETNS") == std::string::npos);
+    other.netns = "blue";
+    const std::string both = show_rules({own, other});
+    CHECK(both.starts_with("NETNS"));
+    CHECK(both.find("\n-      tcp") != std::string::npos);
+    CHECK(both.find("\nblue   tcp") != std::string::npos);
+
+    StatusView status = status_of(service);
+    status.daemon.programs = {{1, "swathe_dispatch", true}, {7, "theirs", false, "blue"}, {8, "swathe_dispatch", true, "blue"}};
+    const std::string text = show_status(status, plain());
+    CHECK(text.find("run order in blue: theirs (id 7), swathe_dispatch (id 8, ours)\n") != std::string::npos);
+    CHECK(text.find("run order: ") == std::string::npos); // nobody else is in the daemon's own
+}
