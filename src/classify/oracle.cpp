@@ -4,7 +4,6 @@
 #include "classify/tables.h"
 
 #include <algorithm>
-#include <ranges>
 #include <tuple>
 
 namespace swathe {
@@ -44,10 +43,13 @@ bool is_home(const RuleSet& rules, const Flow& flow) {
     });
 }
 
-template <class Ids> Decision judge(const RuleSet& rules, const Ids& ids, const Flow& flow, const InterfaceIndex& interface_index) {
-    std::vector<std::pair<Precision, RuleId>> matches;
-    for (const RuleId id : ids)
-        if (const auto precision = match(rules, rules.rules[id], flow, interface_index)) matches.emplace_back(*precision, id);
+using Matches = std::vector<std::pair<Precision, RuleId>>;
+
+void add_match(Matches& matches, const RuleSet& rules, RuleId id, const Flow& flow, const InterfaceIndex& interface_index) {
+    if (const auto precision = match(rules, rules.rules[id], flow, interface_index)) matches.emplace_back(*precision, id);
+}
+
+Decision judge(const RuleSet& rules, Matches matches, const Flow& flow) {
     std::sort(matches.begin(), matches.end(), [&](const auto& a, const auto& b) {
         if (a.first != b.first) return a.first < b.first;
         // All that is left is of one target, or compile() refuses it: only which rule is named depends on this.
@@ -69,11 +71,15 @@ template <class Ids> Decision judge(const RuleSet& rules, const Ids& ids, const 
 } // namespace
 
 Decision decide_by_rules(const RuleSet& rules, const Flow& flow, const InterfaceIndex& interface_index) {
-    return judge(rules, std::views::iota(RuleId{0}, static_cast<RuleId>(rules.rules.size())), flow, interface_index);
+    Matches matches;
+    for (RuleId id = 0; id < rules.rules.size(); ++id) add_match(matches, rules, id, flow, interface_index);
+    return judge(rules, std::move(matches), flow);
 }
 
 Decision decide_among(const RuleSet& rules, std::span<const RuleId> candidates, const Flow& flow, const InterfaceIndex& interface_index) {
-    return judge(rules, candidates, flow, interface_index);
+    Matches matches;
+    for (const RuleId id : candidates) add_match(matches, rules, id, flow, interface_index);
+    return judge(rules, std::move(matches), flow);
 }
 
 std::vector<OrderedRule> in_order(const RuleSet& rules) {
