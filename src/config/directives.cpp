@@ -174,6 +174,8 @@ constexpr std::array kTable{
               "User that the program runs as", kNoWords, into<&Service::user, read_placed_account>},
     Directive{service, "group", "Service", "Group", T::account, replace, "the user's", "Group that the program runs as",
               kNoWords, into<&Service::group, read_placed_account>},
+    Directive{service, "supplementary_groups", "Service", "SupplementaryGroups", T::accounts, add, "none",
+              "More groups that the program is in", kNoWords, into<&Service::supplementary_groups, read_accounts>},
     Directive{service, "environment", "Service", "Environment", T::environment, add, "none", "Environment variables",
               kNoWords, into<&Service::environment, read_environment>},
     Directive{service, "working_directory", "Service", "WorkingDirectory", T::path, replace, "/",
@@ -245,6 +247,7 @@ std::string_view to_string(ValueType type) noexcept {
     case T::octal: return "octal number";
     case T::limit: return "limit";
     case T::account: return "account";
+    case T::accounts: return "accounts";
     case T::path: return "path";
     case T::command: return "command";
     case T::environment: return "variables";
@@ -273,7 +276,7 @@ std::string_view to_string(Scope scope) noexcept {
 }
 
 bool is_word_list(ValueType type) noexcept {
-    return type == T::endpoints || type == T::prefixes || type == T::interfaces;
+    return type == T::endpoints || type == T::prefixes || type == T::interfaces || type == T::accounts;
 }
 
 } // namespace swathe

@@ -31,6 +31,7 @@ enum class ValueType : std::uint8_t {
     octal,
     limit,
     account,
+    accounts,
     path,
     command,
     environment,

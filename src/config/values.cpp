@@ -221,6 +221,21 @@ bool read_account(const Raw& raw, const ValueContext& context, std::string& out)
     return true;
 }
 
+bool read_accounts(const Raw& raw, const ValueContext& context, std::vector<Placed<std::string>>& out) {
+    const auto take = [&](const Raw& item) {
+        std::optional<Placed<std::string>> account;
+        if (!read_placed_account(item, context, account)) return false;
+        if (out.size() == limits::kAccounts) return context.refuse(item.pos, fmt::format("more than {} of them", limits::kAccounts));
+        out.push_back(std::move(*account));
+        return true;
+    };
+    const auto* list = raw.get<Raw::List>();
+    if (list == nullptr) return take(raw);
+    bool ok = true;
+    for (const Raw& item : *list) ok = take(item) && ok;
+    return ok;
+}
+
 bool read_placed_account(const Raw& raw, const ValueContext& context, std::optional<Placed<std::string>>& out) {
     std::string name;
     if (!read_account(raw, context, name)) return false;

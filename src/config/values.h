@@ -35,6 +35,8 @@ bool read_listener_name(const Raw& raw, const ValueContext& context, std::string
 bool read_log_level(const Raw& raw, const ValueContext& context, std::string& out);
 bool read_account(const Raw& raw, const ValueContext& context,
                   std::string& out); ///< a user's or group's name or number
+bool read_accounts(const Raw& raw, const ValueContext& context,
+                   std::vector<Placed<std::string>>& out); ///< one, or a list of them; at most limits::kAccounts in all
 bool read_placed_account(const Raw& raw, const ValueContext& context, std::optional<Placed<std::string>>& out);
 
 /// Is `name` fit for LISTEN_FDNAMES? Printable ASCII without ':' (sd_listen_fds_with_names(3)), at most

@@ -43,6 +43,7 @@ struct Service {
 
     std::optional<Placed<std::string>> user;  ///< name or number; nothing = the daemon's own
     std::optional<Placed<std::string>> group; ///< name or number; nothing = the user's
+    std::vector<Placed<std::string>> supplementary_groups; ///< names or numbers, besides those that the user is in
     std::vector<std::pair<std::string, std::string>> environment; ///< in order, later wins
     std::optional<Placed<std::string>> working_directory; ///< absolute, or "~"; nothing = "/"
     bool working_directory_optional = false; ///< "-" in front: if it is not there, "/" is taken

@@ -150,19 +150,33 @@ Result<std::string> directory_of(const Service& service, const std::optional<Use
     return own->home;
 }
 
+/// systemd.exec(5), SupplementaryGroups=: besides those that the user is in; without a user, only these.
+Status add_groups(const Service& service, std::vector<gid_t>& groups) {
+    for (const auto& name : service.supplementary_groups) {
+        auto gid = find_group(name.value);
+        if (!gid) return Failure(std::move(gid).error().within("supplementary_groups").at(name.pos));
+        if (std::find(groups.begin(), groups.end(), *gid) == groups.end()) groups.push_back(*gid);
+    }
+    return {};
+}
+
 Status plan_credentials(const Service& service, const std::optional<User>& user, SpawnPlan& plan) {
     if (service.group) {
         auto gid = find_group(service.group->value);
         if (!gid) return Failure(std::move(gid).error().within("group").at(service.group->pos));
         plan.gid = *gid;
     }
-    if (!user) return {};
-    if (!plan.gid) plan.gid = user->gid;
-    plan.uid = user->uid;
-    if (::geteuid() != 0 && user->uid == ::geteuid()) return {}; // already who it shall be; may not call setgroups
-    auto groups = groups_of(*user, *plan.gid);
-    if (!groups) return Failure(std::move(groups).error().within("user").at(service.user->pos));
-    plan.groups = std::move(*groups);
+    std::vector<gid_t> groups;
+    if (user) {
+        if (!plan.gid) plan.gid = user->gid;
+        plan.uid = user->uid;
+        auto own = groups_of(*user, *plan.gid);
+        if (!own) return Failure(std::move(own).error().within("user").at(service.user->pos));
+        groups = std::move(*own);
+    }
+    if (auto ok = add_groups(service, groups); !ok) return ok;
+    const bool is_already = user && ::geteuid() != 0 && user->uid == ::geteuid(); // and may not call setgroups
+    if ((user && !is_already) || !service.supplementary_groups.empty()) plan.groups = std::move(groups);
     return {};
 }
 
@@ -223,6 +237,8 @@ Diagnostics check_service(const Service& service) {
         if (auto user = find_user(service.user->value); !user) refuse(std::move(user).error(), "user", service.user->pos);
     if (service.group)
         if (auto group = find_group(service.group->value); !group) refuse(std::move(group).error(), "group", service.group->pos);
+    for (const auto& name : service.supplementary_groups)
+        if (auto group = find_group(name.value); !group) refuse(std::move(group).error(), "supplementary_groups", name.pos);
     if (!found.empty()) return found;
     if (auto plan = plan_spawn(service, ""); !plan) found.push_back({Diagnostic::Severity::error, std::move(plan).error()});
     return found;

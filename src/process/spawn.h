@@ -45,7 +45,7 @@ struct SpawnPlan {
     std::vector<PassedFd> fds;     ///< become 3, 4, ...; LISTEN_FDS and LISTEN_FDNAMES are set from them, where `env` does not set them
     std::optional<uid_t> uid;
     std::optional<gid_t> gid;
-    std::optional<std::vector<gid_t>> groups; ///< set whenever uid is
+    std::optional<std::vector<gid_t>> groups; ///< supplementary ones; nothing = the daemon's own
     std::string working_directory = "/";
     bool working_directory_optional = false; ///< "/" if it cannot be entered
     mode_t umask = 0022;

@@ -170,7 +170,7 @@ def test_a_child_that_drains_on_term_finishes_its_own_connections(daemon, config
 def test_the_child_is_given_what_compat_says(daemon, config, client, program, scratch, server):
     config.service("web", [HTTP, {"name": "admin", "protocol": "tcp", "addresses": ["192.0.2.9"], "ports": [9000]},
                            {**ECHO, "name": "udp"}],
-                   program("report.py", "one", "two words"), user="nobody", group="daemon",
+                   program("report.py", "one", "two words"), user="nobody", group="daemon", supplementary_groups=["mail"],
                    environment={"GREETING": "hello world"}, working_directory=str(scratch), umask="0027", limit_nofile=77)
     daemon.start()
     report = json.loads(client.ask_tcp("192.0.2.7", 8080))
@@ -183,7 +183,7 @@ def test_the_child_is_given_what_compat_says(daemon, config, client, program, sc
     assert environment["PATH"]
     assert "NOTIFY_SOCKET" not in environment # type = simple
     assert environment["USER"] == "nobody"
-    assert report["uid"] == [65534] * 3 and report["gid"] == [1] * 3 and report["groups"] in ([], [1])
+    assert report["uid"] == [65534] * 3 and report["gid"] == [1] * 3 and report["groups"] == [1, 8]
     assert report["umask"] == 0o027
     assert report["cwd"] == str(scratch)
     assert report["nofile"] == [77, 77]

@@ -46,6 +46,7 @@ std::string dump(const Service& s) {
     out += fmt::format("  activation={} type={} user={} group={} directory={} optional={} umask={:04o}\n", name_of(s.activation), name_of(s.type), dump(s.user),
                        dump(s.group), dump(s.working_directory), s.working_directory_optional, s.umask);
     if (s.limit_nofile) out += fmt::format("  limit_nofile={}:{}\n", s.limit_nofile->rlim_cur, s.limit_nofile->rlim_max);
+    for (const auto& group : s.supplementary_groups) out += fmt::format("  supplementary_group {}\n", group.value);
     for (const auto& [name, value] : s.environment) out += fmt::format("  environment {}=<{}>\n", name, value);
     out += fmt::format("  restart={} sec={} steps={} max={}\n", name_of(s.restart), format_time_span(s.restart_sec), s.restart_steps,
                        s.restart_max_delay_sec ? format_time_span(*s.restart_max_delay_sec) : "-");

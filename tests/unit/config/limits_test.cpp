@@ -139,6 +139,22 @@ TEST_CASE("limits: address ranges are counted over all services and rules, with 
     CHECK(lines_of(report.take(), scratch.path()) == "swathe.toml:1:1: more than 3 address ranges in all\n");
 }
 
+TEST_CASE("limits: 1024 supplementary groups, and not one more") {
+    const auto groups = [](std::size_t count) {
+        const Scratch scratch;
+        std::string text = small_service() + "supplementary_groups = [";
+        for (std::size_t i = 0; i < count; ++i) text += fmt::format("{},", i);
+        scratch.write("services.d/a.toml", text + "]\n");
+        return scratch.load();
+    };
+    const Loaded most = groups(limits::kAccounts);
+    CHECK(most.diagnostics.empty());
+    CHECK(most.config.services.at(0).supplementary_groups.size() == limits::kAccounts);
+    const Loaded more = groups(limits::kAccounts + 1);
+    REQUIRE(more.diagnostics.size() == 1);
+    CHECK(more.diagnostics[0].error.message.find("supplementary_groups: more than 1024 of them") != std::string::npos);
+}
+
 TEST_CASE("limits: after a thousand errors, or warnings, the rest is only counted as there") {
     const auto errors = [](std::size_t count) {
         const Scratch scratch;

@@ -142,6 +142,27 @@ TEST_CASE("plan: users and groups that are not there are refused with key and pl
     CHECK(refusal(service) == "edge.toml:3:9: group: no such group: \"no-such\\x0agroup\"");
 }
 
+TEST_CASE("plan: supplementary groups come behind those of the user, each once; without a user they are all") {
+    const group* const mail = ::getgrnam("mail");
+    REQUIRE(mail != nullptr);
+    const gid_t mail_id = mail->gr_gid;
+    Service service = service_of();
+    service.supplementary_groups = {placed("mail"), placed(std::to_string(mail_id))};
+    CHECK(must_plan(service).groups == std::vector<gid_t>{mail_id});
+    CHECK_FALSE(must_plan(service).uid);
+
+    service.user = placed("daemon");
+    const passwd* const daemon_user = ::getpwnam("daemon");
+    REQUIRE(daemon_user != nullptr);
+    CHECK(must_plan(service).groups == std::vector<gid_t>{daemon_user->pw_gid, mail_id});
+
+    service.supplementary_groups.push_back(placed("no-such-group"));
+    CHECK(refusal(service) == "edge.toml:3:9: supplementary_groups: no such group: \"no-such-group\"");
+    const Diagnostics all = check_service(service);
+    REQUIRE(all.size() == 1);
+    CHECK(all[0].error.to_string() == "edge.toml:3:9: supplementary_groups: no such group: \"no-such-group\"");
+}
+
 TEST_CASE("plan: the working directory may be the user's home, or our own user's") {
     Service service = service_of();
     service.working_directory = placed("/srv/edge");
