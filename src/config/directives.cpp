@@ -1,6 +1,7 @@
 #include "config/directives.h"
 
 #include "config/address_file.h"
+#include "config/limit_values.h"
 #include "config/net_values.h"
 #include "config/service_values.h"
 #include "config/values.h"
@@ -23,6 +24,11 @@ template <auto Member, auto Read> bool into(const Raw& raw, const ValueContext& 
 /// Setter: `Read` fills more than one member of the target.
 template <class Owner, auto Read> bool whole(const Raw& raw, const ValueContext& context, const Recipient& target) {
     return Read(raw, context, *std::get<Owner*>(target));
+}
+
+/// Setter for one of the limits.
+template <int Resource, LimitUnit Unit> bool limited(const Raw& raw, const ValueContext& context, const Recipient& target) {
+    return read_limit(raw, context, Unit, std::get<Service*>(target)->limits.at(Resource));
 }
 
 /// Setter for a member with a choice of words.
@@ -79,6 +85,11 @@ using enum Repeat;
 using T = ValueType;
 
 constexpr auto kNoWords = static_cast<std::vector<std::string_view> (*)()>(nullptr);
+
+template <int Resource, LimitUnit Unit>
+constexpr Directive limit(std::string_view toml_key, std::string_view unit_key, std::string_view summary) {
+    return {service, toml_key, "Service", unit_key, T::limit, replace, "the daemon's own", summary, kNoWords, limited<Resource, Unit>};
+}
 
 constexpr std::array kTable{
     Directive{daemon, "log_level", "", "", T::choice, replace, "info",
@@ -182,8 +193,22 @@ constexpr std::array kTable{
               "Directory that the program starts in", kNoWords, whole<Service, read_working_directory>},
     Directive{service, "umask", "Service", "UMask", T::octal, replace, "0022", "File mode creation mask", kNoWords,
               into<&Service::umask, read_umask>},
-    Directive{service, "limit_nofile", "Service", "LimitNOFILE", T::limit, replace, "the daemon's own",
-              "Limit of open file descriptors", kNoWords, into<&Service::limit_nofile, read_limit>},
+    limit<RLIMIT_CPU, LimitUnit::seconds>("limit_cpu", "LimitCPU", "CPU time"),
+    limit<RLIMIT_FSIZE, LimitUnit::bytes>("limit_fsize", "LimitFSIZE", "Size of a file that it writes"),
+    limit<RLIMIT_DATA, LimitUnit::bytes>("limit_data", "LimitDATA", "Size of its data"),
+    limit<RLIMIT_STACK, LimitUnit::bytes>("limit_stack", "LimitSTACK", "Size of its stack"),
+    limit<RLIMIT_CORE, LimitUnit::bytes>("limit_core", "LimitCORE", "Size of a core dump"),
+    limit<RLIMIT_RSS, LimitUnit::bytes>("limit_rss", "LimitRSS", "Without effect on Linux"),
+    limit<RLIMIT_NOFILE, LimitUnit::count>("limit_nofile", "LimitNOFILE", "Open file descriptors"),
+    limit<RLIMIT_AS, LimitUnit::bytes>("limit_as", "LimitAS", "Size of its address space"),
+    limit<RLIMIT_NPROC, LimitUnit::count>("limit_nproc", "LimitNPROC", "Processes of its user"),
+    limit<RLIMIT_MEMLOCK, LimitUnit::bytes>("limit_memlock", "LimitMEMLOCK", "Memory that it locks"),
+    limit<RLIMIT_LOCKS, LimitUnit::count>("limit_locks", "LimitLOCKS", "Without effect on Linux"),
+    limit<RLIMIT_SIGPENDING, LimitUnit::count>("limit_sigpending", "LimitSIGPENDING", "Signals that wait for its user"),
+    limit<RLIMIT_MSGQUEUE, LimitUnit::bytes>("limit_msgqueue", "LimitMSGQUEUE", "Message queues of its user"),
+    limit<RLIMIT_NICE, LimitUnit::nice>("limit_nice", "LimitNICE", "Ceiling of its nice value"),
+    limit<RLIMIT_RTPRIO, LimitUnit::count>("limit_rtprio", "LimitRTPRIO", "Ceiling of its real-time priority"),
+    limit<RLIMIT_RTTIME, LimitUnit::microseconds>("limit_rttime", "LimitRTTIME", "CPU time in one go with real-time scheduling"),
     Directive{service, "restart", "Service", "Restart", T::choice, replace, "no",
               "After which ends it is started again", words_of<RestartPolicy>, chosen<&Service::restart>},
     Directive{service, "restart_sec", "Service", "RestartSec", T::time_span, replace, "100ms", "Pause before a restart",

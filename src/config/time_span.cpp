@@ -36,7 +36,7 @@ bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 /// Reads one number with its unit off the front of `text`.
 class Term {
 public:
-    explicit Term(std::string_view& text) : text_(text) {}
+    Term(std::string_view& text, std::int64_t bare) : text_(text), bare_(bare) {}
 
     /// Microseconds; nothing if they exceed kTimeSpanMax. Errors as parse_time_span().
     Result<std::optional<std::int64_t>> read() {
@@ -69,7 +69,7 @@ private:
     }
 
     Result<std::int64_t> read_unit() {
-        if (text_.empty() || is_digit(text_.front()) || text_.front() == '.') return kSecond; // systemd: "5 20ms" is 5 s and 20 ms
+        if (text_.empty() || is_digit(text_.front()) || text_.front() == '.') return bare_; // systemd: "5 20ms" is 5 s and 20 ms
         for (const Unit& unit : kUnits)
             if (text_.substr(0, unit.name.size()) == unit.name) {
                 text_.remove_prefix(unit.name.size());
@@ -95,16 +95,17 @@ private:
     }
 
     std::string_view& text_;
+    std::int64_t bare_; ///< unit of a number without one, in microseconds
 };
 
 } // namespace
 
-Result<Duration> parse_time_span(std::string_view text) {
+Result<Duration> parse_time_span(std::string_view text, Duration bare) {
     text = trim(text);
     if (text == "infinity") return kInfinity;
     std::int64_t sum = 0;
     do {
-        auto term = Term(text).read();
+        auto term = Term(text, bare.count()).read();
         if (!term) return Failure(std::move(term).error());
         if (!*term || **term > kTimeSpanMax.count() - sum) return failure("longer than 100 years; for no limit write \"infinity\"");
         sum += **term;

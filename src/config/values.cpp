@@ -140,27 +140,6 @@ bool read_umask(const Raw& raw, const ValueContext& context, mode_t& out) {
     return true;
 }
 
-bool read_limit(const Raw& raw, const ValueContext& context, std::optional<rlimit>& out) {
-    const auto refuse = [&](std::string_view why) { return context.refuse(raw.pos, why); };
-    if (const auto* number = raw.get<std::int64_t>()) {
-        if (*number < 0) return refuse("expected a number, \"SOFT:HARD\" or \"infinity\"");
-        out = rlimit{static_cast<rlim_t>(*number), static_cast<rlim_t>(*number)};
-        return true;
-    }
-    const std::string* text = string_of(raw, context);
-    if (text == nullptr) return false;
-    const auto bound = [](std::string_view part) {
-        return part == "infinity" ? std::optional(RLIM_INFINITY) : number_of<rlim_t>(part);
-    };
-    const std::size_t colon = text->find(':');
-    const auto soft = bound(std::string_view(*text).substr(0, colon));
-    const auto hard = colon == text->npos ? soft : bound(std::string_view(*text).substr(colon + 1));
-    if (!soft || !hard) return refuse("expected a number, \"SOFT:HARD\" or \"infinity\"");
-    if (*soft > *hard) return refuse("the soft limit exceeds the hard one");
-    out = rlimit{*soft, *hard};
-    return true;
-}
-
 bool read_description(const Raw& raw, const ValueContext& context, std::string& out) {
     const std::string* text = string_of(raw, context);
     if (text == nullptr) return false;

@@ -2,10 +2,10 @@
 
 #include "base/clock.h"
 #include "model/listener.h"
+#include "model/resource_limits.h"
 
 #include <cstdint>
 #include <map>
-#include <sys/resource.h>
 #include <sys/types.h>
 #include <utility>
 
@@ -48,7 +48,7 @@ struct Service {
     std::optional<Placed<std::string>> working_directory; ///< absolute, or "~"; nothing = "/"
     bool working_directory_optional = false; ///< "-" in front: if it is not there, "/" is taken
     mode_t umask = 0022;
-    std::optional<rlimit> limit_nofile;
+    ResourceLimits limits; ///< limit_...
 
     RestartPolicy restart = RestartPolicy::no;
     Duration restart_sec = std::chrono::milliseconds(100);

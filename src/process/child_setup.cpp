@@ -114,11 +114,21 @@ void set_up_fds(ChildSetup& setup) noexcept {
     if (::syscall(SYS_close_range, rest, ~0U, 0) < 0) close_listed(setup, rest);
 }
 
-/// Group before user: the user may not be allowed to.
+void set_limits(ChildSetup& setup) noexcept {
+    for (std::size_t resource = 0; resource < setup.limits->size(); ++resource) {
+        const auto& limit = (*setup.limits)[resource];
+        if (!limit) continue;
+        setup.failed_limit = static_cast<int>(resource);
+        check(setup, SpawnStep::limits, ::syscall(SYS_prlimit64, 0, resource, &*limit, nullptr));
+    }
+}
+
+/// Group before user: the user may not be allowed to. Limits between them: the user may not raise them, and what it may
+/// have counts from its first process on.
 void set_up_credentials(ChildSetup& setup) noexcept {
     if (setup.set_groups) check(setup, SpawnStep::group, ::syscall(SYS_setgroups, setup.group_count, setup.groups));
     if (setup.set_gid) check(setup, SpawnStep::group, ::syscall(SYS_setresgid, setup.gid, setup.gid, setup.gid));
-    if (setup.set_nofile) check(setup, SpawnStep::limits, ::syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &setup.nofile, nullptr));
+    set_limits(setup);
     if (setup.set_uid) check(setup, SpawnStep::user, ::syscall(SYS_setresuid, setup.uid, setup.uid, setup.uid));
 }
 

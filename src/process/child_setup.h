@@ -22,16 +22,17 @@ struct ChildSetup {
     unsigned fd_count = 0;
     const gid_t* groups = nullptr; ///< used if set_groups
     std::size_t group_count = 0;
-    bool set_groups = false, set_gid = false, set_uid = false, set_nofile = false;
+    bool set_groups = false, set_gid = false, set_uid = false;
     gid_t gid = 0;
     uid_t uid = 0;
-    rlimit nofile{};
+    const ResourceLimits* limits = nullptr;
     mode_t umask = 0022;
     const char* working_directory = nullptr;
     bool working_directory_optional = false;
 
     SpawnStep failed_step = SpawnStep::none;
     int failed_errno = 0;
+    int failed_limit = 0; ///< of SpawnStep::limits: RLIMIT_...
 };
 
 /// Runs in the child: sets everything up and execs. Never returns. Only system calls, no allocation, no lock, no libc state: the

@@ -145,12 +145,11 @@ ChildSetup setup_of(const SpawnPlan& plan, Prepared& prepared) {
     setup.set_groups = plan.groups.has_value();
     setup.set_gid = plan.gid.has_value();
     setup.set_uid = plan.uid.has_value();
-    setup.set_nofile = plan.nofile.has_value();
     if (plan.groups) setup.groups = plan.groups->data();
     if (plan.groups) setup.group_count = plan.groups->size();
     setup.gid = plan.gid.value_or(0);
     setup.uid = plan.uid.value_or(0);
-    setup.nofile = plan.nofile.value_or(rlimit{});
+    setup.limits = &plan.limits;
     setup.umask = plan.umask;
     setup.working_directory = plan.working_directory.c_str();
     setup.working_directory_optional = plan.working_directory_optional;
@@ -172,13 +171,22 @@ bool wait_for_exec(const std::atomic<std::uint32_t>& busy, int pidfd, Duration p
     return !killed;
 }
 
-std::string describe(const SpawnPlan& plan, SpawnStep step) {
+std::string bound(rlim_t value) { return value == RLIM_INFINITY ? "infinity" : std::to_string(value); }
+
+std::string describe_limit(const SpawnPlan& plan, int resource) {
+    const auto& limit = plan.limits.at(static_cast<std::size_t>(resource));
+    for (const auto& [number, key] : kResourceLimitKeys)
+        if (number == resource && limit) return fmt::format("{} of {}:{}", key, bound(limit->rlim_cur), bound(limit->rlim_max));
+    return {};
+}
+
+std::string describe(const SpawnPlan& plan, SpawnStep step, int limit = 0) {
     switch (step) {
     case SpawnStep::none: return "clone";
     case SpawnStep::chdir: return "chdir " + plan.working_directory;
     case SpawnStep::fds: return "passing descriptors";
     case SpawnStep::exec: return "exec " + plan.path;
-    case SpawnStep::limits: return "limit_nofile";
+    case SpawnStep::limits: return describe_limit(plan, limit);
     case SpawnStep::standard_input: return "standard input";
     case SpawnStep::standard_output: return "standard output";
     case SpawnStep::group: return fmt::format("changing to group {}", plan.gid.value_or(0));
@@ -210,7 +218,7 @@ SpawnResult spawn(const SpawnPlan& plan) {
     if (in_time && setup.failed_step == SpawnStep::none) return child;
     (void)reap(child); // it has said why
     if (setup.failed_step == SpawnStep::none) return spawn_failure(SpawnStep::exec, describe(plan, SpawnStep::exec), ETIMEDOUT);
-    return spawn_failure(setup.failed_step, describe(plan, setup.failed_step), setup.failed_errno);
+    return spawn_failure(setup.failed_step, describe(plan, setup.failed_step, setup.failed_limit), setup.failed_errno);
 }
 
 const char* to_string(SpawnStep step) noexcept {

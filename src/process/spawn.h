@@ -3,11 +3,11 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/unique_fd.h"
+#include "model/resource_limits.h"
 #include "process/child.h"
 
 #include <optional>
 #include <string>
-#include <sys/resource.h>
 #include <sys/types.h>
 #include <vector>
 
@@ -49,7 +49,7 @@ struct SpawnPlan {
     std::string working_directory = "/";
     bool working_directory_optional = false; ///< "/" if it cannot be entered
     mode_t umask = 0022;
-    std::optional<rlimit> nofile;
+    ResourceLimits limits;
     Duration patience = std::chrono::seconds(5); ///< a child that has not got to its exec by then is killed, since the daemon waits for it
     // standard input is /dev/null; standard output and error are the daemon's stderr
 };

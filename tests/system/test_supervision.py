@@ -171,7 +171,8 @@ def test_the_child_is_given_what_compat_says(daemon, config, client, program, sc
     config.service("web", [HTTP, {"name": "admin", "protocol": "tcp", "addresses": ["192.0.2.9"], "ports": [9000]},
                            {**ECHO, "name": "udp"}],
                    program("report.py", "one", "two words"), user="nobody", group="daemon", supplementary_groups=["mail"],
-                   environment={"GREETING": "hello world"}, working_directory=str(scratch), umask="0027", limit_nofile=77)
+                   environment={"GREETING": "hello world"}, working_directory=str(scratch), umask="0027", limit_nofile=77,
+                   limit_core="1K:2K", limit_cpu="59min 1ms", limit_stack="4M:64M")
     daemon.start()
     report = json.loads(client.ask_tcp("192.0.2.7", 8080))
     environment = report["environment"]
@@ -186,7 +187,10 @@ def test_the_child_is_given_what_compat_says(daemon, config, client, program, sc
     assert report["uid"] == [65534] * 3 and report["gid"] == [1] * 3 and report["groups"] == [1, 8]
     assert report["umask"] == 0o027
     assert report["cwd"] == str(scratch)
-    assert report["nofile"] == [77, 77]
+    assert report["limits"]["NOFILE"] == [77, 77]
+    assert report["limits"]["CORE"] == [1024, 2048]
+    assert report["limits"]["CPU"] == [3541, 3541]
+    assert report["limits"]["STACK"] == [4 << 20, 64 << 20]
     assert report["session"] == report["pid"]
     assert report["blocking"] # systemd's NonBlocking=no
     assert report["netns"] == os.stat("/proc/self/ns/net").st_ino != server.inode # the service stays where the daemon is

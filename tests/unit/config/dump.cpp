@@ -45,7 +45,8 @@ std::string dump(const Service& s) {
     out += dump(s.exec_start);
     out += fmt::format("  activation={} type={} user={} group={} directory={} optional={} umask={:04o}\n", name_of(s.activation), name_of(s.type), dump(s.user),
                        dump(s.group), dump(s.working_directory), s.working_directory_optional, s.umask);
-    if (s.limit_nofile) out += fmt::format("  limit_nofile={}:{}\n", s.limit_nofile->rlim_cur, s.limit_nofile->rlim_max);
+    for (const auto& [resource, key] : kResourceLimitKeys)
+        if (const auto& limit = s.limits.at(static_cast<std::size_t>(resource))) out += fmt::format("  {}={}:{}\n", key, limit->rlim_cur, limit->rlim_max);
     for (const auto& group : s.supplementary_groups) out += fmt::format("  supplementary_group {}\n", group.value);
     for (const auto& [name, value] : s.environment) out += fmt::format("  environment {}=<{}>\n", name, value);
     out += fmt::format("  restart={} sec={} steps={} max={}\n", name_of(s.restart), format_time_span(s.restart_sec), s.restart_steps,

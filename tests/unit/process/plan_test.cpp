@@ -203,12 +203,16 @@ TEST_CASE("plan: variables of a command line are those of the child's environmen
     CHECK(must_plan(service).argv == service.exec_start.argv);
 }
 
-TEST_CASE("plan: umask and limit are taken over") {
+TEST_CASE("plan: umask and limits are taken over") {
     Service service = service_of();
     service.umask = 0027;
-    service.limit_nofile = rlimit{10, 20};
+    service.limits[RLIMIT_NOFILE] = rlimit{10, 20};
+    service.limits[RLIMIT_CORE] = rlimit{0, RLIM_INFINITY};
     const SpawnPlan plan = must_plan(service);
     CHECK(plan.umask == 0027);
-    REQUIRE(plan.nofile);
-    CHECK(plan.nofile->rlim_max == 20);
+    REQUIRE(plan.limits[RLIMIT_NOFILE]);
+    CHECK(plan.limits[RLIMIT_NOFILE]->rlim_max == 20);
+    REQUIRE(plan.limits[RLIMIT_CORE]);
+    CHECK(plan.limits[RLIMIT_CORE]->rlim_max == RLIM_INFINITY);
+    CHECK_FALSE(plan.limits[RLIMIT_AS]);
 }

@@ -72,9 +72,11 @@ int main(int argc, char** argv) {
     const mode_t mask = ::umask(0);
     out << "umask " << mask << '\n';
     (void)::umask(mask);
-    rlimit limit{};
-    (void)::getrlimit(RLIMIT_NOFILE, &limit);
-    out << "nofile " << limit.rlim_cur << ' ' << limit.rlim_max << '\n';
+    for (int resource = 0; resource < RLIM_NLIMITS; ++resource) {
+        rlimit limit{};
+        (void)::getrlimit(static_cast<__rlimit_resource>(resource), &limit);
+        out << "limit " << limit.rlim_cur << ' ' << limit.rlim_max << '\n';
+    }
     write_status(out);
     write_ids(out);
     out.close();

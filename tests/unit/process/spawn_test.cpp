@@ -181,16 +181,55 @@ TEST_CASE("spawn: argv, environment, directory, umask and limit are the plan's; 
     plan.env = {"PATH=/bin", "EMPTY="};
     plan.working_directory = dir.path();
     plan.umask = 0057;
-    plan.nofile = rlimit{123, 456};
+    plan.limits[RLIMIT_NOFILE] = rlimit{123, 456};
     const Report report = run_probe(plan);
     CHECK(report.at("argv") == plan.argv);
     CHECK(env_of(report).at("EMPTY").empty());
     CHECK(report.at("cwd").at(0) == dir.path());
     CHECK(report.at("umask").at(0) == std::to_string(0057));
-    CHECK(report.at("nofile").at(0) == "123 456");
+    CHECK(report.at("limit").at(RLIMIT_NOFILE) == "123 456");
     CHECK(report.at("sid") == report.at("pid"));
     CHECK(report.at("pgid") == report.at("pid"));
     CHECK(report.at("ppid").at(0) == std::to_string(::getpid()));
+}
+
+TEST_CASE("spawn: every limit is the plan's, and the others are as here") {
+    const TempDir dir;
+    const auto own = [](std::size_t resource) {
+        rlimit limit{};
+        REQUIRE(::getrlimit(static_cast<__rlimit_resource>(resource), &limit) == 0);
+        return limit;
+    };
+    SpawnPlan plan = probe_plan(dir / "report");
+    std::vector<std::string> expected;
+    for (std::size_t resource = 0; resource < plan.limits.size(); ++resource) {
+        rlimit limit = own(resource);
+        if (resource % 2 == 0) { // the soft limit takes what it may have, less one where it is finite: no right is needed for that
+            limit.rlim_cur = limit.rlim_max == 0 || limit.rlim_max == RLIM_INFINITY ? limit.rlim_max : limit.rlim_max - 1;
+            plan.limits[resource] = limit;
+        }
+        expected.push_back(std::to_string(limit.rlim_cur) + ' ' + std::to_string(limit.rlim_max));
+    }
+    CHECK(run_probe(plan).at("limit") == expected);
+
+    plan.limits = {};
+    plan.limits[RLIMIT_STACK] = rlimit{256UL * 1024, own(RLIMIT_STACK).rlim_max}; // less than the daemon has in use counts for the child alone
+    plan.limits[RLIMIT_FSIZE] = rlimit{1UL << 20, own(RLIMIT_FSIZE).rlim_max};
+    CHECK(run_probe(plan).at("limit").at(RLIMIT_STACK).starts_with("262144 "));
+}
+
+TEST_CASE("spawn: the limit that is refused is named with its value") {
+    SpawnPlan plan = probe_plan("/dev/null");
+    plan.limits[RLIMIT_CORE] = rlimit{9, 8};
+    auto child = spawn(plan);
+    REQUIRE_FALSE(child);
+    CHECK(child.error().error.to_string() == "limit_core of 9:8: Invalid argument");
+    plan.limits = {};
+    plan.limits[RLIMIT_NOFILE] = rlimit{1, RLIM_INFINITY}; // more than fs.nr_open can be, with whatever rights
+    child = spawn(plan);
+    REQUIRE_FALSE(child);
+    CHECK(child.error().step == SpawnStep::limits);
+    CHECK(child.error().error.to_string() == "limit_nofile of 1:infinity: Operation not permitted");
 }
 
 TEST_CASE("spawn: an optional working directory that is not there becomes the root") {
@@ -256,7 +295,7 @@ TEST_CASE("spawn: a step that fails says which and why, with systemd's exit stat
         {"no interpreter", SpawnStep::exec, 203, "EXEC", ENOENT, [&](SpawnPlan& p) { p.path = script; }},
         {"too much to pass", SpawnStep::exec, 203, "EXEC", E2BIG, [](SpawnPlan& p) { p.argv.emplace_back(200'000, 'x'); }},
         {"no directory", SpawnStep::chdir, 200, "CHDIR", ENOENT, [](SpawnPlan& p) { p.working_directory = "/no/such"; }},
-        {"a limit with its ends crossed", SpawnStep::limits, 205, "LIMITS", EINVAL, [](SpawnPlan& p) { p.nofile = rlimit{9, 8}; }},
+        {"a limit with its ends crossed", SpawnStep::limits, 205, "LIMITS", EINVAL, [](SpawnPlan& p) { p.limits[RLIMIT_CORE] = rlimit{9, 8}; }},
         {"no descriptor", SpawnStep::fds, 202, "FDS", EBADF, [](SpawnPlan& p) { p.fds = {{999'999, "x"}}; }},
     };
     const std::vector<int> before = open_fds();
