@@ -140,6 +140,16 @@ bool read_umask(const Raw& raw, const ValueContext& context, mode_t& out) {
     return true;
 }
 
+bool read_nice(const Raw& raw, const ValueContext& context, std::optional<int>& out) {
+    std::optional<std::int64_t> value;
+    if (const auto* integer = raw.get<std::int64_t>()) value = *integer;
+    if (const auto* text = raw.get<std::string>(); text != nullptr && context.is_unit)
+        value = number_of<std::int64_t>(std::string_view(*text).substr(text->starts_with('+') && !text->starts_with("+-") ? 1 : 0));
+    if (!value || *value < -20 || *value > 19) return context.refuse(raw.pos, "expected an integer from -20 to 19");
+    out = static_cast<int>(*value);
+    return true;
+}
+
 bool read_description(const Raw& raw, const ValueContext& context, std::string& out) {
     const std::string* text = string_of(raw, context);
     if (text == nullptr) return false;

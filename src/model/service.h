@@ -49,6 +49,8 @@ struct Service {
     bool working_directory_optional = false; ///< "-" in front: if it is not there, "/" is taken
     mode_t umask = 0022;
     ResourceLimits limits; ///< limit_...
+    std::optional<int> nice; ///< -20 to 19; nothing = the daemon's own
+    bool no_new_privileges = false;
 
     RestartPolicy restart = RestartPolicy::no;
     Duration restart_sec = std::chrono::milliseconds(100);

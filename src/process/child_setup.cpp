@@ -5,6 +5,8 @@
 #include <cstdlib>
 
 #include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 // Everything here runs in the child, in the daemon's memory, while the daemon waits. Plain system calls: libc's setuid() would tell the
@@ -149,7 +151,9 @@ int set_up_and_exec(void* argument) noexcept {
     reset_signal_handlers();
     set_up_fds(setup);
     (void)::syscall(SYS_umask, setup.umask);
+    if (setup.nice) check(setup, SpawnStep::nice, ::syscall(SYS_setpriority, PRIO_PROCESS, 0, *setup.nice));
     set_up_credentials(setup);
+    if (setup.no_new_privileges) check(setup, SpawnStep::no_new_privileges, ::syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
     const long entered = ::syscall(SYS_chdir, setup.working_directory); // as the user: root may not see into an NFS home
     check(setup, SpawnStep::chdir, entered != 0 && setup.working_directory_optional ? ::syscall(SYS_chdir, "/") : entered);
     if (setup.listen_pid != nullptr) write_decimal(setup.listen_pid, ::syscall(SYS_getpid));

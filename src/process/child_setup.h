@@ -26,6 +26,8 @@ struct ChildSetup {
     gid_t gid = 0;
     uid_t uid = 0;
     const ResourceLimits* limits = nullptr;
+    std::optional<int> nice;
+    bool no_new_privileges = false;
     mode_t umask = 0022;
     const char* working_directory = nullptr;
     bool working_directory_optional = false;

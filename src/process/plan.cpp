@@ -216,6 +216,8 @@ Result<SpawnPlan> plan_spawn(const Service& service, const std::string& notify_p
     plan.env = environment_of(service, user, notify_path);
     plan.argv = expand_words(service.exec_start, [&](std::string_view name) { return value_of(plan.env, name); });
     plan.umask = service.umask;
+    plan.nice = service.nice;
+    plan.no_new_privileges = service.no_new_privileges;
     plan.limits = service.limits;
     if (!plan.limits[RLIMIT_NOFILE]) plan.limits[RLIMIT_NOFILE] = inherited_limit();
     return plan;

@@ -150,6 +150,8 @@ ChildSetup setup_of(const SpawnPlan& plan, Prepared& prepared) {
     setup.gid = plan.gid.value_or(0);
     setup.uid = plan.uid.value_or(0);
     setup.limits = &plan.limits;
+    setup.nice = plan.nice;
+    setup.no_new_privileges = plan.no_new_privileges;
     setup.umask = plan.umask;
     setup.working_directory = plan.working_directory.c_str();
     setup.working_directory_optional = plan.working_directory_optional;
@@ -184,6 +186,7 @@ std::string describe(const SpawnPlan& plan, SpawnStep step, int limit = 0) {
     switch (step) {
     case SpawnStep::none: return "clone";
     case SpawnStep::chdir: return "chdir " + plan.working_directory;
+    case SpawnStep::nice: return fmt::format("nice {}", plan.nice.value_or(0));
     case SpawnStep::fds: return "passing descriptors";
     case SpawnStep::exec: return "exec " + plan.path;
     case SpawnStep::limits: return describe_limit(plan, limit);
@@ -191,6 +194,7 @@ std::string describe(const SpawnPlan& plan, SpawnStep step, int limit = 0) {
     case SpawnStep::standard_output: return "standard output";
     case SpawnStep::group: return fmt::format("changing to group {}", plan.gid.value_or(0));
     case SpawnStep::user: return fmt::format("changing to user {}", plan.uid.value_or(0));
+    case SpawnStep::no_new_privileges: return "no_new_privileges";
     }
     return {};
 }
@@ -225,6 +229,7 @@ const char* to_string(SpawnStep step) noexcept {
     switch (step) {
     case SpawnStep::none: return "";
     case SpawnStep::chdir: return "CHDIR";
+    case SpawnStep::nice: return "NICE";
     case SpawnStep::fds: return "FDS";
     case SpawnStep::exec: return "EXEC";
     case SpawnStep::limits: return "LIMITS";
@@ -232,6 +237,7 @@ const char* to_string(SpawnStep step) noexcept {
     case SpawnStep::standard_output: return "STDOUT";
     case SpawnStep::group: return "GROUP";
     case SpawnStep::user: return "USER";
+    case SpawnStep::no_new_privileges: return "NO_NEW_PRIVILEGES";
     }
     return "";
 }

@@ -19,6 +19,7 @@ struct Service;
 enum class SpawnStep : int {
     none = 0,
     chdir = 200,
+    nice = 201,
     fds = 202,
     exec = 203,
     limits = 205,
@@ -26,6 +27,7 @@ enum class SpawnStep : int {
     standard_output = 209,
     group = 216,
     user = 217,
+    no_new_privileges = 227,
 };
 [[nodiscard]] const char* to_string(SpawnStep step) noexcept; ///< "CHDIR", "EXEC", ...
 
@@ -50,6 +52,8 @@ struct SpawnPlan {
     bool working_directory_optional = false; ///< "/" if it cannot be entered
     mode_t umask = 0022;
     ResourceLimits limits;
+    std::optional<int> nice;
+    bool no_new_privileges = false;
     Duration patience = std::chrono::seconds(5); ///< a child that has not got to its exec by then is killed, since the daemon waits for it
     // standard input is /dev/null; standard output and error are the daemon's stderr
 };

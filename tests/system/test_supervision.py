@@ -172,7 +172,8 @@ def test_the_child_is_given_what_compat_says(daemon, config, client, program, sc
                            {**ECHO, "name": "udp"}],
                    program("report.py", "one", "two words"), user="nobody", group="daemon", supplementary_groups=["mail"],
                    environment={"GREETING": "hello world"}, working_directory=str(scratch), umask="0027", limit_nofile=77,
-                   limit_core="1K:2K", limit_cpu="59min 1ms", limit_stack="4M:64M")
+                   limit_core="1K:2K", limit_cpu="59min 1ms", limit_stack="4M:64M",
+                   nice=7, no_new_privileges=True)
     daemon.start()
     report = json.loads(client.ask_tcp("192.0.2.7", 8080))
     environment = report["environment"]
@@ -191,6 +192,7 @@ def test_the_child_is_given_what_compat_says(daemon, config, client, program, sc
     assert report["limits"]["CORE"] == [1024, 2048]
     assert report["limits"]["CPU"] == [3541, 3541]
     assert report["limits"]["STACK"] == [4 << 20, 64 << 20]
+    assert report["nice"] == 7 and report["status"]["NoNewPrivs"] == "1"
     assert report["session"] == report["pid"]
     assert report["blocking"] # systemd's NonBlocking=no
     assert report["netns"] == os.stat("/proc/self/ns/net").st_ino != server.inode # the service stays where the daemon is

@@ -47,6 +47,7 @@ std::string dump(const Service& s) {
                        dump(s.group), dump(s.working_directory), s.working_directory_optional, s.umask);
     for (const auto& [resource, key] : kResourceLimitKeys)
         if (const auto& limit = s.limits.at(static_cast<std::size_t>(resource))) out += fmt::format("  {}={}:{}\n", key, limit->rlim_cur, limit->rlim_max);
+    if (s.nice || s.no_new_privileges) out += fmt::format("  nice={} no_new_privileges={}\n", s.nice ? std::to_string(*s.nice) : "-", s.no_new_privileges);
     for (const auto& group : s.supplementary_groups) out += fmt::format("  supplementary_group {}\n", group.value);
     for (const auto& [name, value] : s.environment) out += fmt::format("  environment {}=<{}>\n", name, value);
     out += fmt::format("  restart={} sec={} steps={} max={}\n", name_of(s.restart), format_time_span(s.restart_sec), s.restart_steps,

@@ -34,7 +34,7 @@ std::vector<int> open_fds() {
 void write_status(std::ostream& out) {
     std::ifstream status("/proc/self/status");
     for (std::string line; std::getline(status, line);)
-        if (line.rfind("Sig", 0) == 0 || line.rfind("ShdPnd", 0) == 0) {
+        if (line.rfind("Sig", 0) == 0 || line.rfind("NoNewPrivs", 0) == 0 || line.rfind("ShdPnd", 0) == 0) {
             line.erase(line.find(':'), 1);
             line[line.find('\t')] = ' ';
             out << line << '\n';
@@ -77,6 +77,7 @@ int main(int argc, char** argv) {
         (void)::getrlimit(static_cast<__rlimit_resource>(resource), &limit);
         out << "limit " << limit.rlim_cur << ' ' << limit.rlim_max << '\n';
     }
+    out << "nice " << ::getpriority(PRIO_PROCESS, 0) << '\n';
     write_status(out);
     write_ids(out);
     out.close();

@@ -77,6 +77,17 @@ TEST_CASE("spawn as root: user, group and supplementary groups are exactly the p
     CHECK(status.st_uid == kUid);
 }
 
+TEST_CASE("spawn as root: a user that may not lower its nice value itself gets the plan's") {
+    REQUIRE(::geteuid() == 0);
+    const TempDir dir;
+    SpawnPlan plan = as_stranger(probe_plan(dir / "report"));
+    plan.nice = -7;
+    plan.no_new_privileges = true;
+    const Report report = run_probe(plan);
+    CHECK(report.at("nice").at(0) == "-7");
+    CHECK(report.at("NoNewPrivs").at(0) == "1");
+}
+
 TEST_CASE("spawn as root: a group without a user leaves the user") {
     REQUIRE(::geteuid() == 0);
     const TempDir dir;
@@ -102,7 +113,7 @@ TEST_CASE("spawn as root: the directory is entered as the user") {
     CHECK(no_children());
 }
 
-TEST_CASE("spawn without privileges: another user or group is 217 and 216") {
+TEST_CASE("spawn without privileges: another user or group is 217 and 216, a lower nice value 201") {
     REQUIRE(::geteuid() == 0);
     const auto step_as_stranger = [](auto change) {
         const pid_t pid = ::fork();
@@ -124,6 +135,8 @@ TEST_CASE("spawn without privileges: another user or group is 217 and 216") {
     CHECK(step_as_stranger([](SpawnPlan& p) { p.uid = 0; }) == 217);
     CHECK(step_as_stranger([](SpawnPlan& p) { p.gid = 0; }) == 216);
     CHECK(step_as_stranger([](SpawnPlan& p) { p.groups = std::vector<gid_t>{0}; }) == 216);
+    CHECK(step_as_stranger([](SpawnPlan& p) { p.nice = -20; }) == 201);
+    CHECK(step_as_stranger([](SpawnPlan& p) { p.no_new_privileges = true; }) == 0);
     CHECK(step_as_stranger([](SpawnPlan& p) { p.uid = kUid; p.gid = kGid; }) == 0);
 }
 

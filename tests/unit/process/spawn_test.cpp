@@ -232,6 +232,22 @@ TEST_CASE("spawn: the limit that is refused is named with its value") {
     CHECK(child.error().error.to_string() == "limit_nofile of 1:infinity: Operation not permitted");
 }
 
+TEST_CASE("spawn: the nice value and no_new_privileges are the child's alone") {
+    const TempDir dir;
+    SpawnPlan plan = probe_plan(dir / "report");
+    const int own = ::getpriority(PRIO_PROCESS, 0);
+    const Report as_here = run_probe(plan);
+    CHECK(as_here.at("nice").at(0) == std::to_string(own));
+    CHECK(as_here.at("NoNewPrivs").at(0) == "0");
+    plan.nice = own < 19 ? own + 1 : own;
+    plan.no_new_privileges = true;
+    const Report changed = run_probe(plan);
+    CHECK(changed.at("nice").at(0) == std::to_string(*plan.nice));
+    CHECK(changed.at("NoNewPrivs").at(0) == "1");
+    CHECK(::getpriority(PRIO_PROCESS, 0) == own);
+    CHECK(::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0);
+}
+
 TEST_CASE("spawn: an optional working directory that is not there becomes the root") {
     const TempDir dir;
     SpawnPlan plan = probe_plan(dir / "report");
