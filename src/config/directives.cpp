@@ -189,6 +189,9 @@ constexpr std::array kTable{
               "More groups that the program is in", kNoWords, into<&Service::supplementary_groups, read_accounts>},
     Directive{service, "environment", "Service", "Environment", T::environment, add, "none", "Environment variables",
               kNoWords, into<&Service::environment, read_environment>},
+    Directive{service, "environment_file", "Service", "EnvironmentFile", T::paths, add, "none",
+              "File with more environment variables", kNoWords,
+              into<&Service::environment_files, read_environment_files>},
     Directive{service, "working_directory", "Service", "WorkingDirectory", T::path, replace, "/",
               "Directory that the program starts in", kNoWords, whole<Service, read_working_directory>},
     Directive{service, "umask", "Service", "UMask", T::octal, replace, "0022", "File mode creation mask", kNoWords,
@@ -279,6 +282,7 @@ std::string_view to_string(ValueType type) noexcept {
     case T::account: return "account";
     case T::accounts: return "accounts";
     case T::path: return "path";
+    case T::paths: return "paths";
     case T::command: return "command";
     case T::environment: return "variables";
     case T::protocols: return "protocols";

@@ -33,6 +33,7 @@ enum class ValueType : std::uint8_t {
     account,
     accounts,
     path,
+    paths,
     command,
     environment,
     protocols,

@@ -28,6 +28,7 @@ inline constexpr std::size_t kFileNameBytes = 255;  ///< NAME_MAX: a network nam
 inline constexpr std::size_t kDescriptionBytes = 1024;
 inline constexpr std::size_t kInterfaceNameBytes = 15; ///< IFNAMSIZ without its NUL
 inline constexpr std::size_t kUserNameBytes = 31;      ///< utmp's, as useradd(8) has it
+inline constexpr std::size_t kEnvironmentFiles = 64;   ///< of one service; process/environment_file.h limits what is in them
 inline constexpr std::size_t kAccounts = 1024;         ///< supplementary_groups of one service
 inline constexpr std::int64_t kCount = 2147483647;     ///< a number of things: int
 inline constexpr std::size_t kDiagnostics = 1000;      ///< errors that are shown, and warnings likewise

@@ -101,6 +101,25 @@ bool read_environment(const Raw& raw, const ValueContext& context, Environment& 
     return line != nullptr && read_line(*line, raw, context, out);
 }
 
+bool read_environment_files(const Raw& raw, const ValueContext& context, std::vector<EnvironmentFile>& out) {
+    const auto take = [&](const Raw& item) {
+        const std::string* text = string_of(item, context);
+        if (text == nullptr) return false;
+        const bool optional = text->starts_with('-');
+        std::string path = text->substr(optional ? 1 : 0);
+        if (!path.starts_with('/')) return context.refuse(item.pos, fmt::format("{} is no absolute path", quoted(*text)));
+        if (path.size() > limits::kPathBytes) return context.refuse(item.pos, fmt::format("longer than {} bytes", limits::kPathBytes));
+        if (out.size() == limits::kEnvironmentFiles) return context.refuse(item.pos, fmt::format("more than {} files", limits::kEnvironmentFiles));
+        out.push_back({std::move(path), optional, item.pos});
+        return true;
+    };
+    const auto* list = raw.get<Raw::List>();
+    if (list == nullptr) return take(raw);
+    bool ok = true;
+    for (const Raw& item : *list) ok = take(item) && ok;
+    return ok;
+}
+
 bool read_working_directory(const Raw& raw, const ValueContext& context, Service& out) {
     const std::string* text = string_of(raw, context);
     if (text == nullptr) return false;

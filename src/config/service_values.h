@@ -18,6 +18,9 @@ bool read_command(const Raw& raw, const ValueContext& context, Command& out);
 bool read_environment(const Raw& raw, const ValueContext& context,
                       std::vector<std::pair<std::string, std::string>>& out);
 
+/// Absolute paths, one or a list of them; "-" in front: the file may be missing. At most limits::kEnvironmentFiles in all.
+bool read_environment_files(const Raw& raw, const ValueContext& context, std::vector<EnvironmentFile>& out);
+
 /// An absolute path or "~"; "-" in front: if there is no such directory, "/" is taken.
 bool read_working_directory(const Raw& raw, const ValueContext& context, Service& out);
 

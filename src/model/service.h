@@ -31,6 +31,13 @@ struct Command {
     SourcePos pos;
 };
 
+/// A file with more environment variables, read at each start. systemd.exec(5), EnvironmentFile=.
+struct EnvironmentFile {
+    std::string path;      ///< absolute; may be a pattern of glob(7)
+    bool optional = false; ///< "-" in front: if it cannot be read, the service starts without
+    SourcePos pos;
+};
+
 /// What is supervised. Names, units and defaults are systemd's wherever systemd has them.
 struct Service {
     std::string name; ///< the file's name without its ending
@@ -45,6 +52,7 @@ struct Service {
     std::optional<Placed<std::string>> group; ///< name or number; nothing = the user's
     std::vector<Placed<std::string>> supplementary_groups; ///< names or numbers, besides those that the user is in
     std::vector<std::pair<std::string, std::string>> environment; ///< in order, later wins
+    std::vector<EnvironmentFile> environment_files; ///< in order, later wins, and over `environment`
     std::optional<Placed<std::string>> working_directory; ///< absolute, or "~"; nothing = "/"
     bool working_directory_optional = false; ///< "-" in front: if it is not there, "/" is taken
     mode_t umask = 0022;

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "model/expand.h"
+#include "process/environment_file.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -131,13 +132,15 @@ void add_user(Environment& env, const User& user) {
     if (!shell.empty() && shell != "nologin" && shell != "false" && shell != "true") env.set("SHELL", user.shell);
 }
 
-std::vector<std::string> environment_of(const Service& service, const std::optional<User>& user, const std::string& notify_path) {
+std::vector<std::string> environment_of(const Service& service, const std::optional<User>& user, const FileVariables& files,
+                                        const std::string& notify_path) {
     Environment env;
     env.set("PATH", kSearchPath);
     if (const char* lang = std::getenv("LANG"); lang != nullptr) env.set("LANG", lang); // NOLINT(concurrency-mt-unsafe): nobody sets
     if (service.type == ServiceType::notify) env.set("NOTIFY_SOCKET", notify_path);
     if (user) add_user(env, *user);
     for (const auto& [name, value] : service.environment) env.set(name, value);
+    for (const auto& [name, value] : files.variables) env.set(name, value);
     return env.written();
 }
 
@@ -186,6 +189,13 @@ std::optional<rlimit>& inherited_limit() noexcept {
     return limit;
 }
 
+Result<FileVariables> read_environment_files(const Service& service) {
+    FileVariables files;
+    for (const EnvironmentFile& file : service.environment_files)
+        if (auto ok = read_environment_file(file, files); !ok) return Failure(std::move(ok).error().within("environment_file").at(file.pos));
+    return files;
+}
+
 /// What LISTEN_FDS and its kin will be is not known yet: to a command line they are unset.
 std::optional<std::string> value_of(const std::vector<std::string>& env, std::string_view name) {
     for (auto entry = env.rbegin(); entry != env.rend(); ++entry) // later wins
@@ -213,7 +223,10 @@ Result<SpawnPlan> plan_spawn(const Service& service, const std::string& notify_p
     if (!directory) return Failure(std::move(directory).error().within("working_directory").at(service.working_directory->pos));
     plan.working_directory = std::move(*directory);
     plan.working_directory_optional = service.working_directory_optional;
-    plan.env = environment_of(service, user, notify_path);
+    auto files = read_environment_files(service);
+    if (!files) return Failure(std::move(files).error());
+    for (const std::string& warning : files->warnings) plan.warnings.push_back("environment_file: " + warning);
+    plan.env = environment_of(service, user, *files, notify_path);
     plan.argv = expand_words(service.exec_start, [&](std::string_view name) { return value_of(plan.env, name); });
     plan.umask = service.umask;
     plan.nice = service.nice;

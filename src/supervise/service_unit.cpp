@@ -301,6 +301,7 @@ void ServiceUnit::spawn_child() {
     };
     auto plan = plan_spawn(*service_, notify_path_);
     if (!plan) return fail(plan.error());
+    for (const std::string& warning : plan->warnings) say(LogLevel::warning, warning);
     revive_listeners();
     for (std::size_t i = 0; i < listeners_.size(); ++i)
         for (const LiveSocket& socket : listeners_[i].sockets)

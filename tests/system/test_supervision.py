@@ -200,6 +200,31 @@ def test_the_child_is_given_what_compat_says(daemon, config, client, program, sc
     daemon.stop()
 
 
+def test_environment_files_are_read_at_each_start(daemon, config, client, program, scratch):
+    file = scratch / "web.env"
+    config.service("web", HTTP, program("report.py"), environment={"A": "own", "B": "own"},
+                   environment_file=[f"-{scratch}/none", str(file)])
+    daemon.start() # the file is missing: this service's own affair
+    client.connect("192.0.2.7", 8080).close()
+    eventually(lambda: f'environment_file: "{file}": No such file or directory' in daemon.log(), what="the log names the file")
+    for value in ("first", "second"):
+        file.write_text(f"# comment\nA='{value}'\nno name=1\n")
+        daemon.ctl("restart", "web")
+        environment = json.loads(client.ask_tcp("192.0.2.7", 8080))["environment"]
+        assert environment["A"] == value and environment["B"] == "own"
+    assert "line 3: \"no name\" is no name of an environment variable" in daemon.log()
+    daemon.stop()
+
+
+def test_a_step_that_is_refused_fails_the_start_and_is_named(daemon, config, client, program):
+    config.service("web", HTTP, program("tell.py"), limit_nofile="infinity") # more than fs.nr_open can be
+    daemon.start()
+    client.connect("192.0.2.7", 8080).close()
+    eventually(lambda: "(step LIMITS): limit_nofile of infinity:infinity: Operation not permitted" in daemon.log(), what="the log names step and key")
+    assert daemon.service("web")["main_pid"] is None
+    daemon.stop()
+
+
 def test_no_descriptor_leaks_into_a_child(daemon, config, client, program):
     config.service("other", {"protocol": "tcp", "addresses": ["192.0.2.9"], "ports": [9000]}, program("tell.py"))
     config.service("web", HTTP, program("report.py"), user="nobody")

@@ -50,6 +50,7 @@ std::string dump(const Service& s) {
     if (s.nice || s.no_new_privileges) out += fmt::format("  nice={} no_new_privileges={}\n", s.nice ? std::to_string(*s.nice) : "-", s.no_new_privileges);
     for (const auto& group : s.supplementary_groups) out += fmt::format("  supplementary_group {}\n", group.value);
     for (const auto& [name, value] : s.environment) out += fmt::format("  environment {}=<{}>\n", name, value);
+    for (const EnvironmentFile& file : s.environment_files) out += fmt::format("  environment_file {} optional={}\n", file.path, file.optional);
     out += fmt::format("  restart={} sec={} steps={} max={}\n", name_of(s.restart), format_time_span(s.restart_sec), s.restart_steps,
                        s.restart_max_delay_sec ? format_time_span(*s.restart_max_delay_sec) : "-");
     return out + fmt::format("  start_limit={}/{} hit={} timeout_start={} timeout_stop={}\n", s.start_limit_burst,

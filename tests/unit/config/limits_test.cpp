@@ -155,6 +155,23 @@ TEST_CASE("limits: 1024 supplementary groups, and not one more") {
     CHECK(more.diagnostics[0].error.message.find("supplementary_groups: more than 1024 of them") != std::string::npos);
 }
 
+TEST_CASE("limits: 64 environment files, and paths of 4095 bytes") {
+    const auto files = [](std::size_t count, std::size_t length) {
+        std::string line = "environment_file = [";
+        for (std::size_t i = 0; i < count; ++i) line += '"' + std::string("-/") + std::string(length - 1, 'a') + "\",";
+        return line + "]";
+    };
+    const auto told = [](const std::string& line) {
+        const Scratch scratch;
+        scratch.write("services.d/a.toml", small_service() + line + "\n");
+        return lines_of(scratch.load().diagnostics, scratch.path());
+    };
+    CHECK(told(files(limits::kEnvironmentFiles, 5)) == "");
+    CHECK(told(files(limits::kEnvironmentFiles + 1, 5)).find("environment_file: more than 64 files") != std::string::npos);
+    CHECK(told(files(1, limits::kPathBytes)) == "");
+    CHECK(told(files(1, limits::kPathBytes + 1)).find("environment_file: longer than 4095 bytes") != std::string::npos);
+}
+
 TEST_CASE("limits: after a thousand errors, or warnings, the rest is only counted as there") {
     const auto errors = [](std::size_t count) {
         const Scratch scratch;

@@ -98,6 +98,7 @@ TEST_CASE("manual: every limit is given as it is") {
         {"Bytes of a description", limits::kDescriptionBytes},
         {"Bytes of the name of an interface", limits::kInterfaceNameBytes},
         {"Bytes of the name of a user or group", limits::kUserNameBytes},
+        {"Environment files of a service", limits::kEnvironmentFiles},
         {"Supplementary groups of a service", limits::kAccounts},
         {"Largest number of things", limits::kCount},
         {"Errors shown, and warnings", limits::kDiagnostics},

@@ -203,6 +203,26 @@ TEST_CASE("plan: variables of a command line are those of the child's environmen
     CHECK(must_plan(service).argv == service.exec_start.argv);
 }
 
+TEST_CASE("plan: environment files are read at each start, win over environment, and are there for the command line") {
+    const TempDir dir;
+    const std::string path = dir / "env";
+    Service service = service_of();
+    service.environment = {{"A", "own"}, {"B", "own"}};
+    service.environment_files = {{dir / "none", true, kPlace}, {path, false, kPlace}};
+    service.exec_start.argv = {"/bin/true", "${A}", "${B}"};
+    service.exec_start.expand = true;
+    CHECK(refusal(service) == "edge.toml:3:9: environment_file: \"" + path + "\": No such file or directory");
+    std::ofstream(path) << "A='of the file'\nno name=1\n";
+    const SpawnPlan plan = must_plan(service);
+    CHECK(has(plan, "A=of the file"));
+    CHECK(has(plan, "B=own"));
+    CHECK(plan.argv == std::vector<std::string>{"/bin/true", "of the file", "own"});
+    CHECK(plan.warnings == std::vector<std::string>{"environment_file: \"" + path + "\": line 2: \"no name\" is no name of an environment variable; it is left out"});
+    std::ofstream(path) << "A=new\nPATH=/only\n";
+    CHECK(has(must_plan(service), "A=new"));
+    CHECK(has(must_plan(service), "PATH=/only"));
+}
+
 TEST_CASE("plan: umask, limits, nice value and no_new_privileges are taken over") {
     Service service = service_of();
     service.umask = 0027;
