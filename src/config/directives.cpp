@@ -214,6 +214,8 @@ constexpr std::array kTable{
     limit<RLIMIT_RTTIME, LimitUnit::microseconds>("limit_rttime", "LimitRTTIME", "CPU time in one go with real-time scheduling"),
     Directive{service, "nice", "Service", "Nice", T::count, replace, "the daemon's own",
               "Nice value: the higher, the less processor time", kNoWords, into<&Service::nice, read_nice>},
+    Directive{service, "oom_score_adjust", "Service", "OOMScoreAdjust", T::count, replace, "the daemon's own",
+              "How likely it is killed when memory runs out", kNoWords, into<&Service::oom_score_adjust, read_oom_score>},
     Directive{service, "no_new_privileges", "Service", "NoNewPrivileges", T::boolean, replace, "false",
               "No program that it executes gives it more privileges", kNoWords,
               into<&Service::no_new_privileges, read_boolean>},

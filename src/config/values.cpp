@@ -35,6 +35,17 @@ std::optional<std::int64_t> integer_of(const Raw& raw, const ValueContext& conte
     return std::nullopt;
 }
 
+/// An integer that may have a sign.
+bool read_signed(const Raw& raw, const ValueContext& context, int min, int max, std::optional<int>& out) {
+    std::optional<std::int64_t> value;
+    if (const auto* integer = raw.get<std::int64_t>()) value = *integer;
+    if (const auto* text = raw.get<std::string>(); text != nullptr && context.is_unit)
+        value = number_of<std::int64_t>(std::string_view(*text).substr(text->starts_with('+') && !text->starts_with("+-") ? 1 : 0));
+    if (!value || *value < min || *value > max) return context.refuse(raw.pos, fmt::format("expected an integer from {} to {}", min, max));
+    out = static_cast<int>(*value);
+    return true;
+}
+
 std::optional<Duration> span_of(const Raw& raw, const ValueContext& context) {
     const auto too_long = [&] {
         context.refuse(raw.pos, "expected a number of seconds from 0 to 100 years");
@@ -141,13 +152,11 @@ bool read_umask(const Raw& raw, const ValueContext& context, mode_t& out) {
 }
 
 bool read_nice(const Raw& raw, const ValueContext& context, std::optional<int>& out) {
-    std::optional<std::int64_t> value;
-    if (const auto* integer = raw.get<std::int64_t>()) value = *integer;
-    if (const auto* text = raw.get<std::string>(); text != nullptr && context.is_unit)
-        value = number_of<std::int64_t>(std::string_view(*text).substr(text->starts_with('+') && !text->starts_with("+-") ? 1 : 0));
-    if (!value || *value < -20 || *value > 19) return context.refuse(raw.pos, "expected an integer from -20 to 19");
-    out = static_cast<int>(*value);
-    return true;
+    return read_signed(raw, context, -20, 19, out);
+}
+
+bool read_oom_score(const Raw& raw, const ValueContext& context, std::optional<int>& out) {
+    return read_signed(raw, context, -1000, 1000, out);
 }
 
 bool read_description(const Raw& raw, const ValueContext& context, std::string& out) {

@@ -58,6 +58,7 @@ struct Service {
     mode_t umask = 0022;
     ResourceLimits limits; ///< limit_...
     std::optional<int> nice; ///< -20 to 19; nothing = the daemon's own
+    std::optional<int> oom_score_adjust; ///< -1000 to 1000; nothing = the daemon's own
     bool no_new_privileges = false;
 
     RestartPolicy restart = RestartPolicy::no;

@@ -116,6 +116,15 @@ void set_up_fds(ChildSetup& setup) noexcept {
     if (::syscall(SYS_close_range, rest, ~0U, 0) < 0) close_listed(setup, rest);
 }
 
+/// Before the user changes: it may not lower the score, nor write to this file of a process that is not dumpable.
+void set_oom_score(ChildSetup& setup) noexcept {
+    if (setup.oom_score_adjust.empty()) return;
+    const auto file = static_cast<int>(::syscall(SYS_openat, AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+    check(setup, SpawnStep::oom_score_adjust, file);
+    check(setup, SpawnStep::oom_score_adjust, ::syscall(SYS_write, file, setup.oom_score_adjust.data(), setup.oom_score_adjust.size()));
+    (void)::syscall(SYS_close, file);
+}
+
 void set_limits(ChildSetup& setup) noexcept {
     for (std::size_t resource = 0; resource < setup.limits->size(); ++resource) {
         const auto& limit = (*setup.limits)[resource];
@@ -151,6 +160,7 @@ int set_up_and_exec(void* argument) noexcept {
     reset_signal_handlers();
     set_up_fds(setup);
     (void)::syscall(SYS_umask, setup.umask);
+    set_oom_score(setup);
     if (setup.nice) check(setup, SpawnStep::nice, ::syscall(SYS_setpriority, PRIO_PROCESS, 0, *setup.nice));
     set_up_credentials(setup);
     if (setup.no_new_privileges) check(setup, SpawnStep::no_new_privileges, ::syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));

@@ -3,6 +3,7 @@
 #include "process/spawn.h"
 
 #include <atomic>
+#include <string_view>
 
 namespace swathe {
 
@@ -26,6 +27,7 @@ struct ChildSetup {
     gid_t gid = 0;
     uid_t uid = 0;
     const ResourceLimits* limits = nullptr;
+    std::string_view oom_score_adjust; ///< digits; empty = as it is
     std::optional<int> nice;
     bool no_new_privileges = false;
     mode_t umask = 0022;
@@ -43,7 +45,9 @@ int set_up_and_exec(void* setup) noexcept;
 
 /// Starts a process that runs set_up_and_exec(`setup`) on `stack`, in this process's memory. Requires that all signals are blocked. `busy` must
 /// be 1; the kernel makes it 0 and wakes its futex when the child has left this memory, by exec or exit. Until then `setup`,
-/// `stack` and `busy` must stay. Returns the pid, or -1 with errno.
-pid_t clone_into_setup(ChildSetup& setup, void* stack, std::size_t stack_bytes, std::atomic<std::uint32_t>& busy, int& pidfd) noexcept;
+/// `stack` and `busy` must stay. With `vfork` the calling thread stands still until then, whatever happens to the child. Returns the pid, or -1
+/// with errno.
+pid_t clone_into_setup(ChildSetup& setup, void* stack, std::size_t stack_bytes, std::atomic<std::uint32_t>& busy, int& pidfd,
+                       bool vfork = false) noexcept;
 
 } // namespace swathe

@@ -29,9 +29,9 @@ long clone3_and_call(clone_args& args, int (*entry)(void*) noexcept, void* argum
     return result;
 }
 
-pid_t by_clone3(ChildSetup& setup, void* stack, std::size_t stack_bytes, std::atomic<std::uint32_t>& busy, int& pidfd) noexcept {
+pid_t by_clone3(ChildSetup& setup, void* stack, std::size_t stack_bytes, std::atomic<std::uint32_t>& busy, int& pidfd, int flags) noexcept {
     clone_args args{};
-    args.flags = static_cast<unsigned>(kFlags) | CLONE_CLEAR_SIGHAND;
+    args.flags = static_cast<unsigned>(flags) | CLONE_CLEAR_SIGHAND;
     args.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
     args.child_tid = reinterpret_cast<std::uintptr_t>(&busy);
     args.exit_signal = SIGCHLD;
@@ -43,7 +43,7 @@ pid_t by_clone3(ChildSetup& setup, void* stack, std::size_t stack_bytes, std::at
     return -1;
 }
 #else
-pid_t by_clone3(ChildSetup&, void*, std::size_t, std::atomic<std::uint32_t>&, int&) noexcept {
+pid_t by_clone3(ChildSetup&, void*, std::size_t, std::atomic<std::uint32_t>&, int&, int) noexcept {
     errno = ENOSYS;
     return -1;
 }
@@ -51,12 +51,14 @@ pid_t by_clone3(ChildSetup&, void*, std::size_t, std::atomic<std::uint32_t>&, in
 
 } // namespace
 
-pid_t clone_into_setup(ChildSetup& setup, void* stack, std::size_t stack_bytes, std::atomic<std::uint32_t>& busy, int& pidfd) noexcept {
-    const pid_t pid = by_clone3(setup, stack, stack_bytes, busy, pidfd);
+pid_t clone_into_setup(ChildSetup& setup, void* stack, std::size_t stack_bytes, std::atomic<std::uint32_t>& busy, int& pidfd,
+                       bool vfork) noexcept {
+    const int flags = kFlags | (vfork ? CLONE_VFORK : 0);
+    const pid_t pid = by_clone3(setup, stack, stack_bytes, busy, pidfd, flags);
     if (pid >= 0 || errno != ENOSYS) return pid;
     // Another architecture, or a container whose seccomp filter does not know clone3.
     void* const top = static_cast<char*>(stack) + stack_bytes;
-    return ::clone(&set_up_and_exec, top, kFlags | SIGCHLD, &setup, &pidfd, nullptr, &busy);
+    return ::clone(&set_up_and_exec, top, flags | SIGCHLD, &setup, &pidfd, nullptr, &busy);
 }
 
 } // namespace swathe

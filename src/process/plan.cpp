@@ -230,6 +230,7 @@ Result<SpawnPlan> plan_spawn(const Service& service, const std::string& notify_p
     plan.argv = expand_words(service.exec_start, [&](std::string_view name) { return value_of(plan.env, name); });
     plan.umask = service.umask;
     plan.nice = service.nice;
+    plan.oom_score_adjust = service.oom_score_adjust;
     plan.no_new_privileges = service.no_new_privileges;
     plan.limits = service.limits;
     if (!plan.limits[RLIMIT_NOFILE]) plan.limits[RLIMIT_NOFILE] = inherited_limit();

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 #include <linux/futex.h>
+#include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -80,6 +81,7 @@ bool is_fd_name(std::string_view name) {
 struct Prepared {
     std::vector<std::string> env;
     std::string listen_pid;
+    std::string oom_score_adjust;
     std::vector<char*> argv, envp;
     std::vector<InheritedFd> fds;
 };
@@ -126,6 +128,7 @@ char* as_argument(const std::string& text) noexcept {
 tl::expected<void, SpawnError> prepare(const SpawnPlan& plan, Prepared& prepared) {
     if (auto ok = prepare_fds(plan, prepared); !ok) return ok;
     if (auto ok = prepare_env(plan, prepared); !ok) return ok;
+    if (plan.oom_score_adjust) prepared.oom_score_adjust = std::to_string(*plan.oom_score_adjust);
     for (const std::string& word : plan.argv) prepared.argv.push_back(as_argument(word));
     for (const std::string& entry : prepared.env) prepared.envp.push_back(as_argument(entry));
     if (!prepared.listen_pid.empty()) prepared.envp.push_back(prepared.listen_pid.data());
@@ -150,6 +153,7 @@ ChildSetup setup_of(const SpawnPlan& plan, Prepared& prepared) {
     setup.gid = plan.gid.value_or(0);
     setup.uid = plan.uid.value_or(0);
     setup.limits = &plan.limits;
+    setup.oom_score_adjust = prepared.oom_score_adjust;
     setup.nice = plan.nice;
     setup.no_new_privileges = plan.no_new_privileges;
     setup.umask = plan.umask;
@@ -160,7 +164,7 @@ ChildSetup setup_of(const SpawnPlan& plan, Prepared& prepared) {
 
 /// Waits until the child has left our memory. Between its setuid and its exec the service's user may send it signals: a STOP is undone every
 /// round. False: it took longer than `patience` and was killed. A child that not even KILL ends at once (uninterruptible) is waited for.
-bool wait_for_exec(const std::atomic<std::uint32_t>& busy, int pidfd, Duration patience) noexcept {
+bool wait_for_exec(const std::atomic<std::uint32_t>& busy, int& pidfd, Duration patience) noexcept {
     const timespec round{0, std::chrono::nanoseconds(kRound).count()};
     const Monotonic deadline = later(now(), patience);
     bool killed = false;
@@ -168,9 +172,49 @@ bool wait_for_exec(const std::atomic<std::uint32_t>& busy, int pidfd, Duration p
         (void)::syscall(SYS_futex, &busy, FUTEX_WAIT, 1, &round, nullptr, 0); // not PRIVATE: the kernel's wake is not either
         if (busy.load(std::memory_order_acquire) == 0) break;
         killed = killed || now() >= deadline;
-        (void)::syscall(SYS_pidfd_send_signal, pidfd, killed ? SIGKILL : SIGCONT, nullptr, 0);
+        (void)::syscall(SYS_pidfd_send_signal, std::atomic_ref<int>(pidfd).load(), killed ? SIGKILL : SIGCONT, nullptr, 0);
     }
     return !killed;
+}
+
+/// A child on its way to its exec.
+struct Launch {
+    ChildSetup& setup;
+    void* stack;
+    std::size_t stack_bytes;
+    Duration patience;
+    std::atomic<std::uint32_t> busy = 1;
+    int pidfd = -1; ///< the kernel sets it before the child runs
+    pid_t pid = -1;
+    int error = 0;  ///< errno, if pid is -1
+};
+
+void clone_child(Launch& launch, bool vfork) noexcept {
+    launch.pid = clone_into_setup(launch.setup, launch.stack, launch.stack_bytes, launch.busy, launch.pidfd, vfork);
+    if (launch.pid >= 0) return;
+    launch.error = errno;
+    launch.busy.store(0, std::memory_order_release);
+}
+
+/// False: it took longer than `patience` and was killed.
+bool launch_child(Launch& launch) noexcept {
+    clone_child(launch, false);
+    return wait_for_exec(launch.busy, launch.pidfd, launch.patience);
+}
+
+/// The kernel gives an OOM score to all processes that share the memory, and so to the daemon, except by a vfork (fs/proc/base.c,
+/// __set_oom_adj()). One thread stands still for that; this one can still wake or kill the child.
+bool launch_child_by_vfork(Launch& launch) noexcept {
+    const auto run = [](void* argument) -> void* {
+        clone_child(*static_cast<Launch*>(argument), true);
+        return nullptr;
+    };
+    pthread_t thread{};
+    launch.error = ::pthread_create(&thread, nullptr, run, &launch);
+    if (launch.error != 0) return true;
+    const bool in_time = wait_for_exec(launch.busy, launch.pidfd, launch.patience);
+    (void)::pthread_join(thread, nullptr);
+    return in_time;
 }
 
 std::string bound(rlim_t value) { return value == RLIM_INFINITY ? "infinity" : std::to_string(value); }
@@ -190,6 +234,7 @@ std::string describe(const SpawnPlan& plan, SpawnStep step, int limit = 0) {
     case SpawnStep::fds: return "passing descriptors";
     case SpawnStep::exec: return "exec " + plan.path;
     case SpawnStep::limits: return describe_limit(plan, limit);
+    case SpawnStep::oom_score_adjust: return fmt::format("oom_score_adjust {}", plan.oom_score_adjust.value_or(0));
     case SpawnStep::standard_input: return "standard input";
     case SpawnStep::standard_output: return "standard output";
     case SpawnStep::group: return fmt::format("changing to group {}", plan.gid.value_or(0));
@@ -207,18 +252,15 @@ SpawnResult spawn(const SpawnPlan& plan) {
     ChildSetup setup = setup_of(plan, prepared);
 
     alignas(64) char stack[kStackBytes]; // the child's; this frame outlives its use
-    std::atomic<std::uint32_t> busy = 1;
-    int pidfd = -1;
-    pid_t pid = -1;
+    Launch launch{setup, stack, sizeof stack, plan.patience};
     bool in_time = true;
     {
         const KeepDumpable dumpable;
         const AllSignalsBlocked blocked;
-        pid = clone_into_setup(setup, stack, sizeof stack, busy, pidfd);
-        if (pid < 0) return spawn_failure(SpawnStep::none, describe(plan, SpawnStep::none), errno);
-        in_time = wait_for_exec(busy, pidfd, plan.patience);
+        in_time = plan.oom_score_adjust ? launch_child_by_vfork(launch) : launch_child(launch);
     }
-    Child child{pid, UniqueFd(pidfd)};
+    if (launch.pid < 0) return spawn_failure(SpawnStep::none, describe(plan, SpawnStep::none), launch.error);
+    Child child{launch.pid, UniqueFd(launch.pidfd)};
     if (in_time && setup.failed_step == SpawnStep::none) return child;
     (void)reap(child); // it has said why
     if (setup.failed_step == SpawnStep::none) return spawn_failure(SpawnStep::exec, describe(plan, SpawnStep::exec), ETIMEDOUT);
@@ -233,6 +275,7 @@ const char* to_string(SpawnStep step) noexcept {
     case SpawnStep::fds: return "FDS";
     case SpawnStep::exec: return "EXEC";
     case SpawnStep::limits: return "LIMITS";
+    case SpawnStep::oom_score_adjust: return "OOM_ADJUST";
     case SpawnStep::standard_input: return "STDIN";
     case SpawnStep::standard_output: return "STDOUT";
     case SpawnStep::group: return "GROUP";

@@ -23,6 +23,7 @@ enum class SpawnStep : int {
     fds = 202,
     exec = 203,
     limits = 205,
+    oom_score_adjust = 206,
     standard_input = 208,
     standard_output = 209,
     group = 216,
@@ -53,6 +54,7 @@ struct SpawnPlan {
     mode_t umask = 0022;
     ResourceLimits limits;
     std::optional<int> nice;
+    std::optional<int> oom_score_adjust;
     bool no_new_privileges = false;
     std::vector<std::string> warnings; ///< what was left out, for the log
     Duration patience = std::chrono::seconds(5); ///< a child that has not got to its exec by then is killed, since the daemon waits for it

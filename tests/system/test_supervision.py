@@ -173,7 +173,7 @@ def test_the_child_is_given_what_compat_says(daemon, config, client, program, sc
                    program("report.py", "one", "two words"), user="nobody", group="daemon", supplementary_groups=["mail"],
                    environment={"GREETING": "hello world"}, working_directory=str(scratch), umask="0027", limit_nofile=77,
                    limit_core="1K:2K", limit_cpu="59min 1ms", limit_stack="4M:64M",
-                   nice=7, no_new_privileges=True)
+                   nice=7, oom_score_adjust=700, no_new_privileges=True)
     daemon.start()
     report = json.loads(client.ask_tcp("192.0.2.7", 8080))
     environment = report["environment"]
@@ -192,6 +192,8 @@ def test_the_child_is_given_what_compat_says(daemon, config, client, program, sc
     assert report["limits"]["CORE"] == [1024, 2048]
     assert report["limits"]["CPU"] == [3541, 3541]
     assert report["limits"]["STACK"] == [4 << 20, 64 << 20]
+    assert report["oom_score_adj"] == 700
+    assert pathlib.Path(f"/proc/{daemon.process.pid}/oom_score_adj").read_text() == pathlib.Path("/proc/self/oom_score_adj").read_text()
     assert report["nice"] == 7 and report["status"]["NoNewPrivs"] == "1"
     assert report["session"] == report["pid"]
     assert report["blocking"] # systemd's NonBlocking=no

@@ -18,7 +18,7 @@ old_mask = os.umask(0)
 report = {
     "argv": sys.argv[1:], "environment": dict(os.environ), "descriptors": descriptors, "pid": os.getpid(),
     "uid": os.getresuid(), "gid": os.getresgid(), "groups": sorted(os.getgroups()), "umask": old_mask, "cwd": os.getcwd(),
-    "nice": os.getpriority(os.PRIO_PROCESS, 0),
+    "oom_score_adj": int(open("/proc/self/oom_score_adj").read()), "nice": os.getpriority(os.PRIO_PROCESS, 0),
     "limits": {name: resource.getrlimit(getattr(resource, f"RLIMIT_{name}")) for name in ("NOFILE", "CORE", "CPU", "STACK")},
     "session": os.getsid(0), "group": os.getpgid(0),
     "status": dict(line.rstrip("\n").split(":\t", 1) for line in open("/proc/self/status") if ":\t" in line),

@@ -48,6 +48,7 @@ std::string dump(const Service& s) {
     for (const auto& [resource, key] : kResourceLimitKeys)
         if (const auto& limit = s.limits.at(static_cast<std::size_t>(resource))) out += fmt::format("  {}={}:{}\n", key, limit->rlim_cur, limit->rlim_max);
     if (s.nice || s.no_new_privileges) out += fmt::format("  nice={} no_new_privileges={}\n", s.nice ? std::to_string(*s.nice) : "-", s.no_new_privileges);
+    if (s.oom_score_adjust) out += fmt::format("  oom_score_adjust={}\n", *s.oom_score_adjust);
     for (const auto& group : s.supplementary_groups) out += fmt::format("  supplementary_group {}\n", group.value);
     for (const auto& [name, value] : s.environment) out += fmt::format("  environment {}=<{}>\n", name, value);
     for (const EnvironmentFile& file : s.environment_files) out += fmt::format("  environment_file {} optional={}\n", file.path, file.optional);

@@ -227,12 +227,14 @@ TEST_CASE("plan: umask, limits, nice value and no_new_privileges are taken over"
     Service service = service_of();
     service.umask = 0027;
     service.nice = -3;
+    service.oom_score_adjust = -500;
     service.no_new_privileges = true;
     service.limits[RLIMIT_NOFILE] = rlimit{10, 20};
     service.limits[RLIMIT_CORE] = rlimit{0, RLIM_INFINITY};
     const SpawnPlan plan = must_plan(service);
     CHECK(plan.umask == 0027);
     CHECK(plan.nice == -3);
+    CHECK(plan.oom_score_adjust == -500);
     CHECK(plan.no_new_privileges);
     REQUIRE(plan.limits[RLIMIT_NOFILE]);
     CHECK(plan.limits[RLIMIT_NOFILE]->rlim_max == 20);

@@ -78,6 +78,9 @@ int main(int argc, char** argv) {
         out << "limit " << limit.rlim_cur << ' ' << limit.rlim_max << '\n';
     }
     out << "nice " << ::getpriority(PRIO_PROCESS, 0) << '\n';
+    std::string score;
+    std::getline(std::ifstream("/proc/self/oom_score_adj"), score);
+    out << "oom_score_adj " << score << '\n';
     write_status(out);
     write_ids(out);
     out.close();

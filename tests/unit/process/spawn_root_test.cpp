@@ -136,6 +136,7 @@ TEST_CASE("spawn without privileges: another user or group is 217 and 216, a low
     CHECK(step_as_stranger([](SpawnPlan& p) { p.gid = 0; }) == 216);
     CHECK(step_as_stranger([](SpawnPlan& p) { p.groups = std::vector<gid_t>{0}; }) == 216);
     CHECK(step_as_stranger([](SpawnPlan& p) { p.nice = -20; }) == 201);
+    CHECK(step_as_stranger([](SpawnPlan& p) { p.oom_score_adjust = -1000; }) == 206);
     CHECK(step_as_stranger([](SpawnPlan& p) { p.no_new_privileges = true; }) == 0);
     CHECK(step_as_stranger([](SpawnPlan& p) { p.uid = kUid; p.gid = kGid; }) == 0);
 }
@@ -160,6 +161,7 @@ TEST_CASE("spawn as root: a process of the service's user that stops all it can 
     plan.argv = {"true"};
     plan = as_stranger(plan);
     for (int i = 0; i < 1000; ++i) {
+        if (i == 500) plan.oom_score_adjust = 1000; // by vfork from here on
         const Child child = must_spawn(plan); // may be stopped by now, which is its user's own affair
         REQUIRE(child.signal(SIGKILL));
         REQUIRE(reap(child));
@@ -173,12 +175,15 @@ TEST_CASE("spawn as root: a child that hangs before its exec is killed when pati
     SpawnPlan plan = as_stranger(probe_plan(dir / "report"));
     plan.working_directory = dir / "dead/directory";
     plan.patience = 300ms;
-    const Monotonic before = now();
-    auto child = spawn(plan);
-    const auto took = now() - before;
-    REQUIRE_FALSE(child);
-    CHECK(child.error().error.errno_value == ETIMEDOUT);
-    CHECK(took >= 300ms);
-    CHECK(took < 3s);
-    CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
+    for (const auto score : {std::optional<int>(), std::optional<int>(1000)}) {
+        plan.oom_score_adjust = score; // waited for in another way
+        const Monotonic before = now();
+        auto child = spawn(plan);
+        const auto took = now() - before;
+        REQUIRE_FALSE(child);
+        CHECK(child.error().error.errno_value == ETIMEDOUT);
+        CHECK(took >= 300ms);
+        CHECK(took < 3s);
+        CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
+    }
 }

@@ -248,6 +248,37 @@ TEST_CASE("spawn: the nice value and no_new_privileges are the child's alone") {
     CHECK(::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0);
 }
 
+TEST_CASE("spawn: an OOM score is the child's alone, though it shares our memory, and a failed step is told as ever") {
+    const auto own = [] {
+        int score = 2000;
+        std::ifstream("/proc/self/oom_score_adj") >> score;
+        return score;
+    };
+    const TempDir dir;
+    const int before = own();
+    const std::vector<int> fds = open_fds();
+    SpawnPlan plan = probe_plan(dir / "report");
+    for (const int score : {1000, before}) { // to raise it needs no right
+        plan.oom_score_adjust = score;
+        CHECK(run_probe(plan).at("oom_score_adj").at(0) == std::to_string(score));
+        CHECK(own() == before);
+    }
+    plan.oom_score_adjust = 1000;
+    plan.path = "/no/such/program";
+    auto child = spawn(plan);
+    REQUIRE_FALSE(child);
+    CHECK(child.error().step == SpawnStep::exec);
+    plan.oom_score_adjust = 1001; // no such score
+    child = spawn(plan);
+    REQUIRE_FALSE(child);
+    CHECK(child.error().step == SpawnStep::oom_score_adjust);
+    CHECK(child.error().error.to_string() == "oom_score_adjust 1001: Invalid argument");
+    CHECK(std::string(to_string(child.error().step)) == "OOM_ADJUST");
+    CHECK(own() == before);
+    CHECK(no_children());
+    CHECK(open_fds() == fds);
+}
+
 TEST_CASE("spawn: an optional working directory that is not there becomes the root") {
     const TempDir dir;
     SpawnPlan plan = probe_plan(dir / "report");
