@@ -98,7 +98,8 @@ std::string_view expected(LimitUnit unit) noexcept {
     case LimitUnit::bytes: return "expected a number of bytes such as \"64M\", \"SOFT:HARD\" or \"infinity\"";
     case LimitUnit::seconds:
     case LimitUnit::microseconds: return "expected a time span such as \"30s\", \"SOFT:HARD\" or \"infinity\"";
-    case LimitUnit::nice: return "expected a nice value from \"-20\" to \"+19\" with its sign, a number from 0 to 40, \"SOFT:HARD\" or \"infinity\"";
+    case LimitUnit::nice:
+        return "expected a nice value from \"-20\" to \"+19\" with its sign, a number from 0 to 40, \"SOFT:HARD\" or \"infinity\"";
     }
     return {};
 }

@@ -109,7 +109,8 @@ bool read_environment_files(const Raw& raw, const ValueContext& context, std::ve
         std::string path = text->substr(optional ? 1 : 0);
         if (!path.starts_with('/')) return context.refuse(item.pos, fmt::format("{} is no absolute path", quoted(*text)));
         if (path.size() > limits::kPathBytes) return context.refuse(item.pos, fmt::format("longer than {} bytes", limits::kPathBytes));
-        if (out.size() == limits::kEnvironmentFiles) return context.refuse(item.pos, fmt::format("more than {} files", limits::kEnvironmentFiles));
+        if (out.size() == limits::kEnvironmentFiles)
+            return context.refuse(item.pos, fmt::format("more than {} files", limits::kEnvironmentFiles));
         out.push_back({std::move(path), optional, item.pos});
         return true;
     };

@@ -24,15 +24,18 @@ bool is_space(char c) noexcept { return kSpace.find(c) != kSpace.npos; }
 
 bool is_name(std::string_view text) noexcept {
     const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
-    return !text.empty() && letter(text.front()) && std::all_of(text.begin(), text.end(), [&](char c) { return letter(c) || (c >= '0' && c <= '9'); });
+    return !text.empty() && letter(text.front()) &&
+           std::all_of(text.begin(), text.end(), [&](char c) { return letter(c) || (c >= '0' && c <= '9'); });
 }
 
 bool has_control(std::string_view text) noexcept {
-    return std::any_of(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n') || c == 0x7f; });
+    return std::any_of(text.begin(), text.end(), [](char c) {
+        return (static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n') || c == 0x7f;
+    });
 }
 
-/// systemd's states (src/basic/env-file.c), so that a file means here what it means there: a quote may begin inside of a value after another
-/// one has ended, but not after plain characters; a comment that ends in a backslash goes on only to the end of the line.
+/// systemd's states (src/basic/env-file.c), so that a file means here what it means there: a quote may begin inside of a value after
+/// another one has ended, but not after plain characters; a comment that ends in a backslash goes on only to the end of the line.
 class Parser {
 public:
     explicit Parser(FileVariables& out) : out_(out) {}
@@ -141,7 +144,8 @@ private:
         const auto leave_out = [this](std::string_view why) { out_.warnings.push_back(fmt::format("line {}: {}", begin_, why)); };
         if (!is_name(name_)) return leave_out(quoted(name_) + " is no name of an environment variable; it is left out"), Status{};
         if (has_control(value_)) return leave_out(name_ + " has a control character; it is left out"), Status{};
-        if (out_.variables.size() == kEnvironmentFileVariables) return failure(fmt::format("line {}: more than {} variables", begin_, kEnvironmentFileVariables));
+        if (out_.variables.size() == kEnvironmentFileVariables)
+            return failure(fmt::format("line {}: more than {} variables", begin_, kEnvironmentFileVariables));
         out_.variables.emplace_back(name_, value_);
         return {};
     }

@@ -192,7 +192,8 @@ std::optional<rlimit>& inherited_limit() noexcept {
 Result<FileVariables> read_environment_files(const Service& service) {
     FileVariables files;
     for (const EnvironmentFile& file : service.environment_files)
-        if (auto ok = read_environment_file(file, files); !ok) return Failure(std::move(ok).error().within("environment_file").at(file.pos));
+        if (auto ok = read_environment_file(file, files); !ok)
+            return Failure(std::move(ok).error().within("environment_file").at(file.pos));
     return files;
 }
 

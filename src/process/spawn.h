@@ -65,7 +65,8 @@ inline constexpr const char* kSearchPath = "/usr/local/sbin:/usr/local/bin:/usr/
 inline constexpr std::size_t kMostGroups = 65536;       ///< NGROUPS_MAX
 inline constexpr std::size_t kLongestFdName = 255;      ///< sd_listen_fds_with_names(3), FileDescriptorName=
 
-/// Looks up what `service` names on this machine: program, user, groups, home; reads its environment files; fills all but `fds`. `notify_path`: for type = notify.
+/// Looks up what `service` names on this machine: program, user, groups, home; reads its environment files; fills all but `fds`.
+/// `notify_path`: for type = notify.
 /// Errors name the key and carry its place. Used by `check`, too.
 [[nodiscard]] Result<SpawnPlan> plan_spawn(const Service& service, const std::string& notify_path);
 

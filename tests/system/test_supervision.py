@@ -222,7 +222,8 @@ def test_a_step_that_is_refused_fails_the_start_and_is_named(daemon, config, cli
     config.service("web", HTTP, program("tell.py"), limit_nofile="infinity") # more than fs.nr_open can be
     daemon.start()
     client.connect("192.0.2.7", 8080).close()
-    eventually(lambda: "(step LIMITS): limit_nofile of infinity:infinity: Operation not permitted" in daemon.log(), what="the log names step and key")
+    eventually(lambda: "(step LIMITS): limit_nofile of infinity:infinity: Operation not permitted" in daemon.log(),
+               what="the log names step and key")
     assert daemon.service("web")["main_pid"] is None
     daemon.stop()
 

@@ -46,12 +46,15 @@ std::string dump(const Service& s) {
     out += fmt::format("  activation={} type={} user={} group={} directory={} optional={} umask={:04o}\n", name_of(s.activation), name_of(s.type), dump(s.user),
                        dump(s.group), dump(s.working_directory), s.working_directory_optional, s.umask);
     for (const auto& [resource, key] : kResourceLimitKeys)
-        if (const auto& limit = s.limits.at(static_cast<std::size_t>(resource))) out += fmt::format("  {}={}:{}\n", key, limit->rlim_cur, limit->rlim_max);
-    if (s.nice || s.no_new_privileges) out += fmt::format("  nice={} no_new_privileges={}\n", s.nice ? std::to_string(*s.nice) : "-", s.no_new_privileges);
+        if (const auto& limit = s.limits.at(static_cast<std::size_t>(resource)))
+            out += fmt::format("  {}={}:{}\n", key, limit->rlim_cur, limit->rlim_max);
+    if (s.nice) out += fmt::format("  nice={}\n", *s.nice);
+    if (s.no_new_privileges) out += "  no_new_privileges\n";
     if (s.oom_score_adjust) out += fmt::format("  oom_score_adjust={}\n", *s.oom_score_adjust);
     for (const auto& group : s.supplementary_groups) out += fmt::format("  supplementary_group {}\n", group.value);
     for (const auto& [name, value] : s.environment) out += fmt::format("  environment {}=<{}>\n", name, value);
-    for (const EnvironmentFile& file : s.environment_files) out += fmt::format("  environment_file {} optional={}\n", file.path, file.optional);
+    for (const EnvironmentFile& file : s.environment_files)
+        out += fmt::format("  environment_file {} optional={}\n", file.path, file.optional);
     out += fmt::format("  restart={} sec={} steps={} max={}\n", name_of(s.restart), format_time_span(s.restart_sec), s.restart_steps,
                        s.restart_max_delay_sec ? format_time_span(*s.restart_max_delay_sec) : "-");
     return out + fmt::format("  start_limit={}/{} hit={} timeout_start={} timeout_stop={}\n", s.start_limit_burst,

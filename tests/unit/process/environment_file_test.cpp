@@ -118,7 +118,9 @@ TEST_CASE("environment file: a pattern reads all that match, in the order of the
     FileVariables out;
     CHECK(read_environment_file(named(dir / "*.env"), out));
     CHECK(out.variables == Variables{{"A", "1"}, {"B", "1"}, {"A", "2"}});
-    CHECK(out.warnings == std::vector<std::string>{"\"" + dir / "1.env" + "\": line 3: \"bad name\" is no name of an environment variable; it is left out"});
+    CHECK(out.warnings ==
+          std::vector<std::string>{"\"" + dir / "1.env" + "\": line 3: \"bad name\" is no name of an environment variable; "
+                                   "it is left out"});
 }
 
 TEST_CASE("environment file: a mebibyte is read, one byte more is not") {

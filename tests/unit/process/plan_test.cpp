@@ -217,7 +217,9 @@ TEST_CASE("plan: environment files are read at each start, win over environment,
     CHECK(has(plan, "A=of the file"));
     CHECK(has(plan, "B=own"));
     CHECK(plan.argv == std::vector<std::string>{"/bin/true", "of the file", "own"});
-    CHECK(plan.warnings == std::vector<std::string>{"environment_file: \"" + path + "\": line 2: \"no name\" is no name of an environment variable; it is left out"});
+    CHECK(plan.warnings ==
+          std::vector<std::string>{"environment_file: \"" + path + "\": line 2: \"no name\" is no name of an environment variable; "
+                                   "it is left out"});
     std::ofstream(path) << "A=new\nPATH=/only\n";
     CHECK(has(must_plan(service), "A=new"));
     CHECK(has(must_plan(service), "PATH=/only"));

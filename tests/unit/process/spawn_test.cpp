@@ -213,7 +213,7 @@ TEST_CASE("spawn: every limit is the plan's, and the others are as here") {
     CHECK(run_probe(plan).at("limit") == expected);
 
     plan.limits = {};
-    plan.limits[RLIMIT_STACK] = rlimit{256UL * 1024, own(RLIMIT_STACK).rlim_max}; // less than the daemon has in use counts for the child alone
+    plan.limits[RLIMIT_STACK] = rlimit{256UL * 1024, own(RLIMIT_STACK).rlim_max}; // counts for the child alone, whose memory is ours
     plan.limits[RLIMIT_FSIZE] = rlimit{1UL << 20, own(RLIMIT_FSIZE).rlim_max};
     CHECK(run_probe(plan).at("limit").at(RLIMIT_STACK).starts_with("262144 "));
 }
@@ -342,7 +342,8 @@ TEST_CASE("spawn: a step that fails says which and why, with systemd's exit stat
         {"no interpreter", SpawnStep::exec, 203, "EXEC", ENOENT, [&](SpawnPlan& p) { p.path = script; }},
         {"too much to pass", SpawnStep::exec, 203, "EXEC", E2BIG, [](SpawnPlan& p) { p.argv.emplace_back(200'000, 'x'); }},
         {"no directory", SpawnStep::chdir, 200, "CHDIR", ENOENT, [](SpawnPlan& p) { p.working_directory = "/no/such"; }},
-        {"a limit with its ends crossed", SpawnStep::limits, 205, "LIMITS", EINVAL, [](SpawnPlan& p) { p.limits[RLIMIT_CORE] = rlimit{9, 8}; }},
+        {"a limit with its ends crossed", SpawnStep::limits, 205, "LIMITS", EINVAL,
+         [](SpawnPlan& p) { p.limits[RLIMIT_CORE] = rlimit{9, 8}; }},
         {"no descriptor", SpawnStep::fds, 202, "FDS", EBADF, [](SpawnPlan& p) { p.fds = {{999'999, "x"}}; }},
     };
     const std::vector<int> before = open_fds();
