@@ -61,7 +61,8 @@ bool read_table(const Raw::Table& table, const ValueContext& context, Environmen
 
 } // namespace
 
-bool read_command(const Raw& raw, const ValueContext& context, Command& out) {
+bool read_commands(const Raw& raw, const ValueContext& context, std::vector<Command>& all) {
+    Command out;
     if (const auto* list = raw.get<Raw::List>()) {
         std::vector<std::string> words;
         for (const Raw& item : *list) {
@@ -81,6 +82,7 @@ bool read_command(const Raw& raw, const ValueContext& context, Command& out) {
         out = std::move(parsed->command);
     }
     out.pos = raw.pos;
+    all.push_back(std::move(out));
     return true;
 }
 
@@ -137,8 +139,8 @@ bool read_working_directory(const Raw& raw, const ValueContext& context, Service
 }
 
 bool read_both_timeouts(const Raw& raw, const ValueContext& context, Service& out) {
-    if (!read_timeout(raw, context, out.timeout_start_sec)) return false;
-    out.timeout_stop_sec = out.timeout_start_sec;
+    if (!read_timeout(raw, context, out.timeout_stop_sec)) return false;
+    out.timeout_start_sec = out.timeout_stop_sec;
     return true;
 }
 

@@ -12,7 +12,7 @@ namespace swathe {
 /// Readers of what a service runs and in which surroundings; the form is value_context.h's.
 
 /// A string is read by the rules of ExecStart= (exec_line.h); an array is the words as they are.
-bool read_command(const Raw& raw, const ValueContext& context, Command& out);
+bool read_commands(const Raw& raw, const ValueContext& context, std::vector<Command>& out);
 
 /// A table NAME = "VALUE", a list of "NAME=VALUE" strings, or a unit file's line of these by systemd's quoting rules.
 bool read_environment(const Raw& raw, const ValueContext& context,

@@ -143,6 +143,10 @@ bool read_timeout(const Raw& raw, const ValueContext& context, Duration& out) {
     return span.has_value();
 }
 
+bool read_optional_timeout(const Raw& raw, const ValueContext& context, std::optional<Duration>& out) {
+    return read_timeout(raw, context, out.emplace());
+}
+
 bool read_umask(const Raw& raw, const ValueContext& context, mode_t& out) {
     const auto* text = raw.get<std::string>();
     const auto mode = text == nullptr ? std::nullopt : number_of<mode_t>(*text, 8);

@@ -26,6 +26,7 @@ bool read_time_span(const Raw& raw, const ValueContext& context, Duration& out);
 bool read_delay_ceiling(const Raw& raw, const ValueContext& context,
                         std::optional<Duration>& out);                         ///< "infinity" = none
 bool read_timeout(const Raw& raw, const ValueContext& context, Duration& out); ///< 0 and "infinity" = none
+bool read_optional_timeout(const Raw& raw, const ValueContext& context, std::optional<Duration>& out); ///< likewise
 bool read_umask(const Raw& raw, const ValueContext& context, mode_t& out);     ///< an octal string
 bool read_nice(const Raw& raw, const ValueContext& context, std::optional<int>& out);     ///< -20 to 19
 bool read_oom_score(const Raw& raw, const ValueContext& context, std::optional<int>& out); ///< -1000 to 1000

@@ -25,6 +25,28 @@ template <> inline constexpr auto kChoices<Activation> = std::to_array<Choice<Ac
     {{"on-demand", Activation::on_demand}, {"eager", Activation::eager}});
 template <> inline constexpr auto kChoices<ServiceType> = std::to_array<Choice<ServiceType>>(
     {{"simple", ServiceType::simple}, {"exec", ServiceType::exec}, {"notify", ServiceType::notify}});
+template <> inline constexpr auto kChoices<NotifyAccess> = std::to_array<Choice<NotifyAccess>>(
+    {{"none", NotifyAccess::none}, {"main", NotifyAccess::main}, {"exec", NotifyAccess::exec}, {"all", NotifyAccess::all}});
+template <> inline constexpr auto kChoices<RestartMode> = std::to_array<Choice<RestartMode>>(
+    {{"normal", RestartMode::normal}, {"overlap", RestartMode::overlap}});
+template <> inline constexpr auto kChoices<ListenerMode> = std::to_array<Choice<ListenerMode>>(
+    {{"shared", ListenerMode::shared}, {"reuseport", ListenerMode::reuseport}});
+template <> inline constexpr auto kChoices<StorePreserve> = std::to_array<Choice<StorePreserve>>(
+    {{"no", StorePreserve::no}, {"restart", StorePreserve::restart}, {"yes", StorePreserve::yes}});
+template <> inline constexpr auto kChoices<TimeoutFailure> = std::to_array<Choice<TimeoutFailure>>(
+    {{"terminate", TimeoutFailure::terminate}, {"abort", TimeoutFailure::abort}, {"kill", TimeoutFailure::kill}});
+template <> inline constexpr auto kChoices<KillMode> = std::to_array<Choice<KillMode>>(
+    {{"control-group", KillMode::control_group}, {"mixed", KillMode::mixed}, {"process", KillMode::process}, {"none", KillMode::none}});
+template <> inline constexpr auto kChoices<CpuScheduling> = std::to_array<Choice<CpuScheduling>>(
+    {{"other", CpuScheduling::other}, {"batch", CpuScheduling::batch}, {"idle", CpuScheduling::idle}, {"fifo", CpuScheduling::fifo}, {"rr", CpuScheduling::rr}});
+template <> inline constexpr auto kChoices<IoClass> = std::to_array<Choice<IoClass>>(
+    {{"none", IoClass::none}, {"realtime", IoClass::realtime}, {"best-effort", IoClass::best_effort}, {"idle", IoClass::idle}});
+template <> inline constexpr auto kChoices<ProtectSystem> = std::to_array<Choice<ProtectSystem>>(
+    {{"no", ProtectSystem::no}, {"yes", ProtectSystem::yes}, {"full", ProtectSystem::full}, {"strict", ProtectSystem::strict}});
+template <> inline constexpr auto kChoices<ProtectHome> = std::to_array<Choice<ProtectHome>>(
+    {{"no", ProtectHome::no}, {"yes", ProtectHome::yes}, {"read-only", ProtectHome::read_only}, {"tmpfs", ProtectHome::tmpfs}});
+template <> inline constexpr auto kChoices<PreserveMode> = std::to_array<Choice<PreserveMode>>(
+    {{"no", PreserveMode::no}, {"restart", PreserveMode::restart}, {"yes", PreserveMode::yes}});
 template <> inline constexpr auto kChoices<LimitAction> = std::to_array<Choice<LimitAction>>(
     {{"pause", LimitAction::pause}, {"fail", LimitAction::fail}});
 template <> inline constexpr auto kChoices<RestartPolicy> = std::to_array<Choice<RestartPolicy>>(

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/clock.h"
 #include "base/port_range.h"
 #include "model/address_list.h"
 
@@ -37,6 +38,13 @@ enum class FamilySockets : std::uint8_t {
     split, ///< an IPv4 and an IPv6 socket (IPV6_V6ONLY), in this order
 };
 
+/// So many events in so long; 0 of either = no limit.
+struct EventLimit {
+    Duration interval{};
+    std::uint32_t burst = 0;
+    friend bool operator==(const EventLimit&, const EventLimit&) noexcept = default;
+};
+
 /// One bound socket, or two with `split`: what one [[listen]] block or the Listen lines of a socket unit describe.
 struct Listener {
     std::string name; ///< its name in LISTEN_FDNAMES
@@ -49,6 +57,9 @@ struct Listener {
     std::optional<SocketAddress> home; ///< where to bind; nothing = chosen by socket/home
     FamilySockets family_sockets = FamilySockets::dual;
     WhenDown when_down = WhenDown::queue;
+    EventLimit trigger_limit{std::chrono::seconds(2), 20}; ///< starts of the service by its traffic. systemd.socket(5), TriggerLimitBurst=
+    EventLimit poll_limit{std::chrono::seconds(2), 15};    ///< times that its traffic wakes the daemon. systemd.socket(5), PollLimitBurst=
+    bool trigger_limit_fails = false; ///< beyond the trigger limit its service fails, as under systemd; else it pauses
     bool steal = false;        ///< takes over addresses that other processes listen on
     bool local_routes = false; ///< the supervisor adds the local routes that the addresses need
     std::string netns;         ///< the network namespace that it is in, a name of ip-netns(8) or an absolute path; "" = the daemon's

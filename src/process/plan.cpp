@@ -133,12 +133,13 @@ void add_user(Environment& env, const User& user) {
 }
 
 std::vector<std::string> environment_of(const Service& service, const std::optional<User>& user, const FileVariables& files,
-                                        const std::string& notify_path) {
+                                        const RunFacts& facts) {
     Environment env;
     env.set("PATH", kSearchPath);
     if (const char* lang = std::getenv("LANG"); lang != nullptr) env.set("LANG", lang); // NOLINT(concurrency-mt-unsafe): nobody sets
-    if (service.type == ServiceType::notify) env.set("NOTIFY_SOCKET", notify_path);
+    if (service.effective_notify_access() != NotifyAccess::none) env.set("NOTIFY_SOCKET", facts.notify_path);
     if (user) add_user(env, *user);
+    for (const auto& [name, value] : facts.variables) env.set(name, value);
     for (const auto& [name, value] : service.environment) env.set(name, value);
     for (const auto& [name, value] : files.variables) env.set(name, value);
     return env.written();
@@ -206,10 +207,10 @@ std::optional<std::string> value_of(const std::vector<std::string>& env, std::st
 
 } // namespace
 
-Result<SpawnPlan> plan_spawn(const Service& service, const std::string& notify_path) {
+Result<SpawnPlan> plan_spawn(const Service& service, const Command& command, std::string_view key, const RunFacts& facts) {
     SpawnPlan plan;
-    auto path = find_program(service.exec_start.path);
-    if (!path) return Failure(std::move(path).error().within("exec_start").at(service.exec_start.pos));
+    auto path = find_program(command.path);
+    if (!path) return Failure(std::move(path).error().within(std::string(key)).at(command.pos));
     plan.path = std::move(*path);
 
     std::optional<User> user;
@@ -227,8 +228,8 @@ Result<SpawnPlan> plan_spawn(const Service& service, const std::string& notify_p
     auto files = read_environment_files(service);
     if (!files) return Failure(std::move(files).error());
     for (const std::string& warning : files->warnings) plan.warnings.push_back("environment_file: " + warning);
-    plan.env = environment_of(service, user, *files, notify_path);
-    plan.argv = expand_words(service.exec_start, [&](std::string_view name) { return value_of(plan.env, name); });
+    plan.env = environment_of(service, user, *files, facts);
+    plan.argv = expand_words(command, [&](std::string_view name) { return value_of(plan.env, name); });
     plan.umask = service.umask;
     plan.nice = service.nice;
     plan.oom_score_adjust = service.oom_score_adjust;
@@ -250,7 +251,9 @@ Diagnostics check_service(const Service& service) {
     const auto refuse = [&](Error error, const std::string& key, const SourcePos& pos) {
         found.push_back({Diagnostic::Severity::error, std::move(error).within(key).at(pos)});
     };
-    if (auto path = find_program(service.exec_start.path); !path) refuse(std::move(path).error(), "exec_start", service.exec_start.pos);
+    for (const auto& [key, commands] : commands_of(service))
+        for (const Command& command : *commands)
+            if (auto path = find_program(command.path); !path) refuse(std::move(path).error(), std::string(key), command.pos);
     if (service.user)
         if (auto user = find_user(service.user->value); !user) refuse(std::move(user).error(), "user", service.user->pos);
     if (service.group)
@@ -258,7 +261,8 @@ Diagnostics check_service(const Service& service) {
     for (const auto& name : service.supplementary_groups)
         if (auto group = find_group(name.value); !group) refuse(std::move(group).error(), "supplementary_groups", name.pos);
     if (!found.empty()) return found;
-    if (auto plan = plan_spawn(service, ""); !plan) found.push_back({Diagnostic::Severity::error, std::move(plan).error()});
+    if (auto plan = plan_spawn(service, service.exec_start.front(), "exec_start", {}); !plan)
+        found.push_back({Diagnostic::Severity::error, std::move(plan).error()});
     return found;
 }
 

@@ -13,6 +13,7 @@
 
 namespace swathe {
 
+struct Command;
 struct Service;
 
 /// A step of a child's set-up, with the exit status that systemd gives its failure (systemd.exec(5), "Process exit codes").
@@ -65,10 +66,15 @@ inline constexpr const char* kSearchPath = "/usr/local/sbin:/usr/local/bin:/usr/
 inline constexpr std::size_t kMostGroups = 65536;       ///< NGROUPS_MAX
 inline constexpr std::size_t kLongestFdName = 255;      ///< sd_listen_fds_with_names(3), FileDescriptorName=
 
-/// Looks up what `service` names on this machine: program, user, groups, home; reads its environment files; fills all but `fds`.
-/// `notify_path`: for type = notify.
-/// Errors name the key and carry its place. Used by `check`, too.
-[[nodiscard]] Result<SpawnPlan> plan_spawn(const Service& service, const std::string& notify_path);
+/// What differs from one start of a command to the next.
+struct RunFacts {
+    std::string notify_path;                                    ///< $NOTIFY_SOCKET, for services that may notify
+    std::vector<std::pair<std::string, std::string>> variables; ///< generated ones: MAINPID, WATCHDOG_USEC, SERVICE_RESULT, ...
+};
+
+/// Looks up what `service` and `command` name on this machine: program, user, groups, home; reads environment files; fills all but
+/// `fds`. `key` is the one that has the command, for errors, which carry its place. Used by `check`, too.
+[[nodiscard]] Result<SpawnPlan> plan_spawn(const Service& service, const Command& command, std::string_view key, const RunFacts& facts);
 
 /// What else a start would refuse, for `check`: the working directory is looked at by the child alone, since a dead network file
 /// system must not hang the daemon.

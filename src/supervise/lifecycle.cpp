@@ -264,7 +264,7 @@ LifecyclePolicy policy_of(const Service& service) {
     policy.restart_steps = service.restart_steps;
     policy.restart_max_delay_sec = service.restart_max_delay_sec;
     policy.start_limit_hit = service.start_limit_hit;
-    policy.timeout_start = service.timeout_start_sec;
+    policy.timeout_start = service.timeout_start();
     policy.timeout_stop = service.timeout_stop_sec;
     return policy;
 }

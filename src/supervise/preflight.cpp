@@ -75,7 +75,7 @@ Diagnostics check_programs(const Config& config) {
 Diagnostics check_directories(const Config& config) {
     Diagnostics found;
     for (const Service& service : config.services) {
-        const auto plan = plan_spawn(service, "/notify"); // any path: nothing is sent there
+        const auto plan = plan_spawn(service, service.exec_start.front(), "exec_start", {});
         if (!plan) continue;                              // check_programs() has told
         if (auto good = check_plan(*plan, service); !good) found.push_back({Diagnostic::Severity::error, std::move(good).error().at(service.pos)});
     }

@@ -299,7 +299,7 @@ void ServiceUnit::spawn_child() {
         say(LogLevel::error, fmt::format("cannot be started: {}", last_failure_));
         post(SpawnFailed{last_failure_, static_cast<int>(at)});
     };
-    auto plan = plan_spawn(*service_, notify_path_);
+    auto plan = plan_spawn(*service_, service_->exec_start.front(), "exec_start", {notify_path_, {}});
     if (!plan) return fail(plan.error());
     for (const std::string& warning : plan->warnings) say(LogLevel::warning, warning);
     revive_listeners();

@@ -42,7 +42,7 @@ std::string dump(const std::optional<Placed<std::string>>& text) { return text ?
 std::string dump(const Service& s) {
     std::string out = fmt::format("service {} \"{}\"\n", s.name, s.description);
     for (const Listener& listener : s.listeners) out += dump(listener);
-    out += dump(s.exec_start);
+    for (const Command& command : s.exec_start) out += dump(command);
     out += fmt::format("  activation={} type={} user={} group={} directory={} optional={} umask={:04o}\n", name_of(s.activation), name_of(s.type), dump(s.user),
                        dump(s.group), dump(s.working_directory), s.working_directory_optional, s.umask);
     for (const auto& [resource, key] : kResourceLimitKeys)
@@ -58,7 +58,7 @@ std::string dump(const Service& s) {
     out += fmt::format("  restart={} sec={} steps={} max={}\n", name_of(s.restart), format_time_span(s.restart_sec), s.restart_steps,
                        s.restart_max_delay_sec ? format_time_span(*s.restart_max_delay_sec) : "-");
     return out + fmt::format("  start_limit={}/{} hit={} timeout_start={} timeout_stop={}\n", s.start_limit_burst,
-                             format_time_span(s.start_limit_interval_sec), name_of(s.start_limit_hit), format_time_span(s.timeout_start_sec),
+                             format_time_span(s.start_limit_interval_sec), name_of(s.start_limit_hit), format_time_span(s.timeout_start()),
                              format_time_span(s.timeout_stop_sec));
 }
 

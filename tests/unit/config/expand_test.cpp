@@ -22,7 +22,7 @@ TEST_CASE("expand: variables in command lines, as systemd replaces them") {
     };
     for (const Case& c : cases) {
         CAPTURE(std::string(c.word));
-        Command command{"/bin/x", {"$ONE", c.word, "end"}, true, {}};
+        Command command{"/bin/x", {"$ONE", c.word, "end"}, true, false, false, false, {}};
         Words expected{"$ONE"}; // the program's own name is never replaced
         expected.insert(expected.end(), c.words.begin(), c.words.end());
         expected.emplace_back("end");
@@ -31,6 +31,6 @@ TEST_CASE("expand: variables in command lines, as systemd replaces them") {
         CHECK(expand_words(command, lookup) == command.argv);
     }
     Words unset;
-    CHECK(expand_words(Command{"/x", {"x", "$A", "${B}", "$ONE"}, true, {}}, lookup, &unset) == Words{"x", "", "one"});
+    CHECK(expand_words(Command{"/x", {"x", "$A", "${B}", "$ONE"}, true, false, false, false, {}}, lookup, &unset) == Words{"x", "", "one"});
     CHECK(unset == Words{"A", "B"});
 }

@@ -15,7 +15,10 @@ const SourcePos kPlace{SourceFile("edge.toml"), 3, 9};
 Service service_of(const std::string& path = "/bin/sh") {
     Service service;
     service.name = "edge";
-    service.exec_start = {.path = path, .argv = {"edge", "--flag"}, .expand = false, .pos = kPlace};
+    Command& command = service.exec_start.emplace_back();
+    command.path = path;
+    command.argv = {"edge", "--flag"};
+    command.pos = kPlace;
     service.pos = {SourceFile("edge.toml"), 0, 0};
     return service;
 }
@@ -23,13 +26,13 @@ Service service_of(const std::string& path = "/bin/sh") {
 Placed<std::string> placed(const std::string& value) { return {value, kPlace}; }
 
 SpawnPlan must_plan(const Service& service, const std::string& notify = "/run/swathe/notify") {
-    auto plan = plan_spawn(service, notify);
+    auto plan = plan_spawn(service, service.exec_start.front(), "exec_start", {notify, {}});
     if (!plan) FAIL(plan.error().to_string());
     return std::move(*plan);
 }
 
 std::string refusal(const Service& service) {
-    auto plan = plan_spawn(service, "/run/swathe/notify");
+    auto plan = plan_spawn(service, service.exec_start.front(), "exec_start", {"/run/swathe/notify", {}});
     return plan ? "" : plan.error().to_string();
 }
 
@@ -196,11 +199,11 @@ TEST_CASE("plan: an optional working directory may be missing") {
 TEST_CASE("plan: variables of a command line are those of the child's environment") {
     Service service = service_of();
     service.environment = {{"WORKERS", "1"}, {"WORKERS", "4"}, {"FLAGS", "-a  'b c'"}};
-    service.exec_start.argv = {"/bin/true", "--workers=${WORKERS}", "$FLAGS", "$UNSET", "$$"};
-    service.exec_start.expand = true;
+    service.exec_start.front().argv = {"/bin/true", "--workers=${WORKERS}", "$FLAGS", "$UNSET", "$$"};
+    service.exec_start.front().expand = true;
     CHECK(must_plan(service).argv == std::vector<std::string>{"/bin/true", "--workers=4", "-a", "b c", "$"});
-    service.exec_start.expand = false;
-    CHECK(must_plan(service).argv == service.exec_start.argv);
+    service.exec_start.front().expand = false;
+    CHECK(must_plan(service).argv == service.exec_start.front().argv);
 }
 
 TEST_CASE("plan: environment files are read at each start, win over environment, and are there for the command line") {
@@ -209,8 +212,8 @@ TEST_CASE("plan: environment files are read at each start, win over environment,
     Service service = service_of();
     service.environment = {{"A", "own"}, {"B", "own"}};
     service.environment_files = {{dir / "none", true, kPlace}, {path, false, kPlace}};
-    service.exec_start.argv = {"/bin/true", "${A}", "${B}"};
-    service.exec_start.expand = true;
+    service.exec_start.front().argv = {"/bin/true", "${A}", "${B}"};
+    service.exec_start.front().expand = true;
     CHECK(refusal(service) == "edge.toml:3:9: environment_file: \"" + path + "\": No such file or directory");
     std::ofstream(path) << "A='of the file'\nno name=1\n";
     const SpawnPlan plan = must_plan(service);

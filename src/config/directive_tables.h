@@ -1,0 +1,14 @@
+#pragma once
+
+#include "config/directives.h"
+
+/// The parts of the table that directives() puts together.
+namespace swathe {
+
+[[nodiscard]] std::span<const Directive> network_directives(); ///< the daemon, global rules, listeners, socket units
+[[nodiscard]] std::span<const Directive> service_directives(); ///< what runs, when, and how it is ended
+[[nodiscard]] std::span<const Directive> exec_directives();    ///< in which surroundings
+[[nodiscard]] std::span<const Directive> sandbox_directives(); ///< what it is kept away from
+[[nodiscard]] std::span<const Directive> cgroup_directives();  ///< how much it gets
+
+} // namespace swathe
