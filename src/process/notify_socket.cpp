@@ -1,14 +1,10 @@
 #include "process/notify_socket.h"
 
-#include "base/text.h"
-#include "base/unique_fd.h"
-
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
-#include <vector>
 
-#include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -18,26 +14,12 @@ namespace {
 
 constexpr std::size_t kMostFds = 253;                 // SCM_MAX_FD, unix(7): more cannot come in one datagram
 constexpr int kReceiveBufferBytes = 8 * 1024 * 1024;  // as systemd's
-constexpr std::string_view kStatus = "STATUS=";
 
-/// Control characters, also those of C1 that UTF-8 writes as c2 80 to c2 9f, escaped. Nothing if it is not UTF-8.
-std::optional<std::string> printable(std::string_view text) {
-    std::string out;
-    while (!text.empty()) {
-        const std::size_t length = utf8_length(text);
-        if (length == 0) return std::nullopt;
-        const auto lead = static_cast<unsigned char>(text.front());
-        const bool c1 = length == 2 && lead == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0;
-        if (c1 || lead < 0x20 || lead == 0x7f)
-            out += fmt::format("\\x{:02x}", c1 ? static_cast<unsigned char>(text[1]) : lead);
-        else
-            out += text.substr(0, length);
-        text.remove_prefix(length);
-    }
-    return out;
-}
+// Linux 6.5, which the headers of an older distribution do not know: include/uapi/asm-generic/socket.h, include/linux/socket.h
+constexpr int kPassPidfd = 76;
+constexpr int kScmPidfd = 4;
 
-/// One datagram with what the kernel says about it. Closes the descriptors that came along.
+/// One datagram with what the kernel says about it.
 struct Received {
     std::string_view text;
     NotifySocket::Sender sender;
@@ -46,14 +28,22 @@ struct Received {
     std::vector<UniqueFd> fds;
 };
 
+template <class T> T payload(const cmsghdr* c) {
+    T value{};
+    std::memcpy(&value, CMSG_DATA(c), sizeof value);
+    return value;
+}
+
 void read_control(msghdr& header, Received& received) {
     for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(&header, c)) {
         if (c->cmsg_level != SOL_SOCKET) continue;
         if (c->cmsg_type == SCM_CREDENTIALS && c->cmsg_len == CMSG_LEN(sizeof(ucred))) {
-            ucred who{};
-            std::memcpy(&who, CMSG_DATA(c), sizeof who);
-            received.sender = {who.pid, who.uid};
+            const auto who = payload<ucred>(c);
+            received.sender.pid = who.pid;
+            received.sender.uid = who.uid;
             received.has_sender = who.pid > 0; // 0: from a pid namespace that is none of ours
+        } else if (c->cmsg_type == kScmPidfd && c->cmsg_len == CMSG_LEN(sizeof(int))) {
+            received.sender.pidfd = UniqueFd(std::max(payload<int>(c), -1)); // below 0: why there is none
         } else if (c->cmsg_type == SCM_RIGHTS) {
             for (std::size_t at = CMSG_LEN(0); at + sizeof(int) <= c->cmsg_len; at += sizeof(int)) {
                 int fd = -1;
@@ -66,7 +56,7 @@ void read_control(msghdr& header, Received& received) {
 
 /// False: nothing waits.
 bool receive(int fd, char (&buffer)[kLongestNotification], Received& received) {
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(sizeof(int) * kMostFds)];
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(int) * kMostFds)];
     iovec part{buffer, sizeof buffer};
     msghdr header{};
     header.msg_iov = &part;
@@ -102,6 +92,7 @@ Result<UniqueFd> bind_socket(const std::string& path) {
     if (!fd) return system_failure("socket");
     const int on = 1; // before bind: no message may come without credentials
     if (::setsockopt(fd.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0) return system_failure("SO_PASSCRED");
+    (void)::setsockopt(fd.get(), SOL_SOCKET, kPassPidfd, &on, sizeof on); // an older kernel has none
     if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBufferBytes, sizeof kReceiveBufferBytes) != 0) // needs CAP_NET_ADMIN
         (void)::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &kReceiveBufferBytes, sizeof kReceiveBufferBytes);     // as far as it may
     if (auto ok = remove_stale(path); !ok) return Failure(std::move(ok).error());
@@ -111,20 +102,6 @@ Result<UniqueFd> bind_socket(const std::string& path) {
 }
 
 } // namespace
-
-Result<Notification> parse_notification(std::string_view datagram) {
-    if (!datagram.empty() && datagram.back() == '\0') datagram.remove_suffix(1);
-    if (datagram.find('\0') != datagram.npos) return failure("notification with a NUL character");
-    Notification said;
-    bool had_status = false;
-    for (const std::string_view line : split(datagram, '\n')) {
-        if (line == "READY=1") said.ready = true;
-        if (line == "STOPPING=1") said.stopping = true;
-        if (line == "RELOADING=1") said.reloading = true;
-        if (line.substr(0, kStatus.size()) == kStatus && !std::exchange(had_status, true)) said.status = printable(line.substr(kStatus.size()));
-    }
-    return said;
-}
 
 struct NotifySocket::State {
     std::string path;
@@ -146,13 +123,15 @@ struct NotifySocket::State {
         }
     }
 
-    void handle(const Received& received) {
+    void handle(Received& received) {
         const auto refuse = [&](const char* why) { refused(received.sender, Error{why, 0, std::nullopt}); };
         if (!received.has_sender) return refuse("notification from an unknown process");
         if (received.truncated) return refuse("notification is too long, or has more descriptors than may be opened");
         auto said = parse_notification(received.text);
         if (!said) return refused(received.sender, said.error());
-        handler(received.sender, *said);
+        if (said->barrier && received.fds.size() != 1) return refuse("notification with BARRIER=1, but not with one descriptor");
+        if (said->barrier) return; // all before it was handled, and its descriptor closes: that is the answer
+        handler(received.sender, std::move(*said), std::move(received.fds));
     }
 };
 

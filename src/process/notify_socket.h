@@ -1,32 +1,21 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/unique_fd.h"
 #include "event/loop.h"
+#include "process/notification.h"
 
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <sys/types.h>
+#include <vector>
 
 namespace swathe {
 
 inline constexpr std::size_t kLongestNotification = 4096; ///< bytes; longer datagrams are refused (COMPAT 2.4)
 inline constexpr int kNotificationsPerTurn = 64;          ///< then the other sources of the loop have their turn
 inline constexpr int kNotificationsPerDrain = 4096;       ///< more than net.unix.max_dgram_qlen lets wait, as a rule 512
-
-/// One datagram to $NOTIFY_SOCKET, taken apart. Unknown keys are ignored (sd_notify(3)).
-struct Notification {
-    bool ready = false;
-    bool stopping = false;
-    bool reloading = false;
-    std::optional<std::string> status; ///< valid UTF-8, control characters written as \xHH: safe for a terminal
-};
-
-/// Pure. A STATUS= that is not UTF-8 is left out, the rest counts. Of a key that comes twice the first counts. Errors: embedded NUL
-/// (one at the end is allowed).
-[[nodiscard]] Result<Notification> parse_notification(std::string_view datagram);
 
 /// The daemon's $NOTIFY_SOCKET: one AF_UNIX datagram socket for all services. The sender is whom the kernel says
 /// (SCM_CREDENTIALS), never whom the message says.
@@ -35,13 +24,15 @@ public:
     struct Sender {
         pid_t pid = 0;
         uid_t uid = 0;
+        UniqueFd pidfd; ///< of the process that sent it, whatever has its number now; empty before Linux 6.5, or if it is long gone
     };
-    using Handler = std::function<void(const Sender&, const Notification&)>; ///< may not destroy the socket
+    /// The descriptors are those of the datagram, CLOEXEC; they close with the vector. May not destroy the socket.
+    using Handler = std::function<void(const Sender&, Notification&&, std::vector<UniqueFd>)>;
     using Refused = std::function<void(const Sender&, const Error&)>; ///< to be logged, rate-limited, by the caller
 
     /// Binds `path`, mode 0666: every service user may write, who is believed is decided by pid. A stale socket there is replaced, anything
-    /// else is an error. Its directory must be writable by this process's user only. Descriptors that come along are closed, once
-    /// their message, and so all before it, were handled: that is what BARRIER=1 asks for.
+    /// else is an error. Its directory must be writable by this process's user only. BARRIER=1 is answered here and reaches no handler:
+    /// its one descriptor closes once all messages before it were handled.
     [[nodiscard]] static Result<NotifySocket> open(Loop& loop, const std::string& path, Handler handler, Refused refused);
     [[nodiscard]] const std::string& path() const noexcept;
 

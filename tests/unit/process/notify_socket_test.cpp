@@ -3,7 +3,9 @@
 
 #include <csignal>
 #include <fcntl.h>
-#include <optional>
+#include <functional>
+#include <iterator>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
@@ -14,10 +16,25 @@ using namespace std::chrono_literals;
 
 namespace {
 
-Notification must_parse(std::string_view text) {
-    auto said = parse_notification(text);
-    REQUIRE(said);
-    return std::move(*said);
+struct Heard {
+    NotifySocket::Sender from;
+    Notification what;
+    std::vector<UniqueFd> fds; ///< empty unless the fixture keeps them
+};
+
+struct Refusal {
+    pid_t pid = 0;
+    std::string why;
+};
+
+struct Pipe {
+    UniqueFd read, write;
+};
+
+Pipe pipe_pair() {
+    int ends[2] = {-1, -1};
+    REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+    return {UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
 /// A notify socket with all that came in.
@@ -25,17 +42,26 @@ struct Fixture {
     TempDir dir;
     Loop loop = std::move(*Loop::create());
     std::string path = dir / "notify";
-    std::vector<std::pair<NotifySocket::Sender, Notification>> heard;
-    std::vector<std::pair<NotifySocket::Sender, std::string>> refused;
+    std::vector<Heard> heard;
+    std::vector<Refusal> refused;
+    bool keep_fds = false;
+    std::function<void()> while_handled = [] {}; ///< before the handler lets go of descriptors
     NotifySocket socket = open();
 
     NotifySocket open() {
         auto opened = NotifySocket::open(
-            loop, path, [this](const NotifySocket::Sender& who, const Notification& what) { heard.emplace_back(who, what); },
-            [this](const NotifySocket::Sender& who, const Error& why) { refused.emplace_back(who, why.to_string()); });
+            loop, path,
+            [this](const NotifySocket::Sender& who, Notification&& what, std::vector<UniqueFd> fds) {
+                while_handled();
+                if (!keep_fds) fds.clear();
+                heard.push_back({{who.pid, who.uid, keep_fds ? copy_of(who.pidfd) : UniqueFd()}, std::move(what), std::move(fds)});
+            },
+            [this](const NotifySocket::Sender& who, const Error& why) { refused.push_back({who.pid, why.to_string()}); });
         if (!opened) FAIL(opened.error().to_string());
         return std::move(*opened);
     }
+
+    static UniqueFd copy_of(const UniqueFd& fd) { return fd ? UniqueFd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0)) : UniqueFd(); }
 
     template <class Done> bool run_until(Done done) {
         const Monotonic deadline = now() + 10s;
@@ -90,56 +116,14 @@ struct Fixture {
 
 } // namespace
 
-TEST_CASE("notification: the keys that are known count, whatever else stands beside them") {
-    CHECK(must_parse("READY=1").ready);
-    CHECK(must_parse("READY=1\n").ready);
-    CHECK(must_parse(std::string("READY=1\0", 8)).ready);
-    CHECK_FALSE(must_parse("READY=0").ready);
-    CHECK_FALSE(must_parse("READY=12").ready);
-    CHECK_FALSE(must_parse("XREADY=1").ready);
-    CHECK_FALSE(must_parse(" READY=1").ready);
-    const Notification all = must_parse("X_OWN=\xff\nSTATUS=up and \xc3\xbcp\nSTOPPING=1\nRELOADING=1\nREADY=1\nMAINPID=1");
-    CHECK(all.ready);
-    CHECK(all.stopping);
-    CHECK(all.reloading);
-    CHECK(all.status == "up and \xc3\xbcp");
-    const Notification nothing = must_parse("");
-    CHECK_FALSE((nothing.ready || nothing.stopping || nothing.reloading || nothing.status));
-}
-
-TEST_CASE("notification: an empty STATUS clears, the first of two counts, one that is not UTF-8 does not") {
-    CHECK(must_parse("STATUS=").status == "");
-    CHECK(must_parse("STATUS=a\nSTATUS=b").status == "a");
-    for (const char* bad : {"STATUS=\xff", "STATUS=a\xc3", "STATUS=\xc0\xaf", "STATUS=\xed\xa0\x80", "STATUS=\xf4\x90\x80\x80"}) {
-        CAPTURE(bad);
-        const Notification said = must_parse(std::string(bad) + "\nREADY=1");
-        CHECK_FALSE(said.status);
-        CHECK(said.ready); // the rest counts
-    }
-}
-
-TEST_CASE("notification: a STATUS cannot drive a terminal") {
-    CHECK(must_parse("STATUS=\x1b[2Jgone\tx\x7f").status == "\\x1b[2Jgone\\x09x\\x7f");
-    CHECK(must_parse("STATUS=\xc2\x9b"
-                     "31m")
-              .status == "\\x9b31m"); // CSI of C1
-    CHECK(must_parse("STATUS=\xc2\xa0").status == "\xc2\xa0");
-}
-
-TEST_CASE("notification: a NUL inside is refused, one at the end is not, two are") {
-    CHECK_FALSE(parse_notification(std::string_view("READY=1\0\nSTATUS=x", 17)));
-    CHECK_FALSE(parse_notification(std::string_view("READY=1\0\0", 9)));
-    CHECK(parse_notification(std::string_view("\0", 1)));
-}
-
 TEST_CASE("notify socket: the sender is whom the kernel says, and libsystemd's messages are understood") {
     Fixture f;
     const pid_t pid = f.in_child([] { return sd_notify(0, "READY=1\nSTATUS=Serving.\nMAINPID=1") > 0 ? 0 : 1; });
     REQUIRE(f.heard.size() == 1);
-    CHECK(f.heard[0].first.pid == pid); // though it was dead when it was read
-    CHECK(f.heard[0].first.uid == ::getuid());
-    CHECK(f.heard[0].second.ready);
-    CHECK(f.heard[0].second.status == "Serving.");
+    CHECK(f.heard[0].from.pid == pid); // though it was dead when it was read
+    CHECK(f.heard[0].from.uid == ::getuid());
+    CHECK(f.heard[0].what.ready);
+    CHECK(f.heard[0].what.status == "Serving.");
     CHECK(f.refused.empty());
 }
 
@@ -151,9 +135,81 @@ TEST_CASE("notify socket: sd_notify_barrier returns once all that was said befor
         if (sd_notify(0, "READY=1") <= 0) return 2;
         return sd_notify_barrier(0, 5'000'000) > 0 ? 0 : 3;
     });
-    REQUIRE(f.heard.size() == 7); // and the barrier itself, which says nothing
-    CHECK(f.heard[5].second.ready);
-    CHECK_FALSE(f.heard[6].second.ready);
+    REQUIRE(f.heard.size() == 6); // the barrier itself is answered, not heard
+    CHECK(f.heard[5].what.ready);
+}
+
+TEST_CASE("notify socket: a barrier falls only once the message before it was handled") {
+    Fixture f;
+    auto [mine, theirs] = pipe_pair();
+    const auto fallen = [end = mine.get()] {
+        pollfd wait{end, 0, 0};
+        return ::poll(&wait, 1, 0) == 1 && (wait.revents & POLLHUP) != 0;
+    };
+    f.send("READY=1");
+    f.send("BARRIER=1", {theirs.get()});
+    theirs.reset();
+    bool fell_early = true;
+    f.while_handled = [&] { fell_early = fallen(); };
+    f.socket.drain();
+    CHECK_FALSE(fell_early);
+    CHECK(fallen());
+    CHECK(f.heard.size() == 1);
+    CHECK(f.refused.empty());
+}
+
+TEST_CASE("notify socket: a barrier with more beside it, or without its one descriptor, is refused whole") {
+    Fixture f;
+    const UniqueFd event(::eventfd(0, EFD_CLOEXEC));
+    f.send("BARRIER=1");
+    f.send("BARRIER=1", {event.get(), event.get()});
+    f.send("BARRIER=1\nREADY=1", {event.get()});
+    f.socket.drain();
+    CHECK(f.heard.empty());
+    REQUIRE(f.refused.size() == 3);
+    CHECK(f.refused[0].why == "notification with BARRIER=1, but not with one descriptor");
+    CHECK(f.refused[1].why == f.refused[0].why);
+    CHECK(f.refused[2].why == "notification with BARRIER=1 beside other keys");
+}
+
+TEST_CASE("notify socket: the descriptors of a message are its handler's, in order and closed on exec") {
+    Fixture f;
+    f.keep_fds = true;
+    const UniqueFd first(::eventfd(7, EFD_CLOEXEC));
+    const UniqueFd second(::eventfd(8, EFD_CLOEXEC));
+    f.send("FDSTORE=1\nFDNAME=pair", {first.get(), second.get()});
+    f.send("READY=1");
+    f.socket.drain();
+    REQUIRE(f.heard.size() == 2);
+    CHECK(f.heard[0].what.stored_name() == "pair");
+    REQUIRE(f.heard[0].fds.size() == 2);
+    CHECK(f.heard[1].fds.empty());
+    std::uint64_t count = 0;
+    for (const std::uint64_t expected : {7U, 8U}) {
+        const int fd = f.heard[0].fds[expected - 7].get();
+        CHECK(::fcntl(fd, F_GETFD) == FD_CLOEXEC);
+        CHECK(::read(fd, &count, sizeof count) == sizeof count);
+        CHECK(count == expected);
+    }
+}
+
+TEST_CASE("notify socket: the sender's pidfd is given where the kernel has one, and is no descriptor of the message") {
+    Fixture f;
+    f.keep_fds = true;
+    const UniqueFd event(::eventfd(0, EFD_CLOEXEC));
+    f.send("READY=1", {event.get()});
+    f.socket.drain();
+    REQUIRE(f.heard.size() == 1);
+    CHECK(f.heard[0].fds.size() == 1);
+    const UniqueFd probe(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    constexpr int kPassPidfd = 76; // SO_PASSPIDFD, Linux 6.5
+    const int on = 1;
+    const bool kernel_can = ::setsockopt(probe.get(), SOL_SOCKET, kPassPidfd, &on, sizeof on) == 0;
+    REQUIRE(static_cast<bool>(f.heard[0].from.pidfd) == kernel_can);
+    if (!kernel_can) return;
+    std::ifstream info("/proc/self/fdinfo/" + std::to_string(f.heard[0].from.pidfd.get()));
+    const std::string text{std::istreambuf_iterator<char>(info), {}};
+    CHECK(text.find("Pid:\t" + std::to_string(::getpid()) + "\n") != text.npos);
 }
 
 TEST_CASE("notify socket: 4096 bytes are heard, one more is refused, and the next one is heard again") {
@@ -165,12 +221,12 @@ TEST_CASE("notify socket: 4096 bytes are heard, one more is refused, and the nex
     f.send(std::string("READY=1\0X", 9));
     CHECK(f.run_until([&] { return f.heard.size() + f.refused.size() == 5; }));
     REQUIRE(f.heard.size() == 3);
-    CHECK(f.heard[0].second.status == std::string(4089, 'a'));
-    CHECK(f.heard[1].second.ready);
+    CHECK(f.heard[0].what.status == std::string(4089, 'a'));
+    CHECK(f.heard[1].what.ready);
     REQUIRE(f.refused.size() == 2);
-    CHECK(f.refused[0].second == "notification is too long, or has more descriptors than may be opened");
-    CHECK(f.refused[0].first.pid == ::getpid());
-    CHECK(f.refused[1].second == "notification with a NUL character");
+    CHECK(f.refused[0].why == "notification is too long, or has more descriptors than may be opened");
+    CHECK(f.refused[0].pid == ::getpid());
+    CHECK(f.refused[1].why == "notification with a NUL character");
 }
 
 TEST_CASE("notify socket: descriptors that come along are closed, with what is heard and with what is refused") {
@@ -224,7 +280,7 @@ TEST_CASE("notify socket: drain hears the last words at once") {
     for (int i = 0; i < 5; ++i) f.send("STATUS=" + std::to_string(i));
     f.socket.drain();
     REQUIRE(f.heard.size() == 5);
-    CHECK(f.heard[4].second.status == "4");
+    CHECK(f.heard[4].what.status == "4");
 }
 
 TEST_CASE("notify socket: everybody may write, whatever the umask; a stale socket is replaced; the path goes with the object") {
@@ -232,7 +288,7 @@ TEST_CASE("notify socket: everybody may write, whatever the umask; a stale socke
     Loop loop = std::move(*Loop::create());
     const std::string path = dir / "notify";
     const auto open = [&](const std::string& where) {
-        return NotifySocket::open(loop, where, [](const auto&, const auto&) {}, [](const auto&, const auto&) {});
+        return NotifySocket::open(loop, where, [](const auto&, auto&&, auto) {}, [](const auto&, const auto&) {});
     };
     const mode_t old = ::umask(0077);
     {
@@ -260,7 +316,7 @@ TEST_CASE("notify socket: what is no stale socket stays, and a link is not follo
     TempDir dir;
     Loop loop = std::move(*Loop::create());
     const auto refusal = [&](const std::string& where) {
-        auto opened = NotifySocket::open(loop, where, [](const auto&, const auto&) {}, [](const auto&, const auto&) {});
+        auto opened = NotifySocket::open(loop, where, [](const auto&, auto&&, auto) {}, [](const auto&, const auto&) {});
         return opened ? 0 : opened.error().errno_value;
     };
     const std::string file = dir / "file";
