@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/clock.h"
 #include "supervise/view.h"
 
 #include <functional>
@@ -31,7 +32,12 @@ public:
     [[nodiscard]] virtual Answer<TraceHandle> trace(const TraceQuery& query, TraceSink sink) = 0;
     virtual void start(const std::string& service, Done done) = 0;   ///< done when it runs (notify: is ready)
     virtual void stop(const std::string& service, Done done) = 0;    ///< done when no child is left
-    virtual void restart(const std::string& service, Done done) = 0; ///< done when the new one runs
+    /// Done when the new one runs. With `overlap` the old one goes only then.
+    virtual void restart(const std::string& service, bool overlap, Done done) = 0;
+    virtual void reload_service(const std::string& service, Done done) = 0; ///< the service's own configuration, by its own means
+    /// New connections wait until resume(), or for `longest` (kInfinity = for good).
+    virtual void pause(const std::string& service, Duration longest, Done done) = 0;
+    virtual void resume(const std::string& service, Done done) = 0;
     /// Reads the configuration anew, all that was written before the call. The lines say what was wrong, or what was done.
     using Reloaded = std::function<void(Answer<std::vector<std::string>>)>; ///< called once, now or later
     virtual void reload(Reloaded done) = 0;

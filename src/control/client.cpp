@@ -115,7 +115,9 @@ struct ControlClient::State {
     Reply<MessagePtr> call(const MessagePtr& request, std::uint64_t timeout_usec);
     Reply<std::string> ask(const char* method, const std::vector<std::string>& arguments, const std::vector<bool>& flags = {});
     Reply<std::string> answer_to(const MessagePtr& request);
+    Reply<MessagePtr> request_about(const char* method, const std::string& service);
     Reply<void> act(const char* method, const std::string& service);
+    Reply<void> done_by(const MessagePtr& request); ///< waits for as long as it takes
 };
 
 Reply<MessagePtr> ControlClient::State::request(const char* method) {
@@ -152,12 +154,21 @@ Reply<std::string> ControlClient::State::answer_to(const MessagePtr& request) {
     return std::string(text);
 }
 
-Reply<void> ControlClient::State::act(const char* method, const std::string& service) {
-    const auto message = request(method);
-    if (!message) return Rejected(message.error());
+Reply<MessagePtr> ControlClient::State::request_about(const char* method, const std::string& service) {
+    auto message = request(method);
+    if (!message) return message;
     if (const int r = sd_bus_message_append(message->get(), "s", as_utf8(service).c_str()); r < 0)
         return rejected(Trouble::failed, method, -r);
-    const auto reply = call(*message, kForever);
+    return message;
+}
+
+Reply<void> ControlClient::State::act(const char* method, const std::string& service) {
+    const auto message = request_about(method, service);
+    return message ? done_by(*message) : Reply<void>(Rejected(message.error()));
+}
+
+Reply<void> ControlClient::State::done_by(const MessagePtr& request) {
+    const auto reply = call(request, kForever);
     if (!reply) return Rejected(reply.error());
     return {};
 }
@@ -204,7 +215,23 @@ Reply<ExplainView> ControlClient::explain(const ExplainQuery& query) {
 
 Reply<void> ControlClient::start(const std::string& service) { return state_->act("Start", service); }
 Reply<void> ControlClient::stop(const std::string& service) { return state_->act("Stop", service); }
-Reply<void> ControlClient::restart(const std::string& service) { return state_->act("Restart", service); }
+Reply<void> ControlClient::reload_service(const std::string& service) { return state_->act("ReloadService", service); }
+Reply<void> ControlClient::resume(const std::string& service) { return state_->act("Resume", service); }
+
+Reply<void> ControlClient::restart(const std::string& service, bool overlap) {
+    const auto message = state_->request_about("Restart", service);
+    if (!message) return Rejected(message.error());
+    if (const int r = sd_bus_message_append(message->get(), "b", overlap ? 1 : 0); r < 0) return rejected(Trouble::failed, "Restart", -r);
+    return state_->done_by(*message);
+}
+
+Reply<void> ControlClient::pause(const std::string& service, Duration longest) {
+    const auto message = state_->request_about("Pause", service);
+    if (!message) return Rejected(message.error());
+    const auto usec = longest == kInfinity ? std::uint64_t{0} : static_cast<std::uint64_t>(longest.count());
+    if (const int r = sd_bus_message_append(message->get(), "t", usec); r < 0) return rejected(Trouble::failed, "Pause", -r);
+    return state_->done_by(*message);
+}
 
 Reply<std::vector<std::string>> ControlClient::reload() {
     const auto message = state_->request("Reload");

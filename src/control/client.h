@@ -47,7 +47,10 @@ public:
     // These wait as long as it takes: the daemon has its own time-outs (timeout_start_sec, timeout_stop_sec).
     [[nodiscard]] Reply<void> start(const std::string& service);
     [[nodiscard]] Reply<void> stop(const std::string& service);
-    [[nodiscard]] Reply<void> restart(const std::string& service);
+    [[nodiscard]] Reply<void> restart(const std::string& service, bool overlap);
+    [[nodiscard]] Reply<void> reload_service(const std::string& service);
+    [[nodiscard]] Reply<void> pause(const std::string& service, Duration longest); ///< kInfinity = for good
+    [[nodiscard]] Reply<void> resume(const std::string& service);
     [[nodiscard]] Reply<std::vector<std::string>> reload();
 
 private:

@@ -9,6 +9,8 @@
 namespace swathe {
 namespace {
 
+constexpr std::uint64_t kLongestPauseUsec = std::uint64_t{100} * 365 * 86400 * 1000000; // what is longer is for good
+
 int refuse(sd_bus_error* error, const char* name, const std::string& message) {
     return sd_bus_error_set(error, name, as_utf8(message).c_str());
 }
@@ -96,7 +98,10 @@ const sd_bus_vtable kMethods[] = {
                              (on_request<Access::look, &Connection::explain>), kOurCheck),
     SD_BUS_METHOD_WITH_NAMES("Start", "s", IN(service), "", , (on_request<Access::act, &Connection::start>), kOurCheck),
     SD_BUS_METHOD_WITH_NAMES("Stop", "s", IN(service), "", , (on_request<Access::act, &Connection::stop>), kOurCheck),
-    SD_BUS_METHOD_WITH_NAMES("Restart", "s", IN(service), "", , (on_request<Access::act, &Connection::restart>), kOurCheck),
+    SD_BUS_METHOD_WITH_NAMES("Restart", "sb", IN(service) IN(overlap), "", , (on_request<Access::act, &Connection::restart>), kOurCheck),
+    SD_BUS_METHOD_WITH_NAMES("ReloadService", "s", IN(service), "", , (on_request<Access::act, &Connection::reload_service>), kOurCheck),
+    SD_BUS_METHOD_WITH_NAMES("Pause", "st", IN(service) IN(longest), "", , (on_request<Access::act, &Connection::pause>), kOurCheck),
+    SD_BUS_METHOD_WITH_NAMES("Resume", "s", IN(service), "", , (on_request<Access::act, &Connection::resume>), kOurCheck),
     SD_BUS_METHOD_WITH_NAMES("Reload", "", , "as", IN(lines), (on_request<Access::act, &Connection::reload>), kOurCheck),
     // It shows who talks to whom, and it changes the program that packets go through: more than to look at the daemon.
     SD_BUS_METHOD_WITH_NAMES("Trace", "sbu", IN(listener) IN(drops) IN(sample), "", , (on_request<Access::act, &Connection::trace>),
@@ -230,20 +235,50 @@ int Connection::explain(sd_bus_message* request, sd_bus_error* error) {
     return answer ? answer_text(request, to_json(*answer), error) : refuse(error, answer.error());
 }
 
-int Connection::act(sd_bus_message* request, sd_bus_error* error, Work work) {
+int Connection::act(sd_bus_message* request, sd_bus_error* error,
+                    const std::function<void(const std::string& service, ControlBackend::Done done)>& work) {
     const auto service = read_argument(request, error);
     if (!service) return -EINVAL;
     if (service->empty()) return refuse(error, {Refusal::bad_request, "service name missing"});
-    (backend_.*work)(*service, [deferred = std::make_shared<Deferred>(request)](const Answer<void>& outcome) {
+    work(*service, [deferred = std::make_shared<Deferred>(request)](const Answer<void>& outcome) {
         if (!outcome) return deferred->refuse(outcome.error());
         deferred->answer([](sd_bus_message* asked) { (void)sd_bus_reply_method_return(asked, nullptr); });
     });
     return 1; // answered, or to be answered
 }
 
-int Connection::start(sd_bus_message* request, sd_bus_error* error) { return act(request, error, &ControlBackend::start); }
-int Connection::stop(sd_bus_message* request, sd_bus_error* error) { return act(request, error, &ControlBackend::stop); }
-int Connection::restart(sd_bus_message* request, sd_bus_error* error) { return act(request, error, &ControlBackend::restart); }
+int Connection::start(sd_bus_message* request, sd_bus_error* error) {
+    return act(request, error, [this](const std::string& service, auto done) { backend_.start(service, std::move(done)); });
+}
+
+int Connection::stop(sd_bus_message* request, sd_bus_error* error) {
+    return act(request, error, [this](const std::string& service, auto done) { backend_.stop(service, std::move(done)); });
+}
+
+int Connection::restart(sd_bus_message* request, sd_bus_error* error) {
+    return act(request, error, [&](const std::string& service, auto done) {
+        int overlap = 0;
+        (void)sd_bus_message_read(request, "b", &overlap); // the signature was checked
+        backend_.restart(service, overlap != 0, std::move(done));
+    });
+}
+
+int Connection::reload_service(sd_bus_message* request, sd_bus_error* error) {
+    return act(request, error, [this](const std::string& service, auto done) { backend_.reload_service(service, std::move(done)); });
+}
+
+int Connection::pause(sd_bus_message* request, sd_bus_error* error) {
+    return act(request, error, [&](const std::string& service, auto done) {
+        std::uint64_t longest = 0;
+        (void)sd_bus_message_read(request, "t", &longest);
+        const bool for_good = longest == 0 || longest > kLongestPauseUsec;
+        backend_.pause(service, for_good ? kInfinity : Duration(static_cast<Duration::rep>(longest)), std::move(done));
+    });
+}
+
+int Connection::resume(sd_bus_message* request, sd_bus_error* error) {
+    return act(request, error, [this](const std::string& service, auto done) { backend_.resume(service, std::move(done)); });
+}
 
 int Connection::reload(sd_bus_message* request, sd_bus_error*) {
     backend_.reload([deferred = std::make_shared<Deferred>(request)](const Answer<std::vector<std::string>>& lines) {

@@ -35,6 +35,9 @@ public:
     int start(sd_bus_message* request, sd_bus_error* error);
     int stop(sd_bus_message* request, sd_bus_error* error);
     int restart(sd_bus_message* request, sd_bus_error* error);
+    int reload_service(sd_bus_message* request, sd_bus_error* error);
+    int pause(sd_bus_message* request, sd_bus_error* error);
+    int resume(sd_bus_message* request, sd_bus_error* error);
     int reload(sd_bus_message* request, sd_bus_error* error);
     int version(sd_bus_message* request, sd_bus_error* error);
     int trace(sd_bus_message* request, sd_bus_error* error);
@@ -52,9 +55,9 @@ private:
     [[nodiscard]] Status watch_signal(const char* member, sd_bus_message_handler_t handler, SlotPtr& slot);
     void take_what_came_with_the_handshake();
 
-    using Work = void (ControlBackend::*)(const std::string&, ControlBackend::Done);
     [[nodiscard]] bool send_batch(const TraceBatch& batch);
-    int act(sd_bus_message* request, sd_bus_error* error, Work work);
+    int act(sd_bus_message* request, sd_bus_error* error,
+            const std::function<void(const std::string& service, ControlBackend::Done done)>& work);
 
     uid_t uid_;
     Access access_;

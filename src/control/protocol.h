@@ -15,7 +15,8 @@ namespace swathe {
 ///   Rules() -> s                 array of RuleView, in the order in which the dispatcher prefers them
 ///   SelectRules(b by_hits, b never_hit, u limit) -> s    array of RuleView, see RuleQuery
 ///   Explain(s protocol, s address, s port, s from, s interface, s netns, b kernel, b live) -> s    ExplainView
-///   Start(s service), Stop(s service), Restart(s service)    answered when it is done
+///   Start(s service), Stop(s service), Restart(s service, b overlap), ReloadService(s service)    answered when it is done
+///   Pause(s service, t longest), Resume(s service)           longest: microseconds; 0 = for good
 ///   Reload() -> as               what was done, a line each
 ///   Version() -> s
 ///   Trace(s listener, b drops, u sample)    then, until the connection ends, the signal

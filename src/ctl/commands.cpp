@@ -37,6 +37,13 @@ constexpr std::array kCheckOptions{
     Option{"--netns", "NAME", "look at this network namespace instead of the current one", Offer::netns},
 };
 
+constexpr std::array kRestartOptions{
+    Option{"--overlap", "", "let the old instance go only when the new one is ready"},
+};
+constexpr std::array kPauseOptions{
+    Option{"--max", "SEC", "resume after so many seconds"},
+};
+
 constexpr std::array kGlobal{
     Option{"--json", "", "print JSON"},
     Option{"--runtime-dir", "DIR", "where the daemon's control socket is (default /run/swathe)", Offer::directory},
@@ -56,8 +63,11 @@ constexpr std::array kCommands{
             kCheckOptions},
     Command{Verb::start, "start", "NAME...", 1, kMany, Offer::service, "start services", {}},
     Command{Verb::stop, "stop", "NAME...", 1, kMany, Offer::service, "stop services; who connects waits in the backlog", {}},
-    Command{Verb::restart, "restart", "NAME...", 1, kMany, Offer::service, "stop services and start them again", {}},
-    Command{Verb::reload, "reload", "", 0, 0, Offer::nothing, "make the daemon read its configuration anew", {}},
+    Command{Verb::restart, "restart", "NAME...", 1, kMany, Offer::service, "stop services and start them again",
+            kRestartOptions},
+    Command{Verb::pause, "pause", "NAME...", 1, kMany, Offer::service, "let new connections wait in the backlog", kPauseOptions},
+    Command{Verb::resume, "resume", "NAME...", 1, kMany, Offer::service, "serve who waits since pause", {}},
+    Command{Verb::reload, "reload", "[NAME...]", 0, kMany, Offer::service, "make the daemon read its configuration anew, or services theirs", {}},
     Command{Verb::version, "version", "", 0, 0, Offer::nothing, "print the versions of swathectl and of the daemon", {}},
     Command{Verb::completion, "completion", "SHELL", 1, 1, Offer::shell, "print a completion script; SHELL is bash", {}},
 };

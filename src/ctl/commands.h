@@ -9,7 +9,7 @@ namespace swathe::ctl {
 
 // The command table: parsing, help, completion and the manual's cross-check all read it.
 
-enum class Verb : std::uint8_t { status, list, rules, explain, trace, top, check, start, stop, restart, reload, version, completion };
+enum class Verb : std::uint8_t { status, list, rules, explain, trace, top, check, start, stop, restart, pause, resume, reload, version, completion };
 
 /// What the shell may offer for a word.
 enum class Offer : std::uint8_t { nothing, directory, service, protocol, interface, netns, shell, sorting };

@@ -18,8 +18,10 @@ Exit run(const Invocation& invocation) {
     case Verb::check: return run_check(invocation);
     case Verb::start:
     case Verb::stop:
-    case Verb::restart: return run_act(invocation);
-    case Verb::reload: return run_reload(invocation);
+    case Verb::restart:
+    case Verb::pause:
+    case Verb::resume: return run_act(invocation);
+    case Verb::reload: return invocation.words.empty() ? run_reload(invocation) : run_act(invocation);
     case Verb::version: return run_version(invocation);
     case Verb::completion: print(bash_completion()); return Exit::ok;
     }

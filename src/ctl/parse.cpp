@@ -31,6 +31,14 @@ std::optional<std::chrono::milliseconds> interval_in(std::string_view text) {
     return interval;
 }
 
+/// Seconds with or without a fraction, at most a year.
+std::optional<Duration> pause_in(std::string_view text) {
+    double seconds = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds, std::chars_format::fixed);
+    if (error != std::errc{} || end != text.data() + text.size() || !(seconds >= 0.001 && seconds <= 31536000)) return std::nullopt;
+    return std::chrono::round<Duration>(std::chrono::duration<double>(seconds));
+}
+
 /// Where CLI11 puts what it reads; its addresses are CLI11's until the parse is over.
 struct OptionSlot {
     std::string name;
@@ -141,6 +149,7 @@ private:
         for (const auto& [option, most] : {std::pair{"--sample", std::uint64_t{kMostSparse}}, {"--count", kMostEvents}, {"--limit", kMostListed}})
             if (invocation.has(option) && !number_in(invocation.value_or_empty(option), most))
                 return fmt::format("{}: expected a number in 1-{}", option, most);
+        if (invocation.has("--max") && !pause_in(invocation.value_or_empty("--max"))) return "--max: expected seconds in 0.001-31536000";
         if (invocation.has("--interval") && !interval_in(invocation.value_or_empty("--interval")))
             return "--interval: expected seconds in 0.1-3600";
         return "";
@@ -179,6 +188,8 @@ std::string Invocation::value_or_empty(std::string_view option) const {
 std::uint64_t Invocation::number(std::string_view option, std::uint64_t otherwise) const {
     return has(option) ? number_in(value_or_empty(option), UINT64_MAX).value_or(otherwise) : otherwise;
 }
+
+Duration Invocation::seconds(std::string_view option) const { return pause_in(value_or_empty(option)).value_or(kInfinity); }
 
 std::chrono::milliseconds Invocation::interval() const {
     return has("--interval") ? interval_in(value_or_empty("--interval")).value_or(kDefaultInterval) : kDefaultInterval;

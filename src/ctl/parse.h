@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/clock.h"
 #include "ctl/commands.h"
 
 #include <chrono>
@@ -31,6 +32,7 @@ struct Invocation {
     /// The value of an option that takes a number, which parse() has checked; `otherwise` if it is not given.
     [[nodiscard]] std::uint64_t number(std::string_view option, std::uint64_t otherwise) const;
     [[nodiscard]] std::chrono::milliseconds interval() const; ///< --interval
+    [[nodiscard]] Duration seconds(std::string_view option) const; ///< likewise; kInfinity if it is not given
 };
 
 /// To be printed instead of doing anything: help on standard output, or what is wrong with the command line on standard error.

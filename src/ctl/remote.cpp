@@ -44,14 +44,37 @@ Exit run_list(const Invocation& invocation) {
     return Exit::ok;
 }
 
+namespace {
+
+Reply<void> act_on(ControlClient& client, const Invocation& invocation, const std::string& service) {
+    switch (invocation.verb) {
+    case Verb::start: return client.start(service);
+    case Verb::stop: return client.stop(service);
+    case Verb::restart: return client.restart(service, invocation.has("--overlap"));
+    case Verb::pause: return client.pause(service, invocation.has("--max") ? invocation.seconds("--max") : kInfinity);
+    case Verb::resume: return client.resume(service);
+    case Verb::reload: return client.reload_service(service);
+    case Verb::status:
+    case Verb::list:
+    case Verb::rules:
+    case Verb::explain:
+    case Verb::trace:
+    case Verb::top:
+    case Verb::check:
+    case Verb::version:
+    case Verb::completion: break;
+    }
+    return {};
+}
+
+} // namespace
+
 Exit run_act(const Invocation& invocation) {
     auto client = connect_to_daemon(invocation);
     if (!client) return complain(client.error());
     Exit first_failure = Exit::ok;
     for (const std::string& service : invocation.words) {
-        const auto done = invocation.verb == Verb::start  ? client->start(service)
-                          : invocation.verb == Verb::stop ? client->stop(service)
-                                                          : client->restart(service);
+        const auto done = act_on(*client, invocation, service);
         if (done) continue;
         complain(service + ": " + done.error().message);
         if (first_failure == Exit::ok) first_failure = exit_of(done.error().kind);

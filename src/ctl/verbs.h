@@ -13,7 +13,7 @@ namespace swathe::ctl {
 [[nodiscard]] Exit run_trace(const Invocation& invocation);
 [[nodiscard]] Exit run_top(const Invocation& invocation);
 [[nodiscard]] Exit run_check(const Invocation& invocation);
-[[nodiscard]] Exit run_act(const Invocation& invocation); ///< start, stop, restart
+[[nodiscard]] Exit run_act(const Invocation& invocation); ///< start, stop, restart, pause, resume, reload NAME
 [[nodiscard]] Exit run_reload(const Invocation& invocation);
 [[nodiscard]] Exit run_version(const Invocation& invocation);
 

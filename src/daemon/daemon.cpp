@@ -285,18 +285,38 @@ Answer<TraceHandle> Daemon::trace(const TraceQuery& query, TraceSink sink) {
     return std::move(*begun);
 }
 
-void Daemon::ask(const std::string& service, Verb verb, Done done) {
+void Daemon::ask(const std::string& service, const Verb& verb, Done done) {
     ServiceUnit* unit = supervisor_->find(service);
     if (stopping_) return done(tl::unexpected(stopping()));
     if (unit == nullptr) return done(tl::unexpected(ControlError{Refusal::no_such_service, fmt::format("no such service: {}", service)}));
-    (unit->*verb)([done = std::move(done)](const Status& outcome) {
+    verb(*unit, [done = std::move(done)](const Status& outcome) {
         if (outcome) return done({});
         done(tl::unexpected(ControlError{Refusal::failed, outcome.error().to_string()}));
     });
 }
 
-void Daemon::start(const std::string& service, Done done) { ask(service, &ServiceUnit::start, std::move(done)); }
-void Daemon::stop(const std::string& service, Done done) { ask(service, &ServiceUnit::stop, std::move(done)); }
-void Daemon::restart(const std::string& service, Done done) { ask(service, &ServiceUnit::restart, std::move(done)); }
+void Daemon::start(const std::string& service, Done done) {
+    ask(service, [](ServiceUnit& unit, auto answer) { unit.start(std::move(answer)); }, std::move(done));
+}
+
+void Daemon::stop(const std::string& service, Done done) {
+    ask(service, [](ServiceUnit& unit, auto answer) { unit.stop(std::move(answer)); }, std::move(done));
+}
+
+void Daemon::restart(const std::string& service, bool overlap, Done done) {
+    ask(service, [overlap](ServiceUnit& unit, auto answer) { unit.restart(overlap, std::move(answer)); }, std::move(done));
+}
+
+void Daemon::reload_service(const std::string& service, Done done) {
+    ask(service, [](ServiceUnit& unit, auto answer) { unit.reload_service(std::move(answer)); }, std::move(done));
+}
+
+void Daemon::pause(const std::string& service, Duration longest, Done done) {
+    ask(service, [longest](ServiceUnit& unit, auto answer) { answer(unit.pause(longest)); }, std::move(done));
+}
+
+void Daemon::resume(const std::string& service, Done done) {
+    ask(service, [](ServiceUnit& unit, auto answer) { answer(unit.resume()); }, std::move(done));
+}
 
 } // namespace swathe

@@ -38,11 +38,14 @@ private:
     Answer<TraceHandle> trace(const TraceQuery& query, TraceSink sink) override;
     void start(const std::string& service, Done done) override;
     void stop(const std::string& service, Done done) override;
-    void restart(const std::string& service, Done done) override;
+    void restart(const std::string& service, bool overlap, Done done) override;
+    void reload_service(const std::string& service, Done done) override;
+    void pause(const std::string& service, Duration longest, Done done) override;
+    void resume(const std::string& service, Done done) override;
     void reload(Reloaded done) override;
 
-    using Verb = void (ServiceUnit::*)(ServiceUnit::Done);
-    void ask(const std::string& service, Verb verb, Done done);
+    using Verb = std::function<void(ServiceUnit& unit, ServiceUnit::Done done)>;
+    void ask(const std::string& service, const Verb& verb, Done done);
 
     Loop& loop_;
     Options options_;

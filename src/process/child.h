@@ -14,10 +14,24 @@ struct Child {
     pid_t pid = 0;
     UniqueFd pidfd;
 
+    [[nodiscard]] Status signal(int number) const; ///< a child that is gone is no error
+
     /// To its whole process group: what KillMode=control-group does, as far as it can be done without a cgroup. Whoever left the group
-    /// (setsid: a session of sshd, say) is left alone. A child that is gone is no error.
-    [[nodiscard]] Status signal(int number) const;
+    /// (setsid: a session of sshd, say) is left alone. A group that is gone is no error. From Linux 6.9 on it works when the child itself was
+    /// reaped, too; before, such a group is taken for gone.
+    [[nodiscard]] Status signal_group(int number) const;
+    [[nodiscard]] bool has_group() const noexcept; ///< is anybody in its process group, if only a zombie?
 };
+
+/// Can the process group of a child that was reaped still be found? From Linux 6.9 on.
+[[nodiscard]] bool groups_outlive_leaders() noexcept;
+
+/// A process that may be a child of ours, or become one. Errors: there is none with this pid.
+[[nodiscard]] Result<Child> find_process(pid_t pid);
+
+[[nodiscard]] Result<pid_t> pid_of(int pidfd);        ///< errors: it is none, or the process is gone
+[[nodiscard]] bool is_zombie(const Child& process);   ///< or gone
+[[nodiscard]] pid_t parent_of(const Child& process);  ///< 0 = it is gone
 
 /// Waits for the end of `child` and reaps it. Errors: it is no child of this process, or reaped already (ECHILD).
 [[nodiscard]] Result<Exit> reap(const Child& child);

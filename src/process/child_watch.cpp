@@ -9,21 +9,23 @@ namespace swathe {
 struct ChildWatch::State {
     Child child;
     Handler handler;
+    bool kill_group = false;
     std::optional<IoSource> source; // declared last: destroyed before the pidfd closes
 
     void ended() {
         source.reset(); // a reaped child's pidfd stays readable
-        (void)child.signal(SIGKILL);
-        const Exit exit = reap(child).value_or(Exit{Exit::Kind::signal, SIGKILL}); // reaped by a stranger: nothing is known of its end
+        if (kill_group) (void)child.signal_group(SIGKILL);
+        const Exit exit = reap(child).value_or(Exit{});
         const Handler call = std::move(handler);
         call(exit); // may destroy *this
     }
 };
 
-Result<ChildWatch> ChildWatch::watch(Loop& loop, Child child, Handler handler) {
+Result<ChildWatch> ChildWatch::watch(Loop& loop, Child child, Handler handler, bool kill_group) {
     auto state = std::make_unique<State>();
     state->child = std::move(child);
     state->handler = std::move(handler);
+    state->kill_group = kill_group;
     auto source = IoSource::watch(loop, state->child.pidfd.get(), EPOLLIN, [raw = state.get()](std::uint32_t) { raw->ended(); });
     if (!source) {
         (void)state->child.signal(SIGKILL);

@@ -1,6 +1,7 @@
 #include "process/spawn.h"
 
 #include "process/child_setup.h"
+#include "process/invocation_id.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -12,7 +13,6 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -64,14 +64,6 @@ bool is_set(const std::vector<std::string>& env, std::string_view name) {
     });
 }
 
-tl::expected<std::string, SpawnError> new_invocation_id() {
-    unsigned char bytes[16]; // sd_id128_randomize(3): a UUID of version 4, without dashes
-    if (::getrandom(bytes, sizeof bytes, 0) != static_cast<ssize_t>(sizeof bytes)) return spawn_failure(SpawnStep::none, "getrandom", errno);
-    bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0fU) | 0x40U);
-    bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3fU) | 0x80U);
-    return fmt::format("{:02x}", fmt::join(bytes, ""));
-}
-
 bool is_fd_name(std::string_view name) {
     return name.size() <= kLongestFdName &&
            std::all_of(name.begin(), name.end(), [](char c) { return c >= ' ' && c < '\x7f' && c != ':'; });
@@ -112,7 +104,7 @@ tl::expected<void, SpawnError> prepare_env(const SpawnPlan& plan, Prepared& prep
         if (!is_set(plan.env, name)) prepared.env.push_back(fmt::format("{}={}", name, value));
     };
     auto id = new_invocation_id();
-    if (!id) return tl::unexpected<SpawnError>(std::move(id).error());
+    if (!id) return tl::unexpected<SpawnError>(SpawnError{SpawnStep::none, std::move(id).error()});
     generate("INVOCATION_ID", *id);
     if (plan.fds.empty()) return {};
     generate("LISTEN_FDS", std::to_string(plan.fds.size()));

@@ -150,8 +150,11 @@ Running Supervisor::running() const {
             for (const LiveSocket& socket : listeners[l].sockets) copies.push_back(without_descriptor(socket));
         }
     }
-    for (const auto& [name, unit] : units_) known.inodes.insert(unit->inherited().begin(), unit->inherited().end());
-    for (const auto& unit : leaving_) known.inodes.insert(unit->inherited().begin(), unit->inherited().end());
+    const auto note_inherited = [&](const ServiceUnit& unit) {
+        for (const std::uint64_t inode : unit.inherited()) known.inodes.insert(inode);
+    };
+    for (const auto& [name, unit] : units_) note_inherited(*unit);
+    for (const auto& unit : leaving_) note_inherited(*unit);
     return known;
 }
 

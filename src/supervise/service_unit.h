@@ -1,17 +1,9 @@
 #pragma once
 
-#include "base/log.h"
-#include "event/loop.h"
-#include "process/child_watch.h"
-#include "process/notify_socket.h"
-#include "process/spawn.h"
+#include "process/fd_store.h"
 #include "socket/open.h"
+#include "supervise/instance.h"
 #include "supervise/lifecycle.h"
-
-#include <deque>
-#include <functional>
-#include <memory>
-#include <vector>
 
 namespace swathe {
 
@@ -47,10 +39,13 @@ public:
     virtual void drain_notifications() = 0; ///< hands on every datagram that has come before now
     /// Opens the sockets of a listener anew, at the same homes.
     [[nodiscard]] virtual Result<std::vector<BoundSocket>> reopen(const Listener& listener, const LiveListener& closed) = 0;
+    /// Destroys an instance that has ended, later, outside of its own call stack.
+    virtual void bury(std::unique_ptr<Instance> ended) = 0;
+    virtual void emptied() = 0; ///< a unit has lost its last instance
 };
 
-/// One service as it runs: does what the lifecycle says, and tells it what happened.
-class ServiceUnit {
+/// One service as it runs: its workers, and the sockets that they share. Does what their lifecycles say, and tells them what happened.
+class ServiceUnit final : private InstanceHost {
 public:
     using Done = std::function<void(Status)>;
 
@@ -59,12 +54,19 @@ public:
                                                                       std::shared_ptr<const Service> service);
     ServiceUnit(const ServiceUnit&) = delete;
     ServiceUnit& operator=(const ServiceUnit&) = delete;
-    ~ServiceUnit() = default;
+    ~ServiceUnit() override;
 
     void begin(); ///< eager: starts; on-demand: watches
-    void start(Done done);
-    void stop(Done done);
-    void restart(Done done);
+    void start(Done done);   ///< done when all workers run
+    void stop(Done done);    ///< done when no process is left
+    /// One worker after the other where there are several. With `overlap` each ends only when its successor is up; if that does not come up,
+    /// the old one stays, and so do those whose turn has not come.
+    void restart(bool overlap, Done done);
+    /// New connections wait in the backlog until resume(), or for `longest`: nothing is started for them, and the processes of an instance
+    /// that runs stand still, with what they have.
+    [[nodiscard]] Status pause(Duration longest);
+    [[nodiscard]] Status resume();
+    void reload_service(Done done); ///< its own reload: exec_reload, or reload_signal
 
     /// The service and its sockets, index for index; at first and after a reload. A running child keeps what it inherited.
     void replace(std::shared_ptr<const Service> service, std::vector<LiveListener> listeners, bool with_new_sockets);
@@ -73,24 +75,39 @@ public:
     /// The same, for a unit that will only be stopped: it no longer refers to the configuration it came from.
     [[nodiscard]] std::vector<LiveListener> leave_configuration();
 
-    void notified(const Notification& message); ///< from the main process
+    /// From a process of ours that may speak (NotifyAccess=). False: it is none.
+    bool notified(const NotifySocket::Sender& sender, const Notification& message, std::vector<UniqueFd>& fds);
 
-    [[nodiscard]] const Service& service() const noexcept { return *service_; }
-    [[nodiscard]] const Lifecycle& lifecycle() const noexcept { return lifecycle_; }
+    /// A worker for those who look: its instance, or its draining ones.
+    struct Worker {
+        std::uint32_t number = 1;
+        Lifecycle life;
+        std::unique_ptr<Instance> instance, successor;
+        std::unique_ptr<FdStore> store;
+        std::optional<TimerSource> timer;
+    };
+
+    [[nodiscard]] const Service& service() const noexcept override { return *service_; }
+    [[nodiscard]] const std::vector<std::unique_ptr<Worker>>& workers() const noexcept { return workers_; }
+    [[nodiscard]] const std::vector<std::unique_ptr<Instance>>& draining() const noexcept { return draining_; }
     [[nodiscard]] const std::vector<LiveListener>& listeners() const noexcept { return listeners_; }
-    [[nodiscard]] pid_t main_pid() const noexcept { return child_ ? child_->child().pid : 0; }
-    [[nodiscard]] const std::string& status_text() const noexcept { return status_text_; }
+    [[nodiscard]] State state() const noexcept; ///< running if any worker is, else the first one's
+    [[nodiscard]] const Lifecycle& lifecycle() const noexcept { return workers_.front()->life; }
+    [[nodiscard]] pid_t main_pid() const noexcept; ///< of the first worker; 0 = none
+    [[nodiscard]] bool owns(pid_t pid) const noexcept; ///< is it a process that is waited for?
+    [[nodiscard]] const std::string& status_text() const noexcept;
     /// In words why the last start or run failed; "" = it did not.
-    [[nodiscard]] std::string why_it_failed() const { return lifecycle_.result == ServiceResult::success ? std::string() : last_failure_; }
+    [[nodiscard]] std::string why_it_failed() const { return lifecycle().result == ServiceResult::success ? std::string() : last_failure_; }
     [[nodiscard]] std::uint32_t starts() const noexcept { return starts_; }
     [[nodiscard]] std::uint32_t restarts() const noexcept { return restarts_; }
     [[nodiscard]] std::int64_t since_usec() const noexcept { return since_usec_; } ///< CLOCK_REALTIME of the last state change
+    [[nodiscard]] bool is_held() const noexcept { return held_; } ///< pause() is in force
     /// Sockets were opened that the running child did not inherit: who comes there waits for its next start.
-    [[nodiscard]] bool lacks_sockets() const noexcept { return child_.has_value() && lacks_sockets_; }
+    [[nodiscard]] bool lacks_sockets() const noexcept;
     [[nodiscard]] std::string hint_of_restart() const; ///< what to do about it
-    [[nodiscard]] bool has_child() const noexcept { return child_.has_value(); }
-    /// Inodes of the sockets that the running child was given; of some it may be the last holder.
-    [[nodiscard]] const std::vector<std::uint64_t>& inherited() const noexcept { return inherited_; }
+    [[nodiscard]] bool has_instance() const noexcept; ///< one has not ended
+    /// Inodes of the sockets that its instances were given; of some they may be the last holders.
+    [[nodiscard]] std::vector<std::uint64_t> inherited() const;
     /// The service is down, and the slots of the listeners that do not want to queue are empty.
     [[nodiscard]] bool slots_empty() const noexcept { return slots_empty_; }
 
@@ -102,15 +119,58 @@ private:
         Awaited what;
         Done done;
     };
+    /// A restart of one worker after the other.
+    struct Roll {
+        std::size_t worker = 0;
+        bool overlap = false;
+        const Instance* old = nullptr; ///< only compared
+        bool begun = false;
+        Done done;
+    };
+    struct Posted {
+        Worker* worker;
+        Event event;
+    };
 
-    void post(Event event);
-    void take(const Event& event);
-    [[nodiscard]] bool perform(const Action& action);
+    // service_workers.cpp: lifecycles
+    void post(Worker& worker, Event event);
+    void post_to_all(const Event& event);
+    void drain_events();
+    void take(Worker& worker, const Event& event);
+    [[nodiscard]] bool perform(Worker& worker, const Action& action);
+    [[nodiscard]] bool start_instance(Worker& worker, bool as_successor);
+    void succeed(Worker& worker);
+    void worker_changed(Worker& worker);
+    void note_time();
     void settle();
-    void changed();
+    void forget_workers();
+    void answer_waiters();
+    void roll_on();
+    void finish_roll(Status outcome);
+    void resize_workers();
+    [[nodiscard]] Status make_workers();
+    [[nodiscard]] Worker* worker_of(const Instance& instance) const noexcept;
+    [[nodiscard]] Instance* speaker(const NotifySocket::Sender& sender) const noexcept;
+    template <class Visit> void each_instance(Visit visit) const {
+        for (const auto& worker : workers_) {
+            if (worker->instance) visit(*worker->instance);
+            if (worker->successor) visit(*worker->successor);
+        }
+        for (const auto& instance : draining_) visit(*instance);
+    }
 
+    const std::string& notify_path() const noexcept override { return notify_path_; }
+    std::vector<PassedFd> descriptors(const Instance& instance) override;
+    void store(const Instance& instance, std::vector<UniqueFd> fds, const Notification& message) override;
+    void forget_restarts(const Instance& instance) override;
+    void drain_notifications() override { host_.drain_notifications(); }
+    void changed(Instance& instance) override;
+    void say(const Instance& instance, LogLevel level, const std::string& text) const override;
+
+    // service_sockets.cpp: listeners
+    void watch_as_needed();
     void arm();
-    void disarm();
+    void disarm() { sources_.clear(); }
     void woken(std::size_t source, std::size_t listener, std::size_t socket, std::uint32_t revents);
     void revive_listeners();
     void revive_socket(std::size_t listener, std::size_t socket);
@@ -118,8 +178,6 @@ private:
     [[nodiscard]] Status open_listeners();
     void keep_slots();
     void fill_slots();
-    void spawn_child();
-    void child_exited(const Exit& exit);
 
     void say(LogLevel level, const std::string& text) const;
 
@@ -127,24 +185,24 @@ private:
     UnitHost& host_;
     std::string notify_path_;
     std::shared_ptr<const Service> service_;
-    LifecyclePolicy policy_;
-    Lifecycle lifecycle_;
     std::vector<LiveListener> listeners_;
-    std::vector<std::uint64_t> inherited_;
-    std::deque<Event> events_;
-    bool draining_ = false;
+    std::vector<std::unique_ptr<Worker>> workers_; ///< never empty; those beyond service_->workers are on their way out
+    std::vector<std::unique_ptr<Instance>> draining_;
+    std::deque<Posted> events_;
+    bool draining_events_ = false;
+    bool held_ = false;
+    std::optional<TimerSource> hold_timer_;
+    bool closed_ = false;      ///< the listeners are
     bool slots_empty_ = false; ///< of the listeners that say when_down = drop or pass
-    bool lacks_sockets_ = false;
+    std::uint64_t socket_set_ = 0; ///< counts the sets of sockets that instances may have inherited
     std::vector<Waiter> waiters_;
-    std::string status_text_;
+    std::optional<Roll> roll_;
     std::string last_failure_; ///< why the last start or run failed, for who asked
     std::uint32_t starts_ = 0;
     std::uint32_t restarts_ = 0;
     std::int64_t since_usec_ = 0;
     RateLimit revivals_{kRevivalWindow, kMostRevivals};
 
-    std::optional<ChildWatch> child_;
-    std::optional<TimerSource> timer_;
     std::vector<IoSource> sources_; ///< one per socket while armed; declared last: destroyed before the sockets
 };
 

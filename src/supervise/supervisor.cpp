@@ -26,7 +26,8 @@ Result<std::unique_ptr<Supervisor>> Supervisor::create(Loop& loop, std::shared_p
 
 Status Supervisor::open_parts() {
     auto notify = NotifySocket::open(
-        loop_, options_.notify_path, [this](const NotifySocket::Sender& sender, const Notification& message) { notified(sender, message); },
+        loop_, options_.notify_path,
+        [this](const NotifySocket::Sender& sender, Notification&& message, std::vector<UniqueFd> fds) { notified(sender, message, std::move(fds)); },
         [this](const NotifySocket::Sender& sender, const Error& error) {
             complain(fmt::format("notification of pid {} (uid {}) refused: {}", sender.pid, sender.uid, error.to_string()));
         });
@@ -34,7 +35,7 @@ Status Supervisor::open_parts() {
     notify_ = std::move(*notify);
 
     auto orphans = Orphans::adopt(
-        loop_, [this](pid_t pid) { return unit_of(pid) != nullptr; }, [](pid_t, const Exit&) {});
+        loop_, [this](pid_t pid) { return is_waited_for(pid); }, [](pid_t, const Exit&) {});
     if (!orphans) return Failure(std::move(orphans).error());
     orphans_ = std::move(*orphans);
 
@@ -63,18 +64,27 @@ ServiceUnit* Supervisor::find(const std::string& service) {
     return found == units_.end() ? nullptr : found->second.get();
 }
 
-ServiceUnit* Supervisor::unit_of(pid_t main_pid) {
-    for (const auto& [name, unit] : units_)
-        if (unit->main_pid() == main_pid) return unit.get();
-    for (const auto& unit : leaving_)
-        if (unit->main_pid() == main_pid) return unit.get();
-    return nullptr;
+bool Supervisor::is_waited_for(pid_t pid) const {
+    return std::any_of(units_.begin(), units_.end(), [&](const auto& entry) { return entry.second->owns(pid); }) ||
+           std::any_of(leaving_.begin(), leaving_.end(), [&](const auto& unit) { return unit->owns(pid); });
 }
 
-/// Believed is the main process of a service, as the kernel names it (NotifyAccess=main); nobody else is.
-void Supervisor::notified(const NotifySocket::Sender& sender, const Notification& message) {
-    if (ServiceUnit* unit = unit_of(sender.pid); unit != nullptr) return unit->notified(message);
-    complain(fmt::format("notification of pid {} (uid {}) ignored: not the main process of a service", sender.pid, sender.uid));
+/// Believed are processes that a service lets speak for it, as the kernel names them (NotifyAccess=); nobody else is.
+void Supervisor::notified(const NotifySocket::Sender& sender, const Notification& message, std::vector<UniqueFd> fds) {
+    for (const auto& [name, unit] : units_)
+        if (unit->notified(sender, message, fds)) return;
+    for (const auto& unit : leaving_)
+        if (unit->notified(sender, message, fds)) return;
+    complain(fmt::format("notification of pid {} (uid {}) ignored: no process that may speak for a service", sender.pid, sender.uid));
+}
+
+void Supervisor::bury(std::unique_ptr<Instance> ended) {
+    graveyard_.push_back(std::move(ended));
+    (void)sweep_->trigger();
+}
+
+void Supervisor::emptied() {
+    if (!leaving_.empty()) (void)sweep_->trigger();
 }
 
 /// Anyone can write to the notify socket: what strangers make us say is limited.
@@ -112,7 +122,8 @@ void Supervisor::release(const LiveListener& listener) {
 }
 
 void Supervisor::sweep() {
-    std::erase_if(leaving_, [](const auto& unit) { return !unit->has_child(); });
+    graveyard_.clear();
+    std::erase_if(leaving_, [](const auto& unit) { return !unit->has_instance(); });
     if (!leaving_.empty() || !shut_down_done_ || unsettled_ > 0) return;
     for (const Part& part : world_->parts)
         if (part.site->has_routes)

@@ -95,9 +95,11 @@ private:
     [[nodiscard]] std::string why_unusable(ListenerRef ref, Family family) const;
     [[nodiscard]] std::optional<ListenerRef> owner_of(std::uint64_t cookie) const;
     [[nodiscard]] Result<Evidence> question_all(const Part& part, const Flow& flow, std::optional<LiveSocketFound>& found) const;
-    [[nodiscard]] ServiceUnit* unit_of(pid_t main_pid);
+    [[nodiscard]] bool is_waited_for(pid_t pid) const;
+    void bury(std::unique_ptr<Instance> ended) override;
+    void emptied() override;
     [[nodiscard]] std::vector<TraceSource> trace_sources();
-    void notified(const NotifySocket::Sender& sender, const Notification& message);
+    void notified(const NotifySocket::Sender& sender, const Notification& message, std::vector<UniqueFd> fds);
 
     Loop& loop_;
     const SiteMaker maker_;
@@ -108,7 +110,8 @@ private:
     std::vector<std::unique_ptr<ServiceUnit>> leaving_; ///< removed from the configuration, child not yet gone
     std::optional<NotifySocket> notify_;
     std::optional<Orphans> orphans_;
-    std::optional<DeferSource> sweep_; ///< deletes units that have left, outside their own call stacks
+    std::vector<std::unique_ptr<Instance>> graveyard_; ///< ended
+    std::optional<DeferSource> sweep_; ///< deletes units and instances that have ended, outside their own call stacks
     unsigned unsettled_ = 0; ///< reloads whose draft may still change local routes
     std::unique_ptr<Tracing> tracing_;
     std::function<void()> shut_down_done_;

@@ -59,12 +59,12 @@ ServiceView view_of(const ServiceUnit& unit) {
     ServiceView view;
     view.name = service.name;
     view.description = service.description;
-    view.state = to_string(unit.lifecycle().state);
+    view.state = to_string(unit.state());
     view.result = to_string(unit.lifecycle().result);
     view.failure = unit.why_it_failed();
     view.activation = name_of(service.activation);
     view.type = name_of(service.type);
-    if (unit.has_child()) view.main_pid = unit.main_pid();
+    if (unit.main_pid() != 0) view.main_pid = unit.main_pid();
     view.status_text = unit.status_text();
     view.starts = unit.starts();
     view.restarts = unit.restarts();

@@ -56,7 +56,7 @@ std::string Supervisor::why_unusable(ListenerRef ref, Family family) const {
     const auto slot = slot_for(sockets, family);
     const auto socket = std::find_if(sockets.begin(), sockets.end(), [&](const LiveSocket& s) { return s.slot == slot; });
     if (socket == sockets.end() || !socket->bound.fd) return "it is closed";
-    if (unit.slots_empty() && listener.when_down != WhenDown::queue) return fmt::format("the service is {}", to_string(unit.lifecycle().state));
+    if (unit.slots_empty() && listener.when_down != WhenDown::queue) return fmt::format("the service is {}", to_string(unit.state()));
     return swathe::why_unusable(socket->bound.fd.get(), listener.protocol);
 }
 

@@ -1,0 +1,264 @@
+#include "supervise/instance.h"
+
+#include "base/text.h"
+#include "socket/backlog.h"
+
+#include <csignal>
+#include <cstring>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace swathe {
+namespace {
+
+std::string signal_name(int number) {
+    const char* const name = sigabbrev_np(number);
+    return name != nullptr ? name : std::to_string(number);
+}
+
+std::string describe(const Exit& exit) {
+    switch (exit.kind) {
+    case Exit::Kind::code: return fmt::format("exited with status {}", exit.value);
+    case Exit::Kind::signal: return fmt::format("was killed by SIG{}", signal_name(exit.value));
+    case Exit::Kind::core: return fmt::format("dumped core on SIG{}", signal_name(exit.value));
+    }
+    return {};
+}
+
+/// $EXIT_CODE and $EXIT_STATUS: systemd.exec(5).
+void add_exit(const Exit& exit, std::vector<std::pair<std::string, std::string>>& variables) {
+    const bool code = exit.kind == Exit::Kind::code;
+    variables.emplace_back("EXIT_CODE", code ? "exited" : exit.kind == Exit::Kind::core ? "dumped" : "killed");
+    variables.emplace_back("EXIT_STATUS", code ? std::to_string(exit.value) : signal_name(exit.value));
+}
+
+bool is_clean(const Exit& exit) noexcept { return exit.kind == Exit::Kind::code && exit.value == 0; }
+
+} // namespace
+
+Result<std::unique_ptr<Instance>> Instance::create(Loop& loop, InstanceHost& host, std::uint32_t number) {
+    std::unique_ptr<Instance> instance(new Instance(loop, host, number));
+    auto timer = TimerSource::create(loop, [self = instance.get()] { self->post(RunTimer{}); });
+    if (!timer) return Failure(std::move(timer).error());
+    instance->timer_ = std::move(*timer);
+    auto id = new_invocation_id();
+    if (!id) return Failure(std::move(id).error());
+    instance->invocation_ = std::move(*id);
+    return instance;
+}
+
+void Instance::start() { post(Begin{}); }
+
+void Instance::stop(bool for_restart, std::optional<Duration> patience) { post(StopRun{patience, for_restart}); }
+
+void Instance::reload(Reloaded done) {
+    reloads_.push_back(std::move(done));
+    post(ReloadRun{});
+}
+
+void Instance::hold(bool still) {
+    if (still == held_watchdog_.has_value()) return;
+    const Duration interval = still ? kInfinity : *held_watchdog_;
+    held_watchdog_ = still ? std::optional(run_.watchdog) : std::nullopt;
+    if (auto sent = members_.signal(still ? SIGSTOP : SIGCONT); !sent) say(LogLevel::error, sent.error().to_string());
+    Said said;
+    said.watchdog = interval;
+    post(said);
+}
+
+void Instance::post(RunEvent event) {
+    events_.push_back(std::move(event));
+    if (draining_) return; // an action's answer: taken up when its turn comes
+    draining_ = true;
+    while (!events_.empty()) {
+        const RunEvent next = std::move(events_.front());
+        events_.pop_front();
+        take(next);
+    }
+    draining_ = false;
+}
+
+void Instance::take(const RunEvent& event) {
+    const Phase from = run_.phase;
+    const RunStep decided = step(host_.service(), run_, event, now());
+    run_ = decided.next;
+    for (const RunAction& action : decided.actions)
+        if (!perform(action)) break;
+    if (run_.phase != from) phase_changed(from);
+}
+
+/// Does one action. False: what was to follow is void.
+bool Instance::perform(const RunAction& action) {
+    struct Visitor {
+        Instance& self;
+        void operator()(const StartProcess& order) const { self.start_process(order); }
+        void operator()(const FindMain&) const { self.find_main(); }
+        void operator()(const SendSignal& order) const { self.send(order); }
+        void operator()(const SetRunTimer& set) const {
+            if (auto armed = self.timer_->arm(set.at); !armed) self.say(LogLevel::error, armed.error().to_string());
+        }
+        void operator()(const ClearRunTimer&) const { self.timer_->disarm(); }
+        void operator()(const ReloadEnded& ended) const {
+            for (const Reloaded& done : std::exchange(self.reloads_, {}))
+                done(ended.well ? Status{} : Status(failure("it was not reloaded: it is not running, has nothing to reload with, or the reload failed")));
+        }
+    };
+    std::visit(Visitor{*this}, action);
+    return true;
+}
+
+void Instance::phase_changed(Phase from) {
+    const bool ready = host_.service().effective_notify_access() != NotifyAccess::none;
+    switch (run_.phase) {
+    case Phase::running:
+        if (from == Phase::start || from == Phase::start_post)
+            say(LogLevel::info, fmt::format("{}, pid {}", ready ? "ready" : "started", main_pid()));
+        else
+            say(LogLevel::info, "reloaded");
+        break;
+    case Phase::exited: say(LogLevel::info, "done"); break;
+    case Phase::reload:
+    case Phase::reload_signal: say(LogLevel::info, "reloading"); break;
+    case Phase::stop:
+    case Phase::stop_by_notify:
+    case Phase::stop_sigterm: say(LogLevel::info, "stopping"); break;
+    case Phase::stop_watchdog: say(LogLevel::error, "watchdog: no word in time, or it asked for this; aborted"); break;
+    case Phase::stop_sigkill:
+    case Phase::final_sigkill: say(LogLevel::warning, "did not stop in time; killed"); break;
+    case Phase::ended: forget_processes(); break;
+    case Phase::condition:
+    case Phase::start_pre:
+    case Phase::start:
+    case Phase::start_post:
+    case Phase::reload_notify:
+    case Phase::stop_post:
+    case Phase::final_sigterm: break;
+    }
+    host_.changed(*this);
+}
+
+RunFacts Instance::facts_for(CommandKind kind) const {
+    RunFacts facts;
+    facts.notify_path = host_.notify_path();
+    const Service& service = host_.service();
+    facts.variables.emplace_back("INVOCATION_ID", invocation_);
+    facts.variables.emplace_back("SWATHE_INSTANCE", std::to_string(number_));
+    if (kind == CommandKind::start) {
+        if (run_.watchdog != kInfinity) facts.variables.emplace_back("WATCHDOG_USEC", std::to_string(run_.watchdog.count()));
+        if (service.file_descriptor_store_max > 0) facts.variables.emplace_back("FDSTORE", std::to_string(service.file_descriptor_store_max));
+    } else if (main_) {
+        facts.variables.emplace_back("MAINPID", std::to_string(main_pid()));
+    }
+    if (kind == CommandKind::stop || kind == CommandKind::stop_post) {
+        facts.variables.emplace_back("SERVICE_RESULT", to_string(run_.result));
+        if (run_.main_exit) add_exit(*run_.main_exit, facts.variables);
+    }
+    return facts;
+}
+
+void Instance::start_process(const StartProcess& order) {
+    SpawnStep failed_at = SpawnStep::none;
+    auto pid = spawn_process(order, failed_at);
+    if (pid) return post(ProcessStarted{});
+    const std::string why = pid.error().to_string();
+    const auto& commands = commands_of(host_.service(), order.kind);
+    const bool ignored = order.index < commands.size() && commands[order.index].ignore_failure;
+    if (!ignored) last_failure_ = why;
+    say(ignored ? LogLevel::info : LogLevel::error,
+        order.kind == CommandKind::start ? fmt::format("cannot be started: {}", why) : fmt::format("{}: {}", key_of(order.kind), why));
+    post(ProcessFailed{static_cast<int>(failed_at)});
+}
+
+Result<pid_t> Instance::spawn_process(const StartProcess& order, SpawnStep& failed_at) {
+    const auto& commands = commands_of(host_.service(), order.kind);
+    if (order.index >= commands.size()) return failure("a reload has taken the command away");
+    auto plan = plan_spawn(host_.service(), commands[order.index], key_of(order.kind), facts_for(order.kind));
+    if (!plan) return Failure(std::move(plan).error());
+    for (const std::string& warning : plan->warnings) say(LogLevel::warning, warning);
+    if (order.kind == CommandKind::start) plan->fds = host_.descriptors(*this);
+    auto child = spawn(*plan);
+    if (!child) {
+        failed_at = child.error().step;
+        return Failure(Error(child.error().error).within(fmt::format("{} (step {})", plan->path, to_string(child.error().step))));
+    }
+    const pid_t pid = child->pid;
+    members_.add(*child);
+    if (order.kind == CommandKind::start) {
+        inherited_.clear();
+        for (const PassedFd& passed : plan->fds)
+            if (auto inode = socket_inode(passed.fd); inode) inherited_.push_back(*inode);
+    }
+    if (auto watched = watch_process(order.is_main, std::move(*child)); !watched) return Failure(std::move(watched).error());
+    return pid;
+}
+
+Status Instance::watch_process(bool as_main, Child child) {
+    const bool kill_group = !groups_outlive_leaders() && host_.service().kill_mode != KillMode::process && host_.service().kill_mode != KillMode::none;
+    auto watch = ChildWatch::watch(
+        loop_, std::move(child), [this, as_main](const Exit& exit) { as_main ? main_exited(exit) : control_exited(exit); }, kill_group);
+    if (!watch) return Failure(std::move(watch).error());
+    (as_main ? main_ : control_) = std::move(*watch);
+    return {};
+}
+
+void Instance::main_exited(const Exit& exit) {
+    host_.drain_notifications(); // its last words count: READY=1 just before the end
+    const std::string end = fmt::format("pid {} {}", main_pid(), describe(exit));
+    if (!is_clean(exit)) last_failure_ = end;
+    say(is_clean(exit) || run_.is_ending() ? LogLevel::info : LogLevel::warning, end);
+    main_.reset();
+    look_for_others();
+    post(MainExited{exit});
+}
+
+void Instance::control_exited(const Exit& exit) {
+    host_.drain_notifications();
+    if (!is_clean(exit)) {
+        const std::string end = fmt::format("{}: pid {} {}", to_string(run_.phase), control_->child().pid, describe(exit));
+        if (run_.phase != Phase::reload) last_failure_ = end;
+        say(LogLevel::warning, end);
+    }
+    control_.reset();
+    look_for_others();
+    post(ControlExited{exit});
+}
+
+/// Whoever is left when the processes that are known have gone is found by looking.
+void Instance::look_for_others() {
+    if (has_process()) return;
+    if (members_.empty()) {
+        members_.unwatch();
+        return post(GroupEmptied{});
+    }
+    if (auto watched = members_.watch(loop_, [this] { post(GroupEmptied{}); }); !watched) say(LogLevel::error, watched.error().to_string());
+}
+
+void Instance::forget_processes() {
+    if (main_ && host_.service().kill_mode != KillMode::none)
+        say(LogLevel::error, fmt::format("pid {} does not end, and is left behind", main_pid()));
+    else if (!members_.empty())
+        say(LogLevel::notice, "processes of it are left behind, as kill_mode says");
+    main_.reset();
+    control_.reset();
+    members_.unwatch();
+    pid_file_look_.reset();
+    inherited_.clear();
+}
+
+void Instance::send(const SendSignal& order) {
+    const auto report = [this](const Status& sent) {
+        if (!sent) say(LogLevel::error, sent.error().to_string());
+    };
+    const bool main = order.target == SignalTarget::main || order.target == SignalTarget::main_and_control;
+    const bool control = order.target == SignalTarget::control || order.target == SignalTarget::main_and_control;
+    if (main && main_) report(main_->child().signal(order.number));
+    if (control && control_) report(control_->child().signal(order.number));
+    if (order.target == SignalTarget::all) report(members_.signal(order.number));
+}
+
+bool Instance::owns(pid_t pid) const noexcept {
+    return (main_ && main_->child().pid == pid) || (control_ && control_->child().pid == pid);
+}
+
+} // namespace swathe

@@ -1,0 +1,130 @@
+// ServiceUnit: its listeners, when they are watched, and how they are kept usable.
+
+#include "socket/backlog.h"
+#include "socket/revive.h"
+#include "supervise/service_unit.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace swathe {
+
+std::optional<std::uint32_t> slot_for(const std::vector<LiveSocket>& sockets, Family family) noexcept {
+    for (const LiveSocket& socket : sockets)
+        if (family == Family::ipv4 ? socket.bound.takes_ipv4 : socket.bound.takes_ipv6) return socket.slot;
+    return std::nullopt;
+}
+
+void ServiceUnit::watch_as_needed() {
+    std::vector<State> states;
+    for (const auto& worker : workers_) states.push_back(worker->life.state);
+    switch (watching_for(states)) {
+    case Watching::armed: return held_ ? disarm() : arm();
+    case Watching::disarmed: return disarm();
+    case Watching::closed:
+        if (!closed_) close_listeners();
+        return;
+    }
+}
+
+void ServiceUnit::arm() {
+    if (!sources_.empty()) return;
+    revive_listeners();
+    for (std::size_t l = 0; l < listeners_.size(); ++l)
+        for (std::size_t s = 0; s < listeners_[l].sockets.size(); ++s) {
+            const int fd = listeners_[l].sockets[s].bound.fd.get();
+            if (fd < 0 || !why_unusable(fd, service_->listeners[l].protocol).empty()) continue;
+            auto source = IoSource::watch(loop_, fd, EPOLLIN, [this, number = sources_.size(), l, s](std::uint32_t revents) {
+                woken(number, l, s, revents);
+            });
+            if (!source) {
+                say(LogLevel::error, source.error().to_string());
+                continue;
+            }
+            sources_.push_back(std::move(*source));
+        }
+}
+
+/// Whoever else holds a listener that is watched may shut it down. That is no traffic, and reported for ever.
+void ServiceUnit::woken(std::size_t source, std::size_t listener, std::size_t socket, std::uint32_t revents) {
+    if ((revents & EPOLLHUP) == 0) return post_to_all(Traffic{});
+    if (revivals_.allow(now())) revive_socket(listener, socket);
+    if (why_unusable(listeners_[listener].sockets[socket].bound.fd.get(), service_->listeners[listener].protocol).empty()) return;
+    say(LogLevel::error, fmt::format("listener {} is not watched until the service has run again", service_->listeners[listener].name));
+    (void)sources_[source].set_enabled(false);
+}
+
+/// What a child has done to its sockets ends with it: the next one, and who waits for it, gets them as they should be.
+void ServiceUnit::revive_listeners() {
+    for (std::size_t l = 0; l < listeners_.size(); ++l)
+        for (std::size_t s = 0; s < listeners_[l].sockets.size(); ++s)
+            if (listeners_[l].sockets[s].bound.fd) revive_socket(l, s);
+}
+
+void ServiceUnit::revive_socket(std::size_t listener, std::size_t socket) {
+    const Listener& wanted = service_->listeners[listener];
+    const LiveSocket& live = listeners_[listener].sockets[socket];
+    const std::string why = why_unusable(live.bound.fd.get(), wanted.protocol);
+    auto revived = revive(live.bound, wanted.protocol, wanted.backlog);
+    if (revived && !*revived) return;
+    if (!revived) return say(LogLevel::error, std::move(revived).error().within(fmt::format("listener {}: {}", wanted.name, why)).to_string());
+    say(LogLevel::notice, fmt::format("listener {}: {}; {} again", wanted.name, why, wanted.protocol == Protocol::tcp ? "listening" : "free"));
+    if (slots_empty_ && wanted.when_down != WhenDown::queue) return;
+    if (auto filled = host_.fill_slot(live); !filled) // before 5.19 a fall emptied it
+        say(LogLevel::error, filled.error().to_string());
+}
+
+void ServiceUnit::close_listeners() {
+    disarm();
+    closed_ = true;
+    for (LiveListener& listener : listeners_)
+        for (LiveSocket& socket : listener.sockets) {
+            host_.empty_slot(socket);
+            socket.bound.fd.reset();
+        }
+}
+
+Status ServiceUnit::open_listeners() {
+    for (std::size_t i = 0; i < listeners_.size(); ++i) {
+        LiveListener& closed = listeners_[i];
+        auto opened = host_.reopen(service_->listeners[i], closed);
+        if (!opened) return Failure(std::move(opened).error().within(fmt::format("listener {}", service_->listeners[i].name)));
+        for (std::size_t s = 0; s < closed.sockets.size(); ++s) {
+            closed.sockets[s].bound = std::move((*opened)[s]);
+            if (auto filled = host_.fill_slot(closed.sockets[s]); !filled) return filled;
+        }
+    }
+    closed_ = false;
+    return {};
+}
+
+void ServiceUnit::fill_slots() {
+    for (const LiveListener& listener : listeners_)
+        for (const LiveSocket& socket : listener.sockets)
+            if (socket.bound.fd)
+                if (auto filled = host_.fill_slot(socket); !filled) say(LogLevel::error, filled.error().to_string());
+}
+
+/// While a service is down for good or for long, the listeners that do not want to queue have no socket to offer, and the
+/// dispatcher does what their when_down says
+void ServiceUnit::keep_slots() {
+    const bool down = std::all_of(workers_.begin(), workers_.end(), [](const auto& worker) {
+        const State state = worker->life.state;
+        return state == State::stopped || state == State::paused || state == State::failed;
+    });
+    if (down == slots_empty_) return;
+    slots_empty_ = down;
+    for (std::size_t i = 0; i < listeners_.size(); ++i) {
+        if (service_->listeners[i].when_down == WhenDown::queue) continue;
+        for (const LiveSocket& socket : listeners_[i].sockets) {
+            if (!socket.bound.fd) continue;
+            if (down)
+                host_.empty_slot(socket);
+            else if (auto filled = host_.fill_slot(socket); !filled)
+                say(LogLevel::error, filled.error().to_string());
+        }
+    }
+}
+
+} // namespace swathe

@@ -1,0 +1,218 @@
+// ServiceUnit: the lifecycles of its workers, and who waits for them.
+
+#include "supervise/service_unit.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include <fmt/format.h>
+
+namespace swathe {
+
+void ServiceUnit::post(Worker& worker, Event event) {
+    events_.push_back({&worker, std::move(event)});
+    drain_events();
+}
+
+void ServiceUnit::post_to_all(const Event& event) {
+    for (const auto& worker : workers_) events_.push_back({worker.get(), event});
+    drain_events();
+}
+
+void ServiceUnit::drain_events() {
+    if (draining_events_) return; // an action's answer: taken up when its turn comes
+    draining_events_ = true;
+    while (!events_.empty()) {
+        const Posted next = std::move(events_.front());
+        events_.pop_front();
+        take(*next.worker, next.event);
+    }
+    draining_events_ = false;
+    settle();
+}
+
+void ServiceUnit::take(Worker& worker, const Event& event) {
+    const State from = worker.life.state;
+    const Step decided = step(*service_, worker.life, event, now());
+    worker.life = decided.next;
+    if (worker.life.state != from) worker_changed(worker);
+    for (const Action& action : decided.actions)
+        if (!perform(worker, action)) break;
+}
+
+/// Does one action. False: it failed, the lifecycle has been told, and what was to follow is void.
+bool ServiceUnit::perform(Worker& worker, const Action& action) {
+    struct Visitor {
+        ServiceUnit& unit;
+        Worker& worker;
+        bool operator()(const StartInstance&) const { return unit.start_instance(worker, false); }
+        bool operator()(const StartSuccessor&) const { return unit.start_instance(worker, true); }
+        bool operator()(const StopInstance& a) const { return worker.instance ? (worker.instance->stop(a.for_restart), true) : true; }
+        bool operator()(const StopSuccessor&) const { return worker.successor ? (worker.successor->stop(false), true) : true; }
+        bool operator()(const Succeed&) const { return unit.succeed(worker), true; }
+        bool operator()(const AdoptSuccessor&) const {
+            worker.instance = std::move(worker.successor);
+            return true;
+        }
+        bool operator()(const SetTimer& a) const {
+            if (auto armed = worker.timer->arm(a.at); !armed) unit.say(LogLevel::error, armed.error().to_string());
+            return true;
+        }
+        bool operator()(const ClearTimer&) const { return worker.timer->disarm(), true; }
+    };
+    return std::visit(Visitor{*this, worker}, action);
+}
+
+bool ServiceUnit::start_instance(Worker& worker, bool as_successor) {
+    if (closed_)
+        if (auto opened = open_listeners(); !opened) {
+            last_failure_ = opened.error().to_string();
+            events_.push_back({&worker, OpenFailed{}});
+            return false;
+        }
+    auto made = Instance::create(loop_, *this, worker.number);
+    if (!made) {
+        last_failure_ = made.error().to_string();
+        say(LogLevel::error, fmt::format("cannot be started: {}", last_failure_));
+        events_.push_back({&worker, as_successor ? Event(SuccessorEnded{}) : Event(Ended{ServiceResult::resources, std::nullopt})});
+        return false;
+    }
+    Instance& instance = **made;
+    instance.set_socket_set(socket_set_);
+    (as_successor ? worker.successor : worker.instance) = std::move(*made);
+    ++starts_;
+    if (!as_successor && worker.life.restarts > 0) ++restarts_;
+    instance.start();
+    return true;
+}
+
+/// The instance has its signal to stop, and all the time to serve who is connected to it.
+void ServiceUnit::succeed(Worker& worker) {
+    std::unique_ptr<Instance> old = std::exchange(worker.instance, std::move(worker.successor));
+    Instance& leaving = *draining_.emplace_back(std::move(old));
+    say(leaving, LogLevel::info, fmt::format("pid {} is replaced by pid {}, and drains", leaving.main_pid(), worker.instance->main_pid()));
+    leaving.stop(true, service_->drain_timeout_sec);
+}
+
+/// An instance is in another phase: what that is to its worker.
+void ServiceUnit::changed(Instance& instance) {
+    const bool ended = instance.run().phase == Phase::ended;
+    if (!instance.run().is_up()) revive_listeners(); // who comes waits in the backlog, whatever it did to them
+    if (!instance.last_failure().empty()) last_failure_ = instance.last_failure();
+    Worker* const worker = worker_of(instance);
+    if (worker != nullptr && worker->instance.get() == &instance) {
+        if (ended) {
+            events_.push_back({worker, Ended{instance.run().result, instance.run().main_exit}});
+            host_.bury(std::move(worker->instance));
+        } else if (instance.run().is_up() && worker->life.state == State::starting) {
+            events_.push_back({worker, Up{}});
+        }
+    } else if (worker != nullptr && worker->successor.get() == &instance) {
+        if (ended) {
+            say(LogLevel::error, fmt::format("its successor did not come up; it goes on: {}", instance.last_failure()));
+            events_.push_back({worker, SuccessorEnded{}});
+            host_.bury(std::move(worker->successor));
+        } else if (instance.run().is_up()) {
+            events_.push_back({worker, SuccessorUp{}});
+        }
+    } else if (ended) {
+        const auto drained = std::find_if(draining_.begin(), draining_.end(), [&](const auto& one) { return one.get() == &instance; });
+        if (drained == draining_.end()) return;
+        host_.bury(std::move(*drained));
+        draining_.erase(drained);
+    }
+    drain_events();
+}
+
+void ServiceUnit::note_time() {
+    since_usec_ = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+void ServiceUnit::worker_changed(Worker& worker) {
+    note_time();
+    switch (worker.life.state) {
+    case State::idle:
+    case State::starting:
+    case State::stopping: break;
+    case State::running: last_failure_.clear(); break;
+    case State::backoff: say(LogLevel::info, "will be restarted"); break;
+    case State::paused:
+        last_failure_ = "start limit hit; traffic waits in the backlog until the interval has passed";
+        say(LogLevel::warning, last_failure_);
+        break;
+    case State::failed:
+        if (worker.life.result == ServiceResult::start_limit_hit) last_failure_ = "start limit hit";
+        say(LogLevel::error, last_failure_ + "; its sockets are closed until it is started by hand");
+        break;
+    case State::stopped: say(LogLevel::info, "stopped"); break;
+    }
+    const bool at_rest = worker.life.state == State::idle || worker.life.state == State::stopped || worker.life.state == State::failed;
+    const bool forget = service_->file_descriptor_store_preserve == StorePreserve::no ? worker.life.state == State::backoff : false;
+    if (forget || (at_rest && service_->file_descriptor_store_preserve != StorePreserve::yes)) worker.store->clear();
+}
+
+/// What follows from the states that the workers have come to rest in for now.
+void ServiceUnit::settle() {
+    if (draining_events_) return;
+    forget_workers();
+    keep_slots();
+    watch_as_needed();
+    roll_on();
+    answer_waiters();
+    if (!has_instance()) host_.emptied();
+}
+
+void ServiceUnit::forget_workers() {
+    while (workers_.size() > std::max(service_->workers, 1U) && !workers_.back()->instance && !workers_.back()->successor) workers_.pop_back();
+}
+
+/// Answers those who wait for what has now come true, or no longer can.
+void ServiceUnit::answer_waiters() {
+    const auto all_in = [&](auto... states) {
+        return std::all_of(workers_.begin(), workers_.end(), [&](const auto& worker) { return ((worker->life.state == states) || ...); });
+    };
+    const auto some_in = [&](State state) {
+        return std::any_of(workers_.begin(), workers_.end(), [&](const auto& worker) { return worker->life.state == state; });
+    };
+    const bool oneshot_done = service_->type == ServiceType::oneshot && all_in(State::idle, State::running) && lifecycle().result == ServiceResult::success;
+    const bool running = all_in(State::running) || oneshot_done;
+    const bool on_the_way = some_in(State::starting) || some_in(State::stopping);
+    std::vector<Waiter> waiting = std::exchange(waiters_, {});
+    for (Waiter& waiter : waiting) {
+        if (waiter.what == Awaited::running ? running : !has_instance())
+            waiter.done({});
+        else if (waiter.what == Awaited::running ? on_the_way : has_instance())
+            waiters_.push_back(std::move(waiter));
+        else
+            waiter.done(failure(last_failure_.empty() ? to_string(lifecycle().result) : last_failure_)); // who asked knows the name
+    }
+}
+
+/// A restart of one worker after the other goes on when the one whose turn it is runs anew.
+void ServiceUnit::roll_on() {
+    while (roll_) {
+        if (roll_->worker >= workers_.size()) return finish_roll({});
+        Worker& worker = *workers_[roll_->worker];
+        if (!std::exchange(roll_->begun, true)) {
+            roll_->old = worker.instance.get();
+            return post(worker, RestartAsked{roll_->overlap}); // its settle() goes on here
+        }
+        const State state = worker.life.state;
+        const bool under_way = state == State::starting || state == State::stopping || worker.life.successor;
+        if (under_way) return;
+        const bool anew = state == State::running && worker.instance.get() != roll_->old;
+        const bool oneshot_done = service_->type == ServiceType::oneshot && state == State::idle && worker.life.result == ServiceResult::success;
+        if (!anew && !oneshot_done) return finish_roll(failure(last_failure_.empty() ? to_string(worker.life.result) : last_failure_));
+        ++roll_->worker;
+        roll_->begun = false;
+    }
+}
+
+void ServiceUnit::finish_roll(Status outcome) { std::exchange(roll_, std::nullopt)->done(std::move(outcome)); }
+
+ServiceUnit::Worker* ServiceUnit::worker_of(const Instance& instance) const noexcept {
+    const std::size_t index = instance.number() - 1;
+    return index < workers_.size() ? workers_[index].get() : nullptr;
+}
+
+} // namespace swathe
