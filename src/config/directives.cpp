@@ -61,6 +61,8 @@ std::string_view to_string(ValueType type) noexcept {
     case T::time_span: return "time span";
     case T::octal: return "octal number";
     case T::limit: return "limit";
+    case T::amount: return "amount";
+    case T::percentage: return "percentage";
     case T::account: return "account";
     case T::accounts: return "accounts";
     case T::path: return "path";

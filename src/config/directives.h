@@ -30,6 +30,8 @@ enum class ValueType : std::uint8_t {
     time_span,
     octal,
     limit,
+    amount,
+    percentage,
     account,
     accounts,
     path,

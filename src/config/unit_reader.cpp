@@ -46,16 +46,19 @@ std::optional<Raw::List> words_of(const UnitLine& line, std::string_view unit, R
     return words;
 }
 
-/// The value as the readers want it. Command lines and variables are split first and have their specifiers replaced
-/// then.
+/// Command lines and variables are split first and have their specifiers replaced then; in a percentage there are none.
+bool is_read_verbatim(ValueType type) noexcept {
+    return type == ValueType::command || type == ValueType::environment || type == ValueType::amount || type == ValueType::percentage;
+}
+
+/// The value as the readers want it.
 std::optional<Raw> raw_of(const Directive& directive, const UnitLine& line, std::string_view unit, Report& report) {
     if (is_word_list(directive.type)) {
         auto words = words_of(line, unit, report);
         if (!words) return std::nullopt;
         return Raw{std::move(*words), line.pos};
     }
-    if (directive.type == ValueType::command || directive.type == ValueType::environment)
-        return Raw{line.value, line.place(0)};
+    if (is_read_verbatim(directive.type)) return Raw{line.value, line.place(0)};
     auto text = expand_specifiers(line.value, unit);
     if (text) return Raw{std::move(*text), line.place(0)};
     report.error(line.place(0), line.key, text.error().message);

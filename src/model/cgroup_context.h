@@ -20,7 +20,7 @@ struct CgroupAmount {
 struct CgroupContext {
     std::optional<Placed<CgroupAmount>> memory_max, memory_high, memory_swap_max, tasks_max;
     std::optional<Placed<std::uint32_t>> cpu_weight; ///< 1 to 10000
-    std::optional<Placed<std::uint32_t>> cpu_quota;  ///< percent of one processor, from 1
+    std::optional<Placed<std::uint32_t>> cpu_quota;  ///< hundredths of a percent of one processor, from 1
     std::optional<Placed<std::uint32_t>> io_weight;  ///< 1 to 10000
     bool delegate = false;                           ///< the service's user may make groups below its own
 };

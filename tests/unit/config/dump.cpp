@@ -39,6 +39,24 @@ std::string dump(const Command& command) {
 
 std::string dump(const std::optional<Placed<std::string>>& text) { return text ? text->value : "-"; }
 
+std::string dump(const CgroupContext& s) {
+    std::string out;
+    const auto amount = [&](const char* key, const std::optional<Placed<CgroupAmount>>& a) {
+        if (a) out += fmt::format("  {}={}{}\n", key, a->value.hundredths ? *a->value.hundredths : a->value.value, a->value.hundredths ? "/10000" : "");
+    };
+    const auto number = [&](const char* key, const std::optional<Placed<std::uint32_t>>& n) {
+        if (n) out += fmt::format("  {}={}\n", key, n->value);
+    };
+    amount("memory_max", s.memory_max);
+    amount("memory_high", s.memory_high);
+    amount("memory_swap_max", s.memory_swap_max);
+    amount("tasks_max", s.tasks_max);
+    number("cpu_weight", s.cpu_weight);
+    number("cpu_quota", s.cpu_quota);
+    number("io_weight", s.io_weight);
+    return s.delegate ? out + "  delegate\n" : out;
+}
+
 std::string dump(const Service& s) {
     std::string out = fmt::format("service {} \"{}\"\n", s.name, s.description);
     for (const Listener& listener : s.listeners) out += dump(listener);
@@ -51,6 +69,7 @@ std::string dump(const Service& s) {
     if (s.nice) out += fmt::format("  nice={}\n", *s.nice);
     if (s.no_new_privileges) out += "  no_new_privileges\n";
     if (s.oom_score_adjust) out += fmt::format("  oom_score_adjust={}\n", *s.oom_score_adjust);
+    out += dump(static_cast<const CgroupContext&>(s));
     for (const auto& group : s.supplementary_groups) out += fmt::format("  supplementary_group {}\n", group.value);
     for (const auto& [name, value] : s.environment) out += fmt::format("  environment {}=<{}>\n", name, value);
     for (const EnvironmentFile& file : s.environment_files)

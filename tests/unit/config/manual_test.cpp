@@ -100,6 +100,8 @@ TEST_CASE("manual: every limit is given as it is") {
         {"Bytes of the name of a user or group", limits::kUserNameBytes},
         {"Environment files of a service", limits::kEnvironmentFiles},
         {"Supplementary groups of a service", limits::kAccounts},
+        {"Largest weight", limits::kWeight},
+        {"Largest cpu_quota in percent", limits::kCpuQuotaPercent},
         {"Largest number of things", limits::kCount},
         {"Errors shown, and warnings", limits::kDiagnostics},
     };

@@ -100,7 +100,7 @@ TEST_CASE("units: systemd's directives that we do not have are told apart by wha
         {UnitKind::service, "Service", "KillSignal", "SIGINT", F::unsupported},
         {UnitKind::service, "Service", "ExecStartPre", "/bin/x", F::unsupported},
         {UnitKind::service, "Service", "Memory", "1", F::unknown}, // no part of a name
-        {UnitKind::service, "Service", "MemoryMax", "1G", F::unsupported},
+        {UnitKind::service, "Service", "MemoryLow", "1G", F::unsupported},
         {UnitKind::service, "Service", "ListenFIFO", "/x", F::unknown},
         {UnitKind::service, "Install", "Whatever", "x", F::harmless},
         {UnitKind::service, "Unit", "After", "x", F::unsupported},
