@@ -116,6 +116,15 @@ void set_up_fds(ChildSetup& setup) noexcept {
     if (::syscall(SYS_close_range, rest, ~0U, 0) < 0) close_listed(setup, rest);
 }
 
+/// Before descriptors change places: the group's is none of those that the child keeps.
+void join_cgroup(ChildSetup& setup) noexcept {
+    if (!setup.join_cgroup) return;
+    const auto file = static_cast<int>(::syscall(SYS_openat, setup.cgroup, "cgroup.procs", O_WRONLY | O_CLOEXEC));
+    check(setup, SpawnStep::cgroup, file);
+    check(setup, SpawnStep::cgroup, ::syscall(SYS_write, file, "0", 1)); // whoever writes
+    (void)::syscall(SYS_close, file);
+}
+
 /// Before the user changes: it may not lower the score, nor write to this file of a process that is not dumpable.
 void set_oom_score(ChildSetup& setup) noexcept {
     if (setup.oom_score_adjust.empty()) return;
@@ -156,8 +165,10 @@ void write_decimal(char* out, long number) noexcept {
 
 int set_up_and_exec(void* argument) noexcept {
     auto& setup = *static_cast<ChildSetup*>(argument);
+    setup.started = true;
     (void)::syscall(SYS_setsid); // a new process leads no group, so it cannot fail
     reset_signal_handlers();
+    join_cgroup(setup);
     set_up_fds(setup);
     (void)::syscall(SYS_umask, setup.umask);
     set_oom_score(setup);

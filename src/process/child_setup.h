@@ -31,9 +31,12 @@ struct ChildSetup {
     std::optional<int> nice;
     bool no_new_privileges = false;
     mode_t umask = 0022;
+    int cgroup = -1;          ///< directory of the control group; -1 = the parent's
+    bool join_cgroup = false; ///< it has to go there itself: clone3(2) does not bring it there
     const char* working_directory = nullptr;
     bool working_directory_optional = false;
 
+    bool started = false; ///< it ran at all
     SpawnStep failed_step = SpawnStep::none;
     int failed_errno = 0;
     int failed_limit = 0; ///< of SpawnStep::limits: RLIMIT_...

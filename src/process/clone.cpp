@@ -37,6 +37,10 @@ pid_t by_clone3(ChildSetup& setup, void* stack, std::size_t stack_bytes, std::at
     args.exit_signal = SIGCHLD;
     args.stack = reinterpret_cast<std::uintptr_t>(stack);
     args.stack_size = stack_bytes;
+    if (setup.cgroup >= 0 && !setup.join_cgroup) {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = static_cast<std::uint64_t>(setup.cgroup);
+    }
     const long pid = clone3_and_call(args, &set_up_and_exec, &setup);
     if (pid >= 0) return static_cast<pid_t>(pid);
     errno = static_cast<int>(-pid);
@@ -57,6 +61,7 @@ pid_t clone_into_setup(ChildSetup& setup, void* stack, std::size_t stack_bytes, 
     const pid_t pid = by_clone3(setup, stack, stack_bytes, busy, pidfd, flags);
     if (pid >= 0 || errno != ENOSYS) return pid;
     // Another architecture, or a container whose seccomp filter does not know clone3.
+    setup.join_cgroup = setup.cgroup >= 0;
     void* const top = static_cast<char*>(stack) + stack_bytes;
     return ::clone(&set_up_and_exec, top, flags | SIGCHLD, &setup, &pidfd, nullptr, &busy);
 }

@@ -149,6 +149,7 @@ ChildSetup setup_of(const SpawnPlan& plan, Prepared& prepared) {
     setup.nice = plan.nice;
     setup.no_new_privileges = plan.no_new_privileges;
     setup.umask = plan.umask;
+    setup.cgroup = plan.cgroup_fd;
     setup.working_directory = plan.working_directory.c_str();
     setup.working_directory_optional = plan.working_directory_optional;
     return setup;
@@ -209,6 +210,10 @@ bool launch_child_by_vfork(Launch& launch) noexcept {
     return in_time;
 }
 
+/// Is it the group that takes no process: has it enabled controllers for groups below, is it threaded, gone or another's? Of the errors in
+/// clone(2) these two are the others'.
+bool is_cgroup_error(const SpawnPlan& plan, int error) noexcept { return plan.cgroup_fd >= 0 && error != EAGAIN && error != ENOMEM; }
+
 std::string bound(rlim_t value) { return value == RLIM_INFINITY ? "infinity" : std::to_string(value); }
 
 std::string describe_limit(const SpawnPlan& plan, int resource) {
@@ -230,19 +235,14 @@ std::string describe(const SpawnPlan& plan, SpawnStep step, int limit = 0) {
     case SpawnStep::standard_input: return "standard input";
     case SpawnStep::standard_output: return "standard output";
     case SpawnStep::group: return fmt::format("changing to group {}", plan.gid.value_or(0));
+    case SpawnStep::cgroup: return "joining the control group";
     case SpawnStep::user: return fmt::format("changing to user {}", plan.uid.value_or(0));
     case SpawnStep::no_new_privileges: return "no_new_privileges";
     }
     return {};
 }
 
-} // namespace
-
-SpawnResult spawn(const SpawnPlan& plan) {
-    Prepared prepared;
-    if (auto ok = prepare(plan, prepared); !ok) return tl::unexpected<SpawnError>(std::move(ok).error());
-    ChildSetup setup = setup_of(plan, prepared);
-
+SpawnResult launch(const SpawnPlan& plan, ChildSetup& setup) {
     alignas(64) char stack[kStackBytes]; // the child's; this frame outlives its use
     Launch launch{setup, stack, sizeof stack, plan.patience};
     bool in_time = true;
@@ -251,12 +251,33 @@ SpawnResult spawn(const SpawnPlan& plan) {
         const AllSignalsBlocked blocked;
         in_time = plan.oom_score_adjust ? launch_child_by_vfork(launch) : launch_child(launch);
     }
-    if (launch.pid < 0) return spawn_failure(SpawnStep::none, describe(plan, SpawnStep::none), launch.error);
+    if (launch.pid < 0) {
+        const SpawnStep step = is_cgroup_error(plan, launch.error) ? SpawnStep::cgroup : SpawnStep::none;
+        return spawn_failure(step, describe(plan, step), launch.error);
+    }
     Child child{launch.pid, UniqueFd(launch.pidfd)};
     if (in_time && setup.failed_step == SpawnStep::none) return child;
     (void)reap(child); // it has said why
     if (setup.failed_step == SpawnStep::none) return spawn_failure(SpawnStep::exec, describe(plan, SpawnStep::exec), ETIMEDOUT);
     return spawn_failure(setup.failed_step, describe(plan, setup.failed_step, setup.failed_limit), setup.failed_errno);
+}
+
+/// Since Linux 6.14, and in stable kernels, fork compares how often the parent's group was killed (cgroup.kill) with how often the child's
+/// was. A child that clone3(2) puts into a group with another number is killed before it runs (kernel/cgroup/cgroup.c,
+/// cgroup_css_set_fork()), and so is every one of a group that had to be killed once.
+bool was_killed_by_fork(const ChildSetup& setup) noexcept { return !setup.started && setup.cgroup >= 0 && !setup.join_cgroup; }
+
+} // namespace
+
+SpawnResult spawn(const SpawnPlan& plan) {
+    Prepared prepared;
+    if (auto ok = prepare(plan, prepared); !ok) return tl::unexpected<SpawnError>(std::move(ok).error());
+    ChildSetup setup = setup_of(plan, prepared);
+    SpawnResult child = launch(plan, setup);
+    if (!child || !was_killed_by_fork(setup)) return child;
+    (void)reap(*child);
+    setup.join_cgroup = true;
+    return launch(plan, setup);
 }
 
 const char* to_string(SpawnStep step) noexcept {
@@ -272,6 +293,7 @@ const char* to_string(SpawnStep step) noexcept {
     case SpawnStep::standard_output: return "STDOUT";
     case SpawnStep::group: return "GROUP";
     case SpawnStep::user: return "USER";
+    case SpawnStep::cgroup: return "CGROUP";
     case SpawnStep::no_new_privileges: return "NO_NEW_PRIVILEGES";
     }
     return "";

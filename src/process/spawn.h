@@ -29,6 +29,7 @@ enum class SpawnStep : int {
     standard_output = 209,
     group = 216,
     user = 217,
+    cgroup = 219,
     no_new_privileges = 227,
 };
 [[nodiscard]] const char* to_string(SpawnStep step) noexcept; ///< "CHDIR", "EXEC", ...
@@ -57,6 +58,7 @@ struct SpawnPlan {
     std::optional<int> nice;
     std::optional<int> oom_score_adjust;
     bool no_new_privileges = false;
+    int cgroup_fd = -1; ///< Cgroup::fd(): it begins in this control group; -1 = in the daemon's own. Borrowed.
     std::vector<std::string> warnings; ///< what was left out, for the log
     Duration patience = std::chrono::seconds(5); ///< a child that has not got to its exec by then is killed, since the daemon waits for it
     // standard input is /dev/null; standard output and error are the daemon's stderr
