@@ -1,6 +1,6 @@
 #include "base/log.h"
 #include "daemon/daemon.h"
-#include "process/spawn.h"
+#include "process/plan.h"
 
 #include <csignal>
 #include <cstdio>

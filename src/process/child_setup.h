@@ -1,6 +1,7 @@
 #pragma once
 
-#include "process/spawn.h"
+#include "process/spawn_plan.h"
+#include "process/spawn_step.h"
 
 #include <atomic>
 #include <string_view>

@@ -1,149 +1,20 @@
-#include "process/spawn.h"
+#include "process/plan.h"
 
 #include "base/text.h"
 #include "model/expand.h"
+#include "process/accounts.h"
+#include "process/environment.h"
 #include "process/environment_file.h"
+#include "process/program.h"
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
-#include <cstdlib>
 
-#include <grp.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 namespace swathe {
 namespace {
-
-constexpr std::size_t kFirstRecordBytes = 1024;
-constexpr std::size_t kLongestRecordBytes = 1024UL * 1024; // of a user or group; one with all its members
-
-struct User {
-    std::string name, home, shell;
-    uid_t uid = 0;
-    gid_t gid = 0;
-};
-
-/// Calls a getXXnam_r-like function with a buffer that grows while it is too small. False with 0: no such entry.
-template <class Record, class Look> Result<bool> look_up(Record& record, std::vector<char>& buffer, Look look) {
-    for (buffer.resize(kFirstRecordBytes);; buffer.resize(buffer.size() * 4)) {
-        Record* found = nullptr;
-        const int error = look(&record, buffer.data(), buffer.size(), &found);
-        if (found != nullptr) return true;
-        if (error == EINTR) continue;
-        if (error == ERANGE && buffer.size() < kLongestRecordBytes) continue;
-        // getpwnam_r(3): "not found" comes as any of these
-        if (error == 0 || error == ENOENT || error == ESRCH || error == EBADF || error == EPERM) return false;
-        return failure("look-up", error);
-    }
-}
-
-/// A user or group number. -1 and 65535, its 16-bit form, mean "unchanged" to the kernel and are nobody's.
-std::optional<std::uint32_t> as_id(const std::string& text) {
-    std::uint32_t id = 0;
-    const char* const end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, id);
-    if (error != std::errc() || stop != end || id == UINT32_MAX || id == UINT16_MAX) return std::nullopt;
-    return id;
-}
-
-/// `who`: name or number.
-Result<User> find_user(const std::string& who) {
-    passwd record{};
-    std::vector<char> buffer;
-    const auto id = as_id(who);
-    auto found = look_up(record, buffer, [&](passwd* out, char* space, std::size_t size, passwd** result) {
-        return id ? ::getpwuid_r(*id, out, space, size, result) : ::getpwnam_r(who.c_str(), out, space, size, result);
-    });
-    if (!found) return Failure(std::move(found).error().within("user " + quoted(who)));
-    if (!*found) return failure("no such user: " + quoted(who));
-    return User{record.pw_name, record.pw_dir, record.pw_shell, record.pw_uid, record.pw_gid};
-}
-
-Result<gid_t> find_group(const std::string& which) {
-    group record{};
-    std::vector<char> buffer;
-    const auto id = as_id(which);
-    auto found = look_up(record, buffer, [&](group* out, char* space, std::size_t size, group** result) {
-        return id ? ::getgrgid_r(*id, out, space, size, result) : ::getgrnam_r(which.c_str(), out, space, size, result);
-    });
-    if (!found) return Failure(std::move(found).error().within("group " + quoted(which)));
-    if (!*found) return failure("no such group: " + quoted(which));
-    return record.gr_gid;
-}
-
-Result<std::vector<gid_t>> groups_of(const User& user, gid_t gid) {
-    std::vector<gid_t> groups(64);
-    auto count = static_cast<int>(groups.size());
-    while (::getgrouplist(user.name.c_str(), gid, groups.data(), &count) < 0) {
-        if (groups.size() >= kMostGroups) return failure("user " + quoted(user.name) + " is in too many groups");
-        groups.resize(std::max(static_cast<std::size_t>(count), groups.size() * 2)); // `count` is what it needs
-        count = static_cast<int>(groups.size());
-    }
-    groups.resize(static_cast<std::size_t>(count));
-    return groups;
-}
-
-Result<std::string> executable_at(const std::string& path) {
-    struct stat status {};
-    if (::stat(path.c_str(), &status) != 0) return system_failure(quoted(path));
-    if (!S_ISREG(status.st_mode)) return failure(quoted(path) + " is not a regular file");
-    if ((status.st_mode & 0111U) == 0) return failure(quoted(path) + " is not executable", EACCES);
-    return path;
-}
-
-/// COMPAT 2.12: absolute, or a bare name in systemd's compiled-in search path.
-Result<std::string> find_program(const std::string& path) {
-    if (!path.empty() && path.front() == '/') return executable_at(path);
-    if (path.empty() || path.find('/') != path.npos) return failure(quoted(path) + " is neither an absolute path nor a bare file name");
-    for (const std::string_view directory : split(kSearchPath, ':'))
-        if (auto found = executable_at(std::string(directory) + '/' + path)) return found;
-    return failure(quoted(path) + " is not in " + kSearchPath);
-}
-
-/// The environment before it is written down; a later value replaces an earlier one in its place.
-class Environment {
-public:
-    void set(const std::string& name, const std::string& value) {
-        const auto old = std::find_if(entries_.begin(), entries_.end(), [&](const auto& entry) { return entry.first == name; });
-        if (old != entries_.end())
-            old->second = value;
-        else
-            entries_.emplace_back(name, value);
-    }
-    [[nodiscard]] std::vector<std::string> written() const {
-        std::vector<std::string> all;
-        for (const auto& [name, value] : entries_) all.push_back(name + '=' + value);
-        return all;
-    }
-
-private:
-    std::vector<std::pair<std::string, std::string>> entries_;
-};
-
-/// systemd.exec(5), "Environment variables in spawned processes": a home of "/" and a shell that lets nobody in say nothing.
-void add_user(Environment& env, const User& user) {
-    env.set("USER", user.name);
-    env.set("LOGNAME", user.name);
-    if (!user.home.empty() && user.home != "/") env.set("HOME", user.home);
-    const std::string shell = user.shell.substr(user.shell.rfind('/') + 1);
-    if (!shell.empty() && shell != "nologin" && shell != "false" && shell != "true") env.set("SHELL", user.shell);
-}
-
-std::vector<std::string> environment_of(const Service& service, const std::optional<User>& user, const FileVariables& files,
-                                        const RunFacts& facts) {
-    Environment env;
-    env.set("PATH", kSearchPath);
-    if (const char* lang = std::getenv("LANG"); lang != nullptr) env.set("LANG", lang); // NOLINT(concurrency-mt-unsafe): nobody sets
-    if (service.effective_notify_access() != NotifyAccess::none) env.set("NOTIFY_SOCKET", facts.notify_path);
-    if (user) add_user(env, *user);
-    for (const auto& [name, value] : facts.variables) env.set(name, value);
-    for (const auto& [name, value] : service.environment) env.set(name, value);
-    for (const auto& [name, value] : files.variables) env.set(name, value);
-    return env.written();
-}
 
 Result<std::string> directory_of(const Service& service, const std::optional<User>& user) {
     if (!service.working_directory) return std::string("/");
@@ -196,13 +67,6 @@ Result<FileVariables> read_environment_files(const Service& service) {
         if (auto ok = read_environment_file(file, files); !ok)
             return Failure(std::move(ok).error().within("environment_file").at(file.pos));
     return files;
-}
-
-/// What LISTEN_FDS and its kin will be is not known yet: to a command line they are unset.
-std::optional<std::string> value_of(const std::vector<std::string>& env, std::string_view name) {
-    for (auto entry = env.rbegin(); entry != env.rend(); ++entry) // later wins
-        if (entry->size() > name.size() && entry->starts_with(name) && (*entry)[name.size()] == '=') return entry->substr(name.size() + 1);
-    return std::nullopt;
 }
 
 } // namespace

@@ -6,6 +6,7 @@
 #include "process/invocation_id.h"
 #include "process/members.h"
 #include "process/notify_socket.h"
+#include "process/plan.h"
 #include "process/spawn.h"
 #include "supervise/run.h"
 

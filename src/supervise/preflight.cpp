@@ -2,7 +2,7 @@
 
 #include "base/text.h"
 #include "classify/tables.h"
-#include "process/spawn.h"
+#include "process/plan.h"
 #include "socket/local_routes.h"
 #include "socket/interfaces.h"
 #include "socket/natives.h"

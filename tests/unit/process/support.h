@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/unique_fd.h"
+#include "process/plan.h"
 #include "process/spawn.h"
 
 #include <algorithm>

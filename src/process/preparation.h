@@ -1,0 +1,25 @@
+#pragma once
+
+#include "process/child_setup.h"
+
+#include <string>
+#include <vector>
+
+namespace swathe {
+
+/// Everything of a ChildSetup that needs memory.
+struct Prepared {
+    std::vector<std::string> env;
+    std::string listen_pid;
+    std::string oom_score_adjust;
+    std::vector<char*> argv, envp;
+    std::vector<InheritedFd> fds;
+};
+
+/// Errors: what `plan` names is not there. `plan` must outlive what was prepared.
+[[nodiscard]] tl::expected<void, SpawnError> prepare(const SpawnPlan& plan, Prepared& prepared);
+
+/// Both must stay until the child's exec.
+[[nodiscard]] ChildSetup setup_of(const SpawnPlan& plan, Prepared& prepared);
+
+} // namespace swathe
