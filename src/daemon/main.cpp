@@ -1,6 +1,6 @@
 #include "base/log.h"
 #include "daemon/daemon.h"
-#include "process/plan.h"
+#include "process/descriptor_limit.h"
 
 #include <csignal>
 #include <cstdio>

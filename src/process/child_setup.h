@@ -8,10 +8,19 @@
 
 namespace swathe {
 
-/// A descriptor that becomes the next one from 3.
+/// A descriptor that becomes another one in the child.
 struct InheritedFd {
-    int fd = -1;           ///< the child overwrites it
+    int fd = -1; ///< the child overwrites it
     bool is_socket = false;
+};
+
+/// Where a standard stream comes from.
+struct StreamSetup {
+    enum class From : std::uint8_t { null, path, fd, daemon, input, output }; ///< daemon: its standard error, or null if it has none
+    From from = From::null;
+    const char* path = nullptr;
+    int flags = 0;  ///< of open(2), for `path`
+    InheritedFd fd; ///< as for those from 3
 };
 
 /// All that the child reads, and where it writes what went wrong: plain memory of the parent, which the child shares until its exec.
@@ -19,7 +28,8 @@ struct ChildSetup {
     const char* path = nullptr;
     char* const* argv = nullptr;
     char* const* envp = nullptr;
-    char* listen_pid = nullptr;    ///< where the digits of its pid go, room for 11 bytes; or nullptr
+    char* pid_digits[2] = {};      ///< where the digits of its pid go, room for 11 bytes; or nullptr
+    StreamSetup streams[3];        ///< standard input, output, error
     InheritedFd* fds = nullptr;
     unsigned fd_count = 0;
     const gid_t* groups = nullptr; ///< used if set_groups
@@ -29,18 +39,26 @@ struct ChildSetup {
     uid_t uid = 0;
     const ResourceLimits* limits = nullptr;
     std::string_view oom_score_adjust; ///< digits; empty = as it is
-    std::optional<int> nice;
+    std::optional<int> nice, cpu_policy, io_priority;
+    int cpu_priority = 0;
+    bool cpu_reset_on_fork = false;
+    const unsigned long* cpu_mask = nullptr; ///< sched_setaffinity(2)
+    std::size_t cpu_mask_bytes = 0;
+    bool ignore_sigpipe = false;
+    std::optional<CapabilitySet> bounding_set;
+    CapabilitySet ambient_set = 0;
     bool no_new_privileges = false;
     mode_t umask = 0022;
     int cgroup = -1;          ///< directory of the control group; -1 = the parent's
     bool join_cgroup = false; ///< it has to go there itself: clone3(2) does not bring it there
+    const char* root_directory = nullptr; ///< or nullptr
     const char* working_directory = nullptr;
     bool working_directory_optional = false;
 
     bool started = false; ///< it ran at all
     SpawnStep failed_step = SpawnStep::none;
     int failed_errno = 0;
-    int failed_limit = 0; ///< of SpawnStep::limits: RLIMIT_...
+    int failed_detail = 0; ///< describe() knows what it says
 };
 
 /// Runs in the child: sets everything up and execs. Never returns. Only system calls, no allocation, no lock, no libc state: the

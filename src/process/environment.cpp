@@ -7,6 +7,7 @@
 #include "process/program.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 
 namespace swathe {
@@ -21,6 +22,14 @@ public:
             old->second = value;
         else
             entries_.emplace_back(name, value);
+    }
+    /// Takes out what `entry` names, or if it is an assignment, what has this value.
+    void unset(std::string_view entry) {
+        const auto meant = [&](const auto& variable) {
+            const auto& [name, value] = variable;
+            return entry == name || (entry.starts_with(name) && entry.substr(name.size()) == '=' + value);
+        };
+        entries_.erase(std::remove_if(entries_.begin(), entries_.end(), meant), entries_.end());
     }
     [[nodiscard]] std::vector<std::string> written() const {
         std::vector<std::string> all;
@@ -41,18 +50,40 @@ void add_user(Environment& env, const User& user) {
     if (!shell.empty() && shell != "nologin" && shell != "false" && shell != "true") env.set("SHELL", user.shell);
 }
 
+/// What a manager tells one process: if this daemon was told it, that is not its services' affair (COMPAT 2.13).
+bool is_own(std::string_view name) {
+    static constexpr std::array<std::string_view, 22> kOwn{
+        "CACHE_DIRECTORY", "CONFIGURATION_DIRECTORY", "CREDENTIALS_DIRECTORY", "EXIT_CODE",     "EXIT_STATUS",      "INVOCATION_ID",
+        "JOURNAL_STREAM",  "LISTEN_FDNAMES",          "LISTEN_FDS",            "LISTEN_PID",    "LISTEN_PIDFDID",   "LOGS_DIRECTORY",
+        "MAINPID",         "MANAGERPID",              "NOTIFY_SOCKET",         "REMOTE_ADDR",   "REMOTE_PORT",      "RUNTIME_DIRECTORY",
+        "SERVICE_RESULT",  "STATE_DIRECTORY",         "SYSTEMD_EXEC_PID",      "WATCHDOG_USEC"};
+    return name == "WATCHDOG_PID" || std::find(kOwn.begin(), kOwn.end(), name) != kOwn.end();
+}
+
+void pass(Environment& env, const std::string& name) {
+    const char* const value = std::getenv(name.c_str()); // NOLINT(concurrency-mt-unsafe): nobody sets
+    if (value != nullptr && !is_own(name)) env.set(name, value);
+}
+
+void add_generated(Environment& env, const Service& service, const std::optional<User>& user, const RunFacts& facts) {
+    if (service.effective_notify_access() != NotifyAccess::none) env.set("NOTIFY_SOCKET", facts.notify_path);
+    if (user) add_user(env, *user);
+    for (const auto& [name, value] : directory_variables(service, facts.bases)) env.set(name, value);
+    for (const auto& [name, value] : facts.variables) env.set(name, value);
+}
+
 } // namespace
 
 std::vector<std::string> environment_of(const Service& service, const std::optional<User>& user, const FileVariables& files,
                                         const RunFacts& facts) {
     Environment env;
     env.set("PATH", kSearchPath);
-    if (const char* lang = std::getenv("LANG"); lang != nullptr) env.set("LANG", lang); // NOLINT(concurrency-mt-unsafe): nobody sets
-    if (service.effective_notify_access() != NotifyAccess::none) env.set("NOTIFY_SOCKET", facts.notify_path);
-    if (user) add_user(env, *user);
-    for (const auto& [name, value] : facts.variables) env.set(name, value);
+    pass(env, "LANG");
+    add_generated(env, service, user, facts);
+    for (const std::string& name : service.pass_environment) pass(env, name);
     for (const auto& [name, value] : service.environment) env.set(name, value);
     for (const auto& [name, value] : files.variables) env.set(name, value);
+    for (const std::string& entry : service.unset_environment) env.unset(entry);
     return env.written();
 }
 

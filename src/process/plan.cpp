@@ -1,20 +1,31 @@
 #include "process/plan.h"
 
 #include "base/text.h"
+#include "model/capabilities.h"
 #include "model/expand.h"
 #include "process/accounts.h"
+#include "process/descriptor_limit.h"
 #include "process/environment.h"
 #include "process/environment_file.h"
 #include "process/program.h"
+#include "process/scheduling.h"
+#include "process/streams.h"
 
 #include <algorithm>
-#include <cerrno>
+#include <bit>
 
-#include <sys/stat.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 namespace swathe {
 namespace {
+
+Result<std::optional<User>> user_of(const Service& service) {
+    if (!service.user) return std::optional<User>();
+    auto found = find_user(service.user->value);
+    if (!found) return Failure(std::move(found).error().within("user").at(service.user->pos));
+    return std::optional<User>(std::move(*found));
+}
 
 Result<std::string> directory_of(const Service& service, const std::optional<User>& user) {
     if (!service.working_directory) return std::string("/");
@@ -35,30 +46,45 @@ Status add_groups(const Service& service, std::vector<gid_t>& groups) {
     return {};
 }
 
-Status plan_credentials(const Service& service, const std::optional<User>& user, SpawnPlan& plan) {
+/// Who a service's processes are. systemd.exec(5), User= and Group=.
+struct Credentials {
+    std::optional<uid_t> uid;
+    std::optional<gid_t> gid;
+    std::optional<std::vector<gid_t>> groups;
+};
+
+Result<Credentials> credentials_of(const Service& service, const std::optional<User>& user) {
+    Credentials out;
     if (service.group) {
         auto gid = find_group(service.group->value);
         if (!gid) return Failure(std::move(gid).error().within("group").at(service.group->pos));
-        plan.gid = *gid;
+        out.gid = *gid;
     }
     std::vector<gid_t> groups;
     if (user) {
-        if (!plan.gid) plan.gid = user->gid;
-        plan.uid = user->uid;
-        auto own = groups_of(*user, *plan.gid);
+        if (!out.gid) out.gid = user->gid;
+        out.uid = user->uid;
+        auto own = groups_of(*user, *out.gid);
         if (!own) return Failure(std::move(own).error().within("user").at(service.user->pos));
         groups = std::move(*own);
     }
-    if (auto ok = add_groups(service, groups); !ok) return ok;
+    if (auto ok = add_groups(service, groups); !ok) return Failure(std::move(ok).error());
     const bool is_already = user && ::geteuid() != 0 && user->uid == ::geteuid(); // and may not call setgroups
-    if ((user && !is_already) || !service.supplementary_groups.empty()) plan.groups = std::move(groups);
-    return {};
+    if ((user && !is_already) || !service.supplementary_groups.empty()) out.groups = std::move(groups);
+    return out;
 }
 
-/// The limit of descriptors that this process was started with, once raise_descriptor_limit() has changed it.
-std::optional<rlimit>& inherited_limit() noexcept {
-    static std::optional<rlimit> limit;
-    return limit;
+/// The directories are the service's even where the command is not.
+Status plan_credentials(const Service& service, const Command& command, const std::optional<User>& user, const RunFacts& facts,
+                        SpawnPlan& plan) {
+    auto who = credentials_of(service, user);
+    if (!who) return Failure(std::move(who).error());
+    plan.directories = own_directories_of(service, who->uid.value_or(::geteuid()), who->gid.value_or(::getegid()), facts.bases);
+    if (command.privileged || command.keep_user) return {};
+    plan.uid = who->uid;
+    plan.gid = who->gid;
+    plan.groups = std::move(who->groups);
+    return {};
 }
 
 Result<FileVariables> read_environment_files(const Service& service) {
@@ -69,77 +95,66 @@ Result<FileVariables> read_environment_files(const Service& service) {
     return files;
 }
 
-} // namespace
-
-Result<SpawnPlan> plan_spawn(const Service& service, const Command& command, std::string_view key, const RunFacts& facts) {
-    SpawnPlan plan;
-    auto path = find_program(command.path);
-    if (!path) return Failure(std::move(path).error().within(std::string(key)).at(command.pos));
-    plan.path = std::move(*path);
-
-    std::optional<User> user;
-    if (service.user) {
-        auto found = find_user(service.user->value);
-        if (!found) return Failure(std::move(found).error().within("user").at(service.user->pos));
-        user = std::move(*found);
-    }
-    if (auto ok = plan_credentials(service, user, plan); !ok) return Failure(std::move(ok).error());
-
-    auto directory = directory_of(service, user);
-    if (!directory) return Failure(std::move(directory).error().within("working_directory").at(service.working_directory->pos));
-    plan.working_directory = std::move(*directory);
-    plan.working_directory_optional = service.working_directory_optional;
+Status plan_environment(const Service& service, const Command& command, const std::optional<User>& user, const RunFacts& facts,
+                        SpawnPlan& plan) {
     auto files = read_environment_files(service);
     if (!files) return Failure(std::move(files).error());
     for (const std::string& warning : files->warnings) plan.warnings.push_back("environment_file: " + warning);
     plan.env = environment_of(service, user, *files, facts);
+    plan.unset_environment = service.unset_environment;
     plan.argv = expand_words(command, [&](std::string_view name) { return value_of(plan.env, name); });
-    plan.umask = service.umask;
-    plan.nice = service.nice;
-    plan.oom_score_adjust = service.oom_score_adjust;
-    plan.no_new_privileges = service.no_new_privileges;
-    plan.limits = service.limits;
-    if (!plan.limits[RLIMIT_NOFILE]) plan.limits[RLIMIT_NOFILE] = inherited_limit();
-    return plan;
-}
-
-void raise_descriptor_limit() noexcept {
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= limit.rlim_max) return;
-    const rlimit raised{limit.rlim_max, limit.rlim_max};
-    if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) inherited_limit() = limit;
-}
-
-Diagnostics check_service(const Service& service) {
-    Diagnostics found;
-    const auto refuse = [&](Error error, const std::string& key, const SourcePos& pos) {
-        found.push_back({Diagnostic::Severity::error, std::move(error).within(key).at(pos)});
-    };
-    for (const auto& [key, commands] : commands_of(service))
-        for (const Command& command : *commands)
-            if (auto path = find_program(command.path); !path) refuse(std::move(path).error(), std::string(key), command.pos);
-    if (service.user)
-        if (auto user = find_user(service.user->value); !user) refuse(std::move(user).error(), "user", service.user->pos);
-    if (service.group)
-        if (auto group = find_group(service.group->value); !group) refuse(std::move(group).error(), "group", service.group->pos);
-    for (const auto& name : service.supplementary_groups)
-        if (auto group = find_group(name.value); !group) refuse(std::move(group).error(), "supplementary_groups", name.pos);
-    if (!found.empty()) return found;
-    if (auto plan = plan_spawn(service, service.exec_start.front(), "exec_start", {}); !plan)
-        found.push_back({Diagnostic::Severity::error, std::move(plan).error()});
-    return found;
-}
-
-Status check_plan(const SpawnPlan& plan, const Service& service) {
-    if (plan.working_directory_optional) return {};
-    const SourcePos where = service.working_directory ? service.working_directory->pos : service.pos;
-    struct stat status {};
-    if (::stat(plan.working_directory.c_str(), &status) != 0) {
-        if (errno == EACCES) return {}; // the service's user may see more
-        return Failure(Error{"working_directory: " + quoted(plan.working_directory), errno, where});
-    }
-    if (!S_ISDIR(status.st_mode)) return failure_at(where, "working_directory: " + quoted(plan.working_directory) + " is not a directory");
     return {};
+}
+
+/// A command that is not confined stays in our root, and enters the same directory from there.
+Status plan_directory(const Service& service, const Command& command, const std::optional<User>& user, SpawnPlan& plan) {
+    auto directory = directory_of(service, user);
+    if (!directory) return Failure(std::move(directory).error().within("working_directory").at(service.working_directory->pos));
+    plan.working_directory = std::move(*directory);
+    plan.working_directory_optional = service.working_directory_optional;
+    if (!service.root_directory || service.root_directory->value == "/") return {};
+    if (!plan.directories.empty()) // nobody mounts them there
+        return failure_at(service.root_directory->pos, "root_directory: the service's own directories would not be seen below it");
+    if (command.privileged)
+        plan.working_directory.insert(0, service.root_directory->value);
+    else
+        plan.root_directory = service.root_directory->value;
+    return {};
+}
+
+/// What keeps a service from doing harm, and a "+" off.
+Status plan_confinement(const Service& service, SpawnPlan& plan) {
+    plan.limits = service.limits;
+    plan.capability_bounding_set = service.capability_bounding_set;
+    plan.ambient_capabilities = service.ambient_capabilities;
+    plan.no_new_privileges = service.no_new_privileges;
+    const CapabilitySet missing = plan.ambient_capabilities & ~plan.capability_bounding_set.value_or(~CapabilitySet{0});
+    if (missing == 0) return {};
+    const auto first = static_cast<unsigned>(std::countr_zero(missing));
+    return failure_at(service.pos, fmt::format("ambient_capabilities: {} is not in capability_bounding_set", capability_name(first)));
+}
+
+} // namespace
+
+Result<SpawnPlan> plan_spawn(const Service& service, const Command& command, std::string_view key, const RunFacts& facts) {
+    SpawnPlan plan;
+    auto user = user_of(service);
+    if (!user) return Failure(std::move(user).error());
+    if (auto ok = plan_credentials(service, command, *user, facts, plan); !ok) return Failure(std::move(ok).error());
+    if (auto ok = plan_directory(service, command, *user, plan); !ok) return Failure(std::move(ok).error());
+    auto path = find_program(command.path, plan.root_directory);
+    if (!path) return Failure(std::move(path).error().within(std::string(key)).at(command.pos));
+    plan.path = std::move(*path);
+    if (auto ok = plan_environment(service, command, *user, facts, plan); !ok) return Failure(std::move(ok).error());
+    if (!command.privileged)
+        if (auto ok = plan_confinement(service, plan); !ok) return Failure(std::move(ok).error());
+    if (!plan.limits[RLIMIT_NOFILE]) plan.limits[RLIMIT_NOFILE] = inherited_descriptor_limit();
+    plan_streams(service, plan);
+    plan_scheduling(service, plan);
+    plan.umask = service.umask;
+    plan.oom_score_adjust = service.oom_score_adjust;
+    plan.ignore_sigpipe = service.ignore_sigpipe;
+    return plan;
 }
 
 } // namespace swathe

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
+#include <iterator>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -12,6 +12,8 @@
 
 namespace swathe {
 namespace {
+
+constexpr std::size_t kPidDigits = 11; // and a NUL
 
 bool is_set(const std::vector<std::string>& env, std::string_view name) {
     return std::any_of(env.begin(), env.end(), [&](const std::string& entry) {
@@ -24,13 +26,64 @@ bool is_fd_name(std::string_view name) {
            std::all_of(name.begin(), name.end(), [](char c) { return c >= ' ' && c < '\x7f' && c != ':'; });
 }
 
-tl::expected<void, SpawnError> prepare_fds(const SpawnPlan& plan, Prepared& prepared) {
+using Prepare = tl::expected<void, SpawnError>;
+
+Result<InheritedFd> inherited(int fd) {
+    struct stat status {};
+    if (::fstat(fd, &status) != 0) return system_failure("descriptor");
+    return InheritedFd{fd, S_ISSOCK(status.st_mode)};
+}
+
+bool takes_socket(const SpawnPlan& plan) noexcept {
+    using enum StreamSource::Kind;
+    return plan.input.kind == socket || plan.output.kind == socket || plan.error.kind == socket;
+}
+
+Prepare prepare_fds(const SpawnPlan& plan, Prepared& prepared) {
     for (const PassedFd& passed : plan.fds) {
-        struct stat status {};
-        if (::fstat(passed.fd, &status) != 0) return spawn_failure(SpawnStep::fds, "descriptor " + passed.name, errno);
+        auto fd = inherited(passed.fd);
+        if (!fd) return spawn_failure(SpawnStep::fds, "descriptor " + passed.name, fd.error().errno_value);
         if (!is_fd_name(passed.name)) return spawn_failure(SpawnStep::fds, "not a name for a descriptor", EINVAL);
-        prepared.fds.push_back({passed.fd, S_ISSOCK(status.st_mode)});
+        prepared.fds.push_back(*fd);
     }
+    return {};
+}
+
+/// Requires that prepare_fds() has been.
+Prepare prepare_stream(const SpawnPlan& plan, const StreamSource& source, int log_fd, const Prepared& prepared, StreamSetup& out) {
+    using From = StreamSetup::From;
+    switch (source.kind) {
+    case StreamSource::Kind::null: out.from = From::null; return {};
+    case StreamSource::Kind::input: out.from = From::input; return {};
+    case StreamSource::Kind::output: out.from = From::output; return {};
+    case StreamSource::Kind::log:
+        out = {log_fd < 0 ? From::daemon : From::fd, nullptr, 0, {log_fd, false}};
+        return {};
+    case StreamSource::Kind::path:
+        out = {From::path, source.target.c_str(), source.flags, {}};
+        return {};
+    case StreamSource::Kind::socket:
+        if (prepared.fds.size() != 1 || !prepared.fds.front().is_socket)
+            return spawn_failure(SpawnStep::fds, fmt::format("a standard stream is to be the one socket; there are {} descriptors", prepared.fds.size()),
+                                 EINVAL);
+        out = {From::fd, nullptr, 0, prepared.fds.front()};
+        return {};
+    case StreamSource::Kind::named: break;
+    }
+    for (std::size_t i = 0; i < plan.fds.size(); ++i)
+        if (plan.fds[i].name == source.target) {
+            out = {From::fd, nullptr, 0, prepared.fds[i]};
+            return {};
+        }
+    return spawn_failure(SpawnStep::fds, "a standard stream is to be the descriptor " + source.target, ENOENT);
+}
+
+Prepare prepare_streams(const SpawnPlan& plan, Prepared& prepared) {
+    const StreamSource* const sources[] = {&plan.input, &plan.output, &plan.error};
+    const int logs[] = {-1, plan.output_fd, plan.error_fd};
+    for (std::size_t i = 0; i < std::size(sources); ++i)
+        if (auto ok = prepare_stream(plan, *sources[i], logs[i], prepared, prepared.streams[i]); !ok) return ok;
+    if (takes_socket(plan)) prepared.fds.clear();
     return {};
 }
 
@@ -43,21 +96,56 @@ std::string joined_names(const std::vector<PassedFd>& fds) {
     return names;
 }
 
+/// UnsetEnvironment= takes names, and assignments that hold for the same value.
+bool is_unset(const SpawnPlan& plan, std::string_view name, std::string_view value) {
+    return std::any_of(plan.unset_environment.begin(), plan.unset_environment.end(), [&](std::string_view entry) {
+        return entry == name || (entry.starts_with(name) && entry.substr(name.size()) == fmt::format("={}", value));
+    });
+}
+
+bool is_wanted(const SpawnPlan& plan, std::string_view name, std::string_view value = {}) {
+    return !is_set(plan.env, name) && !is_unset(plan, name, value);
+}
+
+std::string room_for_pid(const SpawnPlan& plan, std::string_view name) {
+    return is_wanted(plan, name) ? fmt::format("{}=", name) + std::string(kPidDigits, '\0') : std::string();
+}
+
 /// What the plan sets wins over what is generated here (systemd's order, COMPAT 2.13).
-tl::expected<void, SpawnError> prepare_env(const SpawnPlan& plan, Prepared& prepared) {
+Prepare prepare_env(const SpawnPlan& plan, Prepared& prepared) {
     prepared.env = plan.env;
     const auto generate = [&](const char* name, const std::string& value) {
-        if (!is_set(plan.env, name)) prepared.env.push_back(fmt::format("{}={}", name, value));
+        if (is_wanted(plan, name, value)) prepared.env.push_back(fmt::format("{}={}", name, value));
     };
     auto id = new_invocation_id();
     if (!id) return tl::unexpected<SpawnError>(SpawnError{SpawnStep::none, std::move(id).error()});
     generate("INVOCATION_ID", *id);
-    if (plan.fds.empty()) return {};
+    prepared.exec_pid = room_for_pid(plan, "SYSTEMD_EXEC_PID");
+    if (prepared.fds.empty()) return {};
     generate("LISTEN_FDS", std::to_string(plan.fds.size()));
     generate("LISTEN_FDNAMES", joined_names(plan.fds));
-    if (!is_set(plan.env, "LISTEN_PID")) prepared.listen_pid = "LISTEN_PID=" + std::string(11, '\0');
+    prepared.listen_pid = room_for_pid(plan, "LISTEN_PID");
     return {};
 }
+
+void prepare_cpu_mask(const SpawnPlan& plan, Prepared& prepared) {
+    constexpr unsigned kBits = 8 * sizeof(unsigned long);
+    if (plan.cpu_affinity.empty()) return;
+    prepared.cpu_mask.resize(plan.cpu_affinity.back() / kBits + 1); // they are sorted
+    for (const unsigned cpu : plan.cpu_affinity) prepared.cpu_mask[cpu / kBits] |= 1UL << (cpu % kBits);
+}
+
+Prepare make_directories(const SpawnPlan& plan) {
+    for (const OwnDirectory& directory : plan.directories)
+        if (auto made = make_directory(directory); !made) {
+            Error error = std::move(made).error().within(describe(plan, directory.step, 0));
+            return tl::unexpected<SpawnError>(SpawnError{directory.step, std::move(error)});
+        }
+    return {};
+}
+
+/// Where the digits of "NAME=" and room go.
+char* digits_of(std::string& variable) noexcept { return variable.empty() ? nullptr : variable.data() + variable.find('=') + 1; }
 
 char* as_argument(const std::string& text) noexcept {
     return const_cast<char*>(text.c_str()); // execve(2) takes them as such and writes to none
@@ -67,11 +155,15 @@ char* as_argument(const std::string& text) noexcept {
 
 tl::expected<void, SpawnError> prepare(const SpawnPlan& plan, Prepared& prepared) {
     if (auto ok = prepare_fds(plan, prepared); !ok) return ok;
+    if (auto ok = prepare_streams(plan, prepared); !ok) return ok;
     if (auto ok = prepare_env(plan, prepared); !ok) return ok;
+    if (auto ok = make_directories(plan); !ok) return ok;
+    prepare_cpu_mask(plan, prepared);
     if (plan.oom_score_adjust) prepared.oom_score_adjust = std::to_string(*plan.oom_score_adjust);
     for (const std::string& word : plan.argv) prepared.argv.push_back(as_argument(word));
     for (const std::string& entry : prepared.env) prepared.envp.push_back(as_argument(entry));
-    if (!prepared.listen_pid.empty()) prepared.envp.push_back(prepared.listen_pid.data());
+    for (std::string* const variable : {&prepared.listen_pid, &prepared.exec_pid})
+        if (!variable->empty()) prepared.envp.push_back(variable->data());
     prepared.argv.push_back(nullptr);
     prepared.envp.push_back(nullptr);
     return {};
@@ -82,8 +174,10 @@ ChildSetup setup_of(const SpawnPlan& plan, Prepared& prepared) {
     setup.path = plan.path.c_str();
     setup.argv = prepared.argv.data();
     setup.envp = prepared.envp.data();
-    if (!prepared.listen_pid.empty()) setup.listen_pid = prepared.listen_pid.data() + std::strlen("LISTEN_PID=");
     setup.cgroup = plan.cgroup_fd;
+    setup.pid_digits[0] = digits_of(prepared.listen_pid);
+    setup.pid_digits[1] = digits_of(prepared.exec_pid);
+    std::copy(std::begin(prepared.streams), std::end(prepared.streams), std::begin(setup.streams));
     setup.fds = prepared.fds.data();
     setup.fd_count = static_cast<unsigned>(prepared.fds.size());
     setup.set_groups = plan.groups.has_value();
@@ -96,6 +190,16 @@ ChildSetup setup_of(const SpawnPlan& plan, Prepared& prepared) {
     setup.limits = &plan.limits;
     setup.oom_score_adjust = prepared.oom_score_adjust;
     setup.nice = plan.nice;
+    setup.cpu_policy = plan.cpu_policy;
+    setup.cpu_priority = plan.cpu_priority;
+    setup.cpu_reset_on_fork = plan.cpu_reset_on_fork;
+    if (!prepared.cpu_mask.empty()) setup.cpu_mask = prepared.cpu_mask.data();
+    setup.cpu_mask_bytes = prepared.cpu_mask.size() * sizeof(unsigned long);
+    setup.io_priority = plan.io_priority;
+    setup.ignore_sigpipe = plan.ignore_sigpipe;
+    setup.bounding_set = plan.capability_bounding_set;
+    setup.ambient_set = plan.ambient_capabilities;
+    if (!plan.root_directory.empty()) setup.root_directory = plan.root_directory.c_str();
     setup.no_new_privileges = plan.no_new_privileges;
     setup.umask = plan.umask;
     setup.working_directory = plan.working_directory.c_str();

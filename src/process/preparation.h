@@ -10,7 +10,9 @@ namespace swathe {
 /// Everything of a ChildSetup that needs memory.
 struct Prepared {
     std::vector<std::string> env;
-    std::string listen_pid;
+    std::string listen_pid, exec_pid; ///< "NAME=" and room for digits; empty = none
+    std::vector<unsigned long> cpu_mask;
+    StreamSetup streams[3];
     std::string oom_score_adjust;
     std::vector<char*> argv, envp;
     std::vector<InheritedFd> fds;

@@ -122,7 +122,7 @@ tl::expected<Child, SpawnError> launch(const SpawnPlan& plan, ChildSetup& setup)
     if (in_time && setup.failed_step == SpawnStep::none) return child;
     (void)reap(child); // it has said why
     if (setup.failed_step == SpawnStep::none) return spawn_failure(SpawnStep::exec, describe(plan, SpawnStep::exec, 0), ETIMEDOUT);
-    return spawn_failure(setup.failed_step, describe(plan, setup.failed_step, setup.failed_limit), setup.failed_errno);
+    return spawn_failure(setup.failed_step, describe(plan, setup.failed_step, setup.failed_detail), setup.failed_errno);
 }
 
 /// Since Linux 6.14, and in stable kernels, fork compares how often the parent's group was killed (cgroup.kill) with how often the child's

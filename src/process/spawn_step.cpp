@@ -1,5 +1,6 @@
 #include "process/spawn_step.h"
 
+#include "model/capabilities.h"
 #include "process/spawn_plan.h"
 
 #include <fmt/format.h>
@@ -14,6 +15,24 @@ std::string describe_limit(const SpawnPlan& plan, int resource) {
     for (const auto& [number, key] : kResourceLimitKeys)
         if (number == resource && limit) return fmt::format("{} of {}:{}", key, bound(limit->rlim_cur), bound(limit->rlim_max));
     return {};
+}
+
+/// A capability that one of the two keys is about; -1: all of the ambient ones.
+std::string describe_capability(const SpawnPlan& plan, int capability) {
+    const auto number = static_cast<unsigned>(capability);
+    const bool ambient = capability < 0 || has(plan.ambient_capabilities, number);
+    if (capability < 0) return "ambient_capabilities";
+    return fmt::format("{}: {} {}", ambient ? "ambient_capabilities" : "capability_bounding_set", ambient ? "raising" : "dropping",
+                       capability_name(number));
+}
+
+std::string describe_io(int priority) {
+    constexpr int kClassShift = 13; // linux/ioprio.h
+    return fmt::format("io_scheduling_class {}, priority {}", priority >> kClassShift, priority & ((1 << kClassShift) - 1));
+}
+
+std::string describe_stream(const char* key, const StreamSource& source) {
+    return source.kind == StreamSource::Kind::path ? fmt::format("{} {}", key, source.target) : key;
 }
 
 } // namespace
@@ -60,17 +79,18 @@ std::string describe(const SpawnPlan& plan, SpawnStep step, int detail) {
     case SpawnStep::exec: return "exec " + plan.path;
     case SpawnStep::limits: return describe_limit(plan, detail);
     case SpawnStep::oom_score_adjust: return fmt::format("oom_score_adjust {}", plan.oom_score_adjust.value_or(0));
-    case SpawnStep::standard_input: return "standard input";
-    case SpawnStep::standard_output: return "standard output";
-    case SpawnStep::chroot: return "root_directory";
-    case SpawnStep::io_scheduling: return "io_scheduling_class and io_scheduling_priority";
-    case SpawnStep::cpu_scheduling: return "cpu_scheduling_policy";
-    case SpawnStep::cpu_affinity: return "cpu_affinity";
+    case SpawnStep::standard_input: return describe_stream("standard_input", plan.input);
+    case SpawnStep::standard_output: return describe_stream("standard_output", plan.output);
+    case SpawnStep::chroot: return "root_directory " + plan.root_directory;
+    case SpawnStep::io_scheduling: return describe_io(plan.io_priority.value_or(0));
+    case SpawnStep::cpu_scheduling:
+        return fmt::format("cpu_scheduling_policy {}, priority {}", plan.cpu_policy.value_or(0), plan.cpu_priority);
+    case SpawnStep::cpu_affinity: return fmt::format("cpu_affinity {}", fmt::join(plan.cpu_affinity, " "));
     case SpawnStep::group: return fmt::format("changing to group {}", plan.gid.value_or(0));
     case SpawnStep::user: return fmt::format("changing to user {}", plan.uid.value_or(0));
-    case SpawnStep::capabilities: return "capabilities";
+    case SpawnStep::capabilities: return describe_capability(plan, detail);
     case SpawnStep::cgroup: return "joining the control group";
-    case SpawnStep::standard_error: return "standard error";
+    case SpawnStep::standard_error: return describe_stream("standard_error", plan.error);
     case SpawnStep::network: return "private_network";
     case SpawnStep::name_space: return "the mount namespace";
     case SpawnStep::no_new_privileges: return "no_new_privileges";

@@ -40,7 +40,8 @@ enum class SpawnStep : int {
 };
 [[nodiscard]] const char* to_string(SpawnStep step) noexcept; ///< "CHDIR", "EXEC", ...
 
-/// What `step` was to do for `plan`: the key and its value. `detail` says which of several: the limit (RLIMIT_...).
+/// What `step` was to do for `plan`: the key and its value. `detail` says which of several: the limit (RLIMIT_...), the
+/// capability, -1 for all ambient ones together.
 [[nodiscard]] std::string describe(const SpawnPlan& plan, SpawnStep step, int detail);
 
 /// Why no child came to be.

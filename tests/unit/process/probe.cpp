@@ -7,9 +7,11 @@
 #include <fcntl.h>
 #include <fstream>
 #include <grp.h>
+#include <sched.h>
 #include <string>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <vector>
 
@@ -34,11 +36,25 @@ std::vector<int> open_fds() {
 void write_status(std::ostream& out) {
     std::ifstream status("/proc/self/status");
     for (std::string line; std::getline(status, line);)
-        if (line.rfind("Sig", 0) == 0 || line.rfind("NoNewPrivs", 0) == 0 || line.rfind("ShdPnd", 0) == 0) {
+        if (line.rfind("Sig", 0) == 0 || line.rfind("Cap", 0) == 0 || line.rfind("NoNewPrivs", 0) == 0 || line.rfind("ShdPnd", 0) == 0) {
             line.erase(line.find(':'), 1);
             line[line.find('\t')] = ' ';
             out << line << '\n';
         }
+}
+
+void write_scheduling(std::ostream& out) {
+    constexpr int kThisProcess = 1; // IOPRIO_WHO_PROCESS
+    sched_param param{};
+    (void)::sched_getparam(0, &param);
+    out << "nice " << ::getpriority(PRIO_PROCESS, 0) << "\nscheduler " << ::sched_getscheduler(0) << ' ' << param.sched_priority
+        << "\nioprio " << ::syscall(SYS_ioprio_get, kThisProcess, 0) << "\ncpus";
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    (void)::sched_getaffinity(0, sizeof cpus, &cpus);
+    for (unsigned cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+        if (CPU_ISSET(cpu, &cpus)) out << ' ' << cpu;
+    out << '\n';
 }
 
 void write_ids(std::ostream& out) {
@@ -77,7 +93,7 @@ int main(int argc, char** argv) {
         (void)::getrlimit(static_cast<__rlimit_resource>(resource), &limit);
         out << "limit " << limit.rlim_cur << ' ' << limit.rlim_max << '\n';
     }
-    out << "nice " << ::getpriority(PRIO_PROCESS, 0) << '\n';
+    write_scheduling(out);
     std::string score;
     std::getline(std::ifstream("/proc/self/oom_score_adj"), score);
     out << "oom_score_adj " << score << '\n';

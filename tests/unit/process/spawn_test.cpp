@@ -134,16 +134,28 @@ TEST_CASE("spawn: O_NONBLOCK is taken off sockets, and of nothing else, and none
 TEST_CASE("spawn: without passed descriptors there is no LISTEN_ variable; what the plan sets wins over what is generated") {
     const TempDir dir;
     SpawnPlan plan = probe_plan(dir / "report");
-    auto env = env_of(run_probe(plan));
-    CHECK(env.count("LISTEN_FDS") + env.count("LISTEN_PID") + env.count("LISTEN_FDNAMES") == 0);
-    CHECK(env.size() == 1); // INVOCATION_ID
+    Report report = run_probe(plan);
+    auto env = env_of(report);
+    CHECK(env.size() == 2);
+    CHECK(env.count("INVOCATION_ID") == 1);
+    CHECK(env.at("SYSTEMD_EXEC_PID") == report.at("pid").at(0));
 
     const UniqueFd socket = make_socket();
     plan.fds = {{socket.get(), "web"}};
-    plan.env = {"A=b", "LISTEN_FDS=7", "LISTEN_PID=8", "INVOCATION_ID=mine", "LISTEN_FDNAMESX=other"};
+    plan.env = {"A=b", "LISTEN_FDS=7", "LISTEN_PID=8", "INVOCATION_ID=mine", "LISTEN_FDNAMESX=other", "SYSTEMD_EXEC_PID="};
     env = env_of(run_probe(plan));
     CHECK(env == std::map<std::string, std::string>{{"A", "b"}, {"LISTEN_FDS", "7"}, {"LISTEN_PID", "8"}, {"INVOCATION_ID", "mine"},
-                                                    {"LISTEN_FDNAMES", "web"}, {"LISTEN_FDNAMESX", "other"}});
+                                                    {"LISTEN_FDNAMES", "web"}, {"LISTEN_FDNAMESX", "other"}, {"SYSTEMD_EXEC_PID", ""}});
+}
+
+TEST_CASE("spawn: what is unset is not generated either: by name, or by an assignment of the same value") {
+    const TempDir dir;
+    const UniqueFd socket = make_socket();
+    SpawnPlan plan = probe_plan(dir / "report");
+    plan.fds = {{socket.get(), "web"}};
+    plan.unset_environment = {"INVOCATION_ID", "LISTEN_FDS=1", "LISTEN_FDNAMES=other", "LISTEN_PID"};
+    const Report report = run_probe(plan);
+    CHECK(env_of(report) == std::map<std::string, std::string>{{"LISTEN_FDNAMES", "web"}, {"SYSTEMD_EXEC_PID", report.at("pid").at(0)}});
 }
 
 TEST_CASE("spawn: INVOCATION_ID is a random UUID of version 4, another each time") {
@@ -309,11 +321,14 @@ TEST_CASE("spawn: signals are neither blocked nor ignored nor pending in the chi
     REQUIRE(::sigaction(SIGRTMAX, &ignore, &restore.rt) == 0);
     REQUIRE(::sigaction(SIGUSR1, &handle, &restore.usr1) == 0);
 
-    const Report report = run_probe(probe_plan(dir / "report"));
+    SpawnPlan plan = probe_plan(dir / "report");
+    const Report report = run_probe(plan);
     for (const char* key : {"SigBlk", "SigIgn", "SigCgt", "SigPnd", "ShdPnd"}) {
         CAPTURE(key);
         CHECK(report.at(key).at(0) == "0000000000000000");
     }
+    plan.ignore_sigpipe = true;
+    CHECK(run_probe(plan).at("SigIgn").at(0) == "0000000000001000");
     struct sigaction now_set {};
     REQUIRE(::sigaction(SIGUSR1, nullptr, &now_set) == 0);
     CHECK((now_set.sa_handler == handle.sa_handler)); // the child's reset was its own
