@@ -48,7 +48,7 @@ struct Rows {
         amount(call, "tasks_max", "pids", "pids.max", context.tasks_max, machine.tasks);
         number(call, "cpu_weight", "cpu", context.cpu_weight, {{"cpu.weight", std::to_string(weight(context.cpu_weight))}});
         number(call, "cpu_quota", "cpu", context.cpu_quota,
-               {{"cpu.max", context.cpu_quota ? cpu_max_text(context.cpu_quota->value) : "max"}});
+               {{"cpu.max", context.cpu_quota ? cpu_max_text(context.cpu_quota->value) : fmt::format("max {}", kPeriod)}});
         const std::uint32_t io = weight(context.io_weight);
         number(call, "io_weight", "io", context.io_weight,
                {{"io.weight", fmt::format("default {}", io)}, {"io.bfq.weight", std::to_string(bfq_weight(io))}});

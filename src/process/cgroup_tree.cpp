@@ -107,9 +107,12 @@ std::string CgroupTree::label_of(std::string_view runtime_dir) {
 }
 
 /// Makes the group of the daemon one without processes, as the kernel wants it of all but the topmost one before controllers are enabled
-/// for those below ("no internal processes"). Returns why not, or "".
+/// for those below ("no internal processes"). Before the first is: "cpu" and "pids" can be had with processes in the group, but make it a
+/// threaded domain, and those below of no use. Returns why not, or "".
 std::string CgroupTree::free_group(int group, const std::string& group_path) {
+    if (!read_cgroup_file(group, "cgroup.type")) return {}; // the topmost one
     const auto pids = words_in(group, "cgroup.procs");
+    if (pids.empty()) return {};
     if (std::any_of(pids.begin(), pids.end(), [](const std::string& pid) { return pid != std::to_string(::getpid()); }))
         return fmt::format("there are other processes than swathed in {}", group_path);
     if (::mkdirat(group, std::string(kSupervisor).c_str(), 0755) != 0 && errno != EEXIST)
@@ -124,12 +127,12 @@ void CgroupTree::enable_controllers(int group, const std::string& group_path) {
     for (const std::string_view name : kControllers)
         if (has_word(there, name)) wanted.emplace_back(name);
     if (wanted.size() < kControllers.size()) why_fewer_ = fmt::format("{} does not have it", group_path);
-    int error = 0;
-    auto above = enable(group, wanted, error);
-    if (error == EBUSY) {
-        why_fewer_ = free_group(group, group_path);
-        if (why_fewer_.empty()) above = enable(group, wanted, error);
+    if (const std::string why = wanted.empty() ? "" : free_group(group, group_path); !why.empty()) {
+        why_fewer_ = why;
+        return;
     }
+    int error = 0;
+    const auto above = enable(group, wanted, error);
     if (error != 0 && why_fewer_.empty()) why_fewer_ = Error{group_path + "/cgroup.subtree_control", error, {}}.to_string();
     controllers_ = enable(dir(), above, error);
     if (error != 0 && why_fewer_.empty()) why_fewer_ = Error{path_ + "/cgroup.subtree_control", error, {}}.to_string();

@@ -124,7 +124,7 @@ TEST_CASE("cgroup settings: what is asked for goes into the kernel's files, and 
     CHECK(settings_of(CgroupContext{}, machine).empty());
     const std::vector<std::string> defaults{
         "memory_max memory memory.max=max", "memory_high memory memory.high=max", "memory_swap_max memory memory.swap.max=max",
-        "tasks_max pids pids.max=max",      "cpu_weight cpu cpu.weight=100",      "cpu_quota cpu cpu.max=max",
+        "tasks_max pids pids.max=max",      "cpu_weight cpu cpu.weight=100",      "cpu_quota cpu cpu.max=max 100000",
         "io_weight io io.weight=default 100", "io_weight io io.bfq.weight=100"};
     CHECK(lines_of(defaults_beside(CgroupContext{})) == defaults);
 }
@@ -272,7 +272,7 @@ TEST_CASE("cgroup: a changed context takes back what the old one asked for") {
     less.tasks_max = placed(CgroupAmount{7, std::nullopt}, 1);
     REQUIRE(group->apply(tree, less));
     CHECK(content(at + "memory.max") == "max");
-    CHECK(content(at + "cpu.max") == "max");
+    CHECK(content(at + "cpu.max") == "max 100000");
     CHECK(content(at + "pids.max") == "7");
 }
 
