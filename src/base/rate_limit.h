@@ -16,6 +16,7 @@ public:
     [[nodiscard]] bool allow(Monotonic now) noexcept; ///< counts one event; false = over the limit
     [[nodiscard]] Monotonic window_end() const noexcept { return later(begin_, interval_); } ///< after this the next event is allowed again
     void reset() noexcept { count_ = 0; }
+    [[nodiscard]] bool same_limit(const RateLimit& other) const noexcept { return interval_ == other.interval_ && burst_ == other.burst_; }
     friend bool operator==(const RateLimit&, const RateLimit&) noexcept = default;
 
 private:
