@@ -46,7 +46,8 @@ Result<std::size_t> Netlink::receive() {
     }
 }
 
-Status Netlink::read_answers(const Visit& visit) {
+/// True as soon as an answer is `wanted`; false when there are no more.
+Result<bool> Netlink::read_until(const Wanted& wanted) {
     bool changed = false;
     for (;;) {
         auto size = receive();
@@ -59,12 +60,18 @@ Status Netlink::read_answers(const Visit& visit) {
             if (message->nlmsg_type == NLMSG_ERROR || message->nlmsg_type == NLMSG_DONE) {
                 if (const int error = errno_of(*message); error != 0) return failure("netlink", error);
                 if (changed) return failure("netlink: tables changed during the dump", EINTR);
-                return {};
+                return false;
             }
-            visit(*message);
-            if ((message->nlmsg_flags & NLM_F_MULTI) == 0) return {};
+            if (wanted(*message)) return true;
+            if ((message->nlmsg_flags & NLM_F_MULTI) == 0) return false;
         }
     }
+}
+
+Status Netlink::read_answers(const Visit& visit) {
+    auto read = read_until([&](const nlmsghdr& message) { return visit(message), false; });
+    if (!read) return Failure(std::move(read).error());
+    return {};
 }
 
 void for_each_attribute(const nlmsghdr& message, std::size_t body_bytes, const std::function<void(const nlattr&)>& visit) {
@@ -77,6 +84,12 @@ Status Netlink::dump(nlmsghdr& request, const Visit& visit) {
     request.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
     if (auto sent = send(request); !sent) return sent;
     return read_answers(visit);
+}
+
+Result<bool> Netlink::find(nlmsghdr& request, const Wanted& wanted) {
+    request.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+    if (auto sent = send(request); !sent) return Failure(std::move(sent).error());
+    return read_until(wanted);
 }
 
 Status Netlink::ask(nlmsghdr& request, const Visit& visit) {

@@ -30,6 +30,11 @@ public:
     /// that the answers do not fit together.
     [[nodiscard]] Status dump(nlmsghdr& request, const Visit& visit);
 
+    /// Sends one dump request and reads answers up to the first that is `wanted`. Is there one? The rest of them is left unread, so that
+    /// the socket is of no more use. Errors: as dump().
+    using Wanted = std::function<bool(const nlmsghdr&)>;
+    [[nodiscard]] Result<bool> find(nlmsghdr& request, const Wanted& wanted);
+
     /// Sends one request and visits its one answer. Errors: the kernel's errno.
     [[nodiscard]] Status ask(nlmsghdr& request, const Visit& visit);
 
@@ -41,6 +46,7 @@ private:
     struct Close { void operator()(mnl_socket* socket) const noexcept; };
     [[nodiscard]] Status send(nlmsghdr& request);
     [[nodiscard]] Result<std::size_t> receive();
+    [[nodiscard]] Result<bool> read_until(const Wanted& wanted);
     [[nodiscard]] Status read_answers(const Visit& visit);
 
     std::unique_ptr<mnl_socket, Close> socket_;
