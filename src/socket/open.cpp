@@ -41,14 +41,14 @@ constexpr int kIpv6Freebind = 78;
 /// datagrams any process that sets it too could bind the same address and take what is sent there. So it is set only where nothing is
 /// sent: what is steered goes to the socket chosen, not to an address. There it lets several listeners, and a server with a
 /// wildcard bind that sets it too (now, or when it restarts), have the one port that answers must come from.
-bool may_share(Protocol protocol, const SocketAddress& home) {
-    return protocol == Protocol::tcp || (is_unroutable(home.address) && home.port != 0);
+bool may_share(Protocol protocol, const SocketAddress& home, Sharing sharing) {
+    return protocol == Protocol::tcp || (sharing == Sharing::with_listeners && is_unroutable(home.address) && home.port != 0);
 }
 
-std::vector<Option> options_for(Protocol protocol, Stack stack, const SocketAddress& home) {
+std::vector<Option> options_for(Protocol protocol, Stack stack, const SocketAddress& home, Sharing sharing) {
     std::vector<Option> options;
     const bool datagram = protocol == Protocol::udp;
-    if (may_share(protocol, home)) options.push_back({SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR"});
+    if (may_share(protocol, home, sharing)) options.push_back({SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR"});
     if (stack != Stack::ipv4) {
         options.push_back({IPPROTO_IPV6, IPV6_V6ONLY, stack == Stack::ipv6 ? 1 : 0, "IPV6_V6ONLY"});
         options.push_back({IPPROTO_IPV6, kIpv6Freebind, 1, "IPV6_FREEBIND"}); // also lets answers leave from any address
@@ -72,11 +72,11 @@ Status hold_back(int fd) {
 }
 
 /// A fresh one for each attempt: after a failed listen(2) the old one stays bound.
-Result<UniqueFd> open_socket(Protocol protocol, Stack stack, const SocketAddress& home, Admission admission) {
+Result<UniqueFd> open_socket(Protocol protocol, Stack stack, const SocketAddress& home, Admission admission, Sharing sharing) {
     const int type = protocol == Protocol::tcp ? SOCK_STREAM : SOCK_DGRAM;
     UniqueFd fd{::socket(stack == Stack::ipv4 ? AF_INET : AF_INET6, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
     if (!fd) return system_failure("socket");
-    for (const Option& option : options_for(protocol, stack, home))
+    for (const Option& option : options_for(protocol, stack, home, sharing))
         if (::setsockopt(fd.get(), option.level, option.name, &option.value, sizeof option.value) < 0) return system_failure(option.text);
     if (admission == Admission::held_back)
         if (auto held = hold_back(fd.get()); !held) return Failure(std::move(held).error());
@@ -107,6 +107,13 @@ Result<BoundSocket> describe(UniqueFd fd, Stack stack) {
     return bound;
 }
 
+/// It was alone there when it was bound, and so will be every other one that is to be alone. The rest may come.
+Status share_from_now(int fd, Protocol protocol, const SocketAddress& home) {
+    const int on = may_share(protocol, home, Sharing::with_listeners) ? 1 : 0;
+    if (::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0) return system_failure("SO_REUSEADDR");
+    return {};
+}
+
 bool stands_in_the_way(const NativeSocket& native, Protocol protocol, Stack stack, const SocketAddress& home) {
     if (native.protocol != protocol || native.address.port != home.port) return false;
     const bool takes_all = home.address.bits == U128{};
@@ -126,14 +133,16 @@ Error name_holder(Error error, const Listener& listener, Stack stack, const Sock
 }
 
 /// Binds to the first candidate that can be had. What is wrong with the others does not matter: the home is nobody's wish then.
-Result<BoundSocket> open_one(const Listener& listener, Stack stack, const NetNamespace& ns, const HomeCheck& usable_home, Admission admission) {
+Result<BoundSocket> open_one(const Listener& listener, Stack stack, const NetNamespace& ns, const HomeCheck& usable_home, Admission admission,
+                             Sharing sharing) {
     auto choice = choose_home(listener, stack, usable_home);
     if (!choice) return Failure(std::move(choice).error());
     Error last;
     for (const SocketAddress& home : choice->candidates) {
-        auto fd = open_socket(listener.protocol, stack, home, admission);
+        auto fd = open_socket(listener.protocol, stack, home, admission, sharing);
         if (!fd) return Failure(std::move(fd).error());
         auto bound = bind_to(fd->get(), listener, stack, home);
+        if (bound && sharing == Sharing::alone) bound = share_from_now(fd->get(), listener.protocol, home);
         if (bound) return describe(std::move(*fd), stack);
         last = std::move(bound).error();
     }
@@ -144,11 +153,11 @@ Result<BoundSocket> open_one(const Listener& listener, Stack stack, const NetNam
 } // namespace
 
 Result<std::vector<BoundSocket>> open_listener(const Listener& listener, const NetNamespace& ns, const HomeCheck& usable_home,
-                                               Admission admission) {
+                                               Admission admission, Sharing sharing) {
     std::vector<BoundSocket> sockets;
     auto done = ns.inside([&]() -> Status {
         for (const Stack stack : stacks_of(listener)) {
-            auto bound = open_one(listener, stack, ns, usable_home, admission);
+            auto bound = open_one(listener, stack, ns, usable_home, admission, sharing);
             if (!bound) return Failure(std::move(bound).error().at(listener.pos));
             sockets.push_back(std::move(*bound));
         }
@@ -156,6 +165,24 @@ Result<std::vector<BoundSocket>> open_listener(const Listener& listener, const N
     });
     if (!done) return Failure(std::move(done).error());
     return sockets;
+}
+
+Result<BoundSocket> open_beside(const Listener& listener, const BoundSocket& first, const NetNamespace& ns, Admission admission) {
+    const Stack stack = !first.takes_ipv6 ? Stack::ipv4 : first.takes_ipv4 ? Stack::dual : Stack::ipv6;
+    BoundSocket beside;
+    auto done = ns.inside([&]() -> Status {
+        auto fd = open_socket(listener.protocol, stack, first.home, admission, Sharing::with_listeners);
+        if (!fd) return Failure(std::move(fd).error());
+        const int on = 1;
+        if (::setsockopt(fd->get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0) return system_failure("SO_REUSEPORT");
+        if (auto bound = bind_to(fd->get(), listener, stack, first.home); !bound) return bound;
+        auto described = describe(std::move(*fd), stack);
+        if (!described) return Failure(std::move(described).error());
+        beside = std::move(*described);
+        return {};
+    });
+    if (!done) return Failure(std::move(done).error().at(listener.pos));
+    return beside;
 }
 
 void let_in(int fd) noexcept {
