@@ -155,6 +155,21 @@ TEST_CASE("dispatch: test_run names the rule and the slot, also of an empty slot
     CHECK(dispatcher.counters(1).lookups == 0);
 }
 
+TEST_CASE("dispatch: test_run answers for a slot whose socket is in a SO_REUSEPORT group, too") {
+    Dispatcher dispatcher = dispatcher_with(1);
+    const UniqueFd socket = test::tcp_listener();
+    const int on = 1;
+    REQUIRE(setsockopt(socket.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0); // EOPNOTSUPP from a program that assigns it
+    REQUIRE(dispatcher.set_socket(0, socket.get()).has_value());
+    HandRules rules;
+    rules.steer("127.0.1.0/24", {80, 80}, rules.listener(0));
+    REQUIRE(dispatcher.publish(rules.tables()).has_value());
+    const auto said = dispatcher.test_run(tcp4("127.0.1.1", 80));
+    REQUIRE(said.has_value());
+    CHECK(said->verdict == Verdict::steer);
+    CHECK(test::tcp_reaches("127.0.1.1", 80, socket.get()));
+}
+
 TEST_CASE("dispatch: tables that cannot be loaded leave the old generation in place, and say what the kernel said") {
     Dispatcher dispatcher = dispatcher_with(1);
     const UniqueFd socket = test::tcp_listener();
