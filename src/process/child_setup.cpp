@@ -54,6 +54,11 @@ int set_up_and_exec(void* argument) noexcept {
     (void)::syscall(SYS_umask, setup.umask); // counts for files that are made for output
     set_up_fds(setup);
     set_up_scheduling(setup);
+    if (setup.sandbox.own_network) check(setup, SpawnStep::network, enter_own_network());
+    if (setup.sandbox.mount_count > 0) {
+        check(setup, SpawnStep::name_space, enter_own_mounts(setup.sandbox, setup.failed_detail));
+        (void)::syscall(SYS_umask, setup.umask);
+    }
     set_up_credentials(setup);
     if (setup.no_new_privileges) check(setup, SpawnStep::no_new_privileges, ::syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
     const long entered = ::syscall(SYS_chdir, setup.working_directory); // as the user: root may not see into an NFS home
@@ -61,6 +66,7 @@ int set_up_and_exec(void* argument) noexcept {
     for (char* const digits : setup.pid_digits)
         if (digits != nullptr) write_decimal(digits, ::syscall(SYS_getpid));
     empty_signal_mask();
+    check(setup, SpawnStep::seccomp, install_filters(setup.sandbox, setup.failed_detail));
     (void)::syscall(SYS_execve, setup.path, setup.argv, setup.envp);
     fail(setup, SpawnStep::exec);
 }

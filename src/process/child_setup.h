@@ -1,5 +1,6 @@
 #pragma once
 
+#include "process/child_sandbox.h"
 #include "process/spawn_plan.h"
 #include "process/spawn_step.h"
 
@@ -48,6 +49,7 @@ struct ChildSetup {
     std::optional<CapabilitySet> bounding_set;
     CapabilitySet ambient_set = 0;
     bool no_new_privileges = false;
+    SandboxSetup sandbox;
     mode_t umask = 0022;
     int cgroup = -1;          ///< directory of the control group; -1 = the parent's
     bool join_cgroup = false; ///< it has to go there itself: clone3(2) does not bring it there

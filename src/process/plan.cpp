@@ -87,6 +87,14 @@ Status plan_credentials(const Service& service, const Command& command, const st
     return {};
 }
 
+/// The service's own directories, which no protection takes from it. The configuration is not for it to write.
+std::vector<std::string> own_paths(const SpawnPlan& plan) {
+    std::vector<std::string> paths;
+    for (const OwnDirectory& directory : plan.directories)
+        if (!directory.keeps_owner) paths.push_back(fmt::format("{}/{}", directory.base, directory.name));
+    return paths;
+}
+
 Result<FileVariables> read_environment_files(const Service& service) {
     FileVariables files;
     for (const EnvironmentFile& file : service.environment_files)
@@ -123,11 +131,17 @@ Status plan_directory(const Service& service, const Command& command, const std:
 }
 
 /// What keeps a service from doing harm, and a "+" off.
-Status plan_confinement(const Service& service, SpawnPlan& plan) {
+Status plan_confinement(const Service& service, const RunFacts& facts, SpawnPlan& plan) {
     plan.limits = service.limits;
     plan.capability_bounding_set = service.capability_bounding_set;
+    if (const CapabilitySet dropped = dropped_capabilities(service); dropped != 0)
+        plan.capability_bounding_set = plan.capability_bounding_set.value_or(~CapabilitySet{0}) & ~dropped;
     plan.ambient_capabilities = service.ambient_capabilities;
     plan.no_new_privileges = service.no_new_privileges;
+    auto sandbox = plan_sandbox(service, {facts.tmp, facts.var_tmp, own_paths(plan)});
+    if (!sandbox) return Failure(std::move(sandbox).error());
+    plan.sandbox = std::move(*sandbox);
+    plan.warnings.insert(plan.warnings.end(), plan.sandbox.filters->warnings.begin(), plan.sandbox.filters->warnings.end());
     const CapabilitySet missing = plan.ambient_capabilities & ~plan.capability_bounding_set.value_or(~CapabilitySet{0});
     if (missing == 0) return {};
     const auto first = static_cast<unsigned>(std::countr_zero(missing));
@@ -147,7 +161,7 @@ Result<SpawnPlan> plan_spawn(const Service& service, const Command& command, std
     plan.path = std::move(*path);
     if (auto ok = plan_environment(service, command, *user, facts, plan); !ok) return Failure(std::move(ok).error());
     if (!command.privileged)
-        if (auto ok = plan_confinement(service, plan); !ok) return Failure(std::move(ok).error());
+        if (auto ok = plan_confinement(service, facts, plan); !ok) return Failure(std::move(ok).error());
     if (!plan.limits[RLIMIT_NOFILE]) plan.limits[RLIMIT_NOFILE] = inherited_descriptor_limit();
     plan_streams(service, plan);
     plan_scheduling(service, plan);

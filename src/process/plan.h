@@ -16,6 +16,7 @@ struct RunFacts {
     std::string notify_path;                                    ///< $NOTIFY_SOCKET, for services that may notify
     std::vector<std::pair<std::string, std::string>> variables; ///< generated ones: MAINPID, WATCHDOG_USEC, SERVICE_RESULT, ...
     BaseDirectories bases{};
+    std::string tmp{}, var_tmp{}; ///< of the run's PrivateTmp, for services with private_tmp
 };
 
 /// Looks up what `service` and `command` name on this machine: program, user, groups, home; reads environment files; fills all but

@@ -151,6 +151,22 @@ char* as_argument(const std::string& text) noexcept {
     return const_cast<char*>(text.c_str()); // execve(2) takes them as such and writes to none
 }
 
+SandboxSetup sandbox_of(const SandboxPlan& plan, Prepared& prepared) {
+    prepared.trees.assign(plan.mounts.slots, -1);
+    if (plan.filters)
+        for (const FilterProgram& filter : plan.filters->programs) // seccomp(2) writes to none
+            prepared.filters.push_back({static_cast<unsigned short>(filter.code.size()), const_cast<sock_filter*>(filter.code.data())});
+    SandboxSetup setup;
+    setup.own_network = plan.private_network;
+    setup.mounts = plan.mounts.steps.data();
+    setup.mount_count = plan.mounts.steps.size();
+    setup.trees = prepared.trees.data();
+    setup.root = plan.root_directory.empty() ? nullptr : plan.root_directory.c_str();
+    setup.filters = prepared.filters.data();
+    setup.filter_count = prepared.filters.size();
+    return setup;
+}
+
 } // namespace
 
 tl::expected<void, SpawnError> prepare(const SpawnPlan& plan, Prepared& prepared) {
@@ -201,6 +217,7 @@ ChildSetup setup_of(const SpawnPlan& plan, Prepared& prepared) {
     setup.ambient_set = plan.ambient_capabilities;
     if (!plan.root_directory.empty()) setup.root_directory = plan.root_directory.c_str();
     setup.no_new_privileges = plan.no_new_privileges;
+    setup.sandbox = sandbox_of(plan.sandbox, prepared);
     setup.umask = plan.umask;
     setup.working_directory = plan.working_directory.c_str();
     setup.working_directory_optional = plan.working_directory_optional;

@@ -16,6 +16,8 @@ struct Prepared {
     std::string oom_score_adjust;
     std::vector<char*> argv, envp;
     std::vector<InheritedFd> fds;
+    std::vector<int> trees;
+    std::vector<sock_fprog> filters;
 };
 
 /// Errors: what `plan` names is not there. `plan` must outlive what was prepared.

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "model/exec_context.h"
 #include "process/own_directories.h"
+#include "process/sandbox.h"
 
 #include <optional>
 #include <string>
@@ -68,6 +69,7 @@ struct SpawnPlan {
     CapabilitySet ambient_capabilities = 0;
     bool no_new_privileges = false;
     int cgroup_fd = -1; ///< Cgroup::fd(): it begins in this control group; -1 = in the daemon's own. Borrowed.
+    SandboxPlan sandbox;
     std::vector<std::string> warnings; ///< what was left out, for the log
     Duration patience = std::chrono::seconds(5); ///< a child that has not got to its exec by then is killed, since the daemon waits for it
 };

@@ -92,9 +92,9 @@ std::string describe(const SpawnPlan& plan, SpawnStep step, int detail) {
     case SpawnStep::cgroup: return "joining the control group";
     case SpawnStep::standard_error: return describe_stream("standard_error", plan.error);
     case SpawnStep::network: return "private_network";
-    case SpawnStep::name_space: return "the mount namespace";
+    case SpawnStep::name_space: return plan.sandbox.describe_mount(detail);
     case SpawnStep::no_new_privileges: return "no_new_privileges";
-    case SpawnStep::seccomp: return "system_call_filter";
+    case SpawnStep::seccomp: return plan.sandbox.describe_filter(detail);
     case SpawnStep::runtime_directory: return "runtime_directory";
     case SpawnStep::state_directory: return "state_directory";
     case SpawnStep::cache_directory: return "cache_directory";

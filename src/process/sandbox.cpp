@@ -1,0 +1,35 @@
+#include "process/sandbox.h"
+
+#include <fmt/format.h>
+#include <linux/capability.h>
+
+namespace swathe {
+
+std::string SandboxPlan::describe_mount(int step) const {
+    if (step < 0) return fmt::format("{}: a mount namespace", mounts.steps.front().key);
+    const MountStep& failed = mounts.steps.at(static_cast<std::size_t>(step));
+    return failed.path.empty() ? std::string(failed.key) : fmt::format("{}: {}", failed.key, failed.path);
+}
+
+std::string SandboxPlan::describe_filter(int number) const {
+    return std::string(filters->programs.at(static_cast<std::size_t>(number)).key);
+}
+
+Result<SandboxPlan> plan_sandbox(const ExecContext& context, const MountFacts& facts) {
+    SandboxPlan plan;
+    plan.private_network = context.private_network;
+    plan.mounts = plan_mounts(context, facts);
+    if (context.root_directory && context.root_directory->value != "/") plan.root_directory = context.root_directory->value;
+    auto filters = compile_filters(context);
+    if (!filters) return Failure(std::move(filters).error());
+    plan.filters = std::move(*filters);
+    return plan;
+}
+
+CapabilitySet dropped_capabilities(const ExecContext& context) noexcept {
+    CapabilitySet dropped = 0;
+    if (context.private_devices) dropped |= CapabilitySet{1} << CAP_MKNOD | CapabilitySet{1} << CAP_SYS_RAWIO;
+    return dropped;
+}
+
+} // namespace swathe
