@@ -77,6 +77,9 @@ std::string_view to_string(ValueType type) noexcept {
     case T::interfaces: return "interfaces";
     case T::netns: return "network namespace";
     case T::socket_address: return "socket address";
+    case T::system_calls: return "system calls";
+    case T::error_number: return "error number";
+    case T::architectures: return "architectures";
     }
     return {};
 }

@@ -46,6 +46,9 @@ enum class ValueType : std::uint8_t {
     interfaces,
     netns,
     socket_address,
+    system_calls,
+    error_number,
+    architectures,
 };
 
 /// How often a directive may stand in a unit file, drop-ins included. An empty value takes back all earlier ones.

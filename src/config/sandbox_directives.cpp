@@ -1,5 +1,6 @@
 #include "config/directive_tables.h"
 
+#include "config/sandbox_values.h"
 #include "config/setters.h"
 
 #include <array>
@@ -15,6 +16,29 @@ constexpr std::array kTable{
     Directive{service, "no_new_privileges", "Service", "NoNewPrivileges", T::boolean, replace, "false",
               "No program that it executes gives it more privileges", kNoWords,
               into<&Service::no_new_privileges, read_boolean>},
+    Directive{service, "private_tmp", "Service", "PrivateTmp", T::boolean, replace, "false",
+              "It has directories for temporary files of its own", kNoWords, into<&Service::private_tmp, read_boolean>},
+    Directive{service, "private_network", "Service", "PrivateNetwork", T::boolean, replace, "false",
+              "It has no network but the sockets that it inherits", kNoWords, into<&Service::private_network, read_boolean>},
+    Directive{service, "private_devices", "Service", "PrivateDevices", T::boolean, replace, "false",
+              "It sees no devices of the machine", kNoWords, into<&Service::private_devices, read_boolean>},
+    Directive{service, "protect_system", "Service", "ProtectSystem", T::choice, replace, "no",
+              "Which directories of the system it cannot write to", words_of<ProtectSystem>,
+              into<&Service::protect_system, read_protect_system>},
+    Directive{service, "protect_home", "Service", "ProtectHome", T::choice, replace, "no", "How it sees the homes of users",
+              words_of<ProtectHome>, into<&Service::protect_home, read_protect_home>},
+    Directive{service, "read_only_paths", "Service", "ReadOnlyPaths", T::paths, add, "none", "What it cannot write to", kNoWords,
+              into<&Service::read_only_paths, read_sandbox_paths>},
+    Directive{service, "read_write_paths", "Service", "ReadWritePaths", T::paths, add, "none",
+              "What it can write to within what it else cannot", kNoWords, into<&Service::read_write_paths, read_sandbox_paths>},
+    Directive{service, "inaccessible_paths", "Service", "InaccessiblePaths", T::paths, add, "none", "What it cannot see into",
+              kNoWords, into<&Service::inaccessible_paths, read_sandbox_paths>},
+    Directive{service, "system_call_filter", "Service", "SystemCallFilter", T::system_calls, add, "none",
+              "System calls that it may use, or may not", kNoWords, into<&Service::system_call_filter, read_syscall_filter>},
+    Directive{service, "system_call_error_number", "Service", "SystemCallErrorNumber", T::error_number, replace, "kill",
+              "What a system call that is denied returns", kNoWords, into<&Service::system_call_filter, read_syscall_error>},
+    Directive{service, "system_call_architectures", "Service", "SystemCallArchitectures", T::architectures, add, "all",
+              "Architectures whose system calls it may use", kNoWords, into<&Service::system_call_filter, read_architectures>},
 };
 
 } // namespace

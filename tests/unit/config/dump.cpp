@@ -55,6 +55,25 @@ std::string dump(const CgroupContext& s) {
     number("cpu_quota", s.cpu_quota);
     number("io_weight", s.io_weight);
     return s.delegate ? out + "  delegate\n" : out;
+std::string dump(const char* key, const std::vector<SandboxPath>& paths) {
+    std::string out;
+    for (const SandboxPath& path : paths) out += fmt::format("  {} {} optional={} in_root={}\n", key, path.path, path.optional, path.in_root);
+    return out;
+}
+
+std::string dump_sandbox(const Service& s) {
+    std::string out;
+    if (s.private_tmp) out += "  private_tmp\n";
+    if (s.private_network) out += "  private_network\n";
+    if (s.private_devices) out += "  private_devices\n";
+    if (s.protect_system != ProtectSystem::no) out += fmt::format("  protect_system {}\n", name_of(s.protect_system));
+    if (s.protect_home != ProtectHome::no) out += fmt::format("  protect_home {}\n", name_of(s.protect_home));
+    out += dump("read_only", s.read_only_paths) + dump("read_write", s.read_write_paths) + dump("inaccessible", s.inaccessible_paths);
+    for (const SystemCallFilter::Word& word : s.system_call_filter.words)
+        out += fmt::format("  system_call {}{}:{}\n", word.inverted ? "~" : "", word.name, word.error_number.value_or(-1));
+    for (const auto& name : s.system_call_filter.architectures) out += fmt::format("  architecture {}\n", name.value);
+    if (s.system_call_filter.error_number) out += fmt::format("  system_call_error_number {}\n", *s.system_call_filter.error_number);
+    return out;
 }
 
 std::string dump(const Service& s) {
@@ -68,6 +87,7 @@ std::string dump(const Service& s) {
             out += fmt::format("  {}={}:{}\n", key, limit->rlim_cur, limit->rlim_max);
     if (s.nice) out += fmt::format("  nice={}\n", *s.nice);
     if (s.no_new_privileges) out += "  no_new_privileges\n";
+    out += dump_sandbox(s);
     if (s.oom_score_adjust) out += fmt::format("  oom_score_adjust={}\n", *s.oom_score_adjust);
     out += dump(static_cast<const CgroupContext&>(s));
     for (const auto& group : s.supplementary_groups) out += fmt::format("  supplementary_group {}\n", group.value);

@@ -26,6 +26,12 @@ std::string with_listen_line(std::string_view line) {
     return problems(scratch);
 }
 
+std::string list_of(std::size_t count, std::string_view item) {
+    std::string text = "[";
+    for (std::size_t i = 0; i < count; ++i) text += fmt::format("\"{}\",", item);
+    return text + "]";
+}
+
 std::string table_of(std::size_t variables) {
     std::string text = "environment = {";
     for (std::size_t i = 0; i < variables; ++i) text += fmt::format("{} V{} = \"\"", i == 0 ? "" : ",", i);
@@ -197,4 +203,16 @@ TEST_CASE("limits: after a thousand errors, or warnings, the rest is only counte
     CHECK(many.diagnostics.back().to_string() == "warning: more than 1000 warnings; the rest is not shown");
     CHECK_FALSE(has_errors(many.diagnostics)); // however many warnings, they refuse nothing
     CHECK(many.config.services.size() == 1);
+}
+
+TEST_CASE("limits: paths and system calls of a sandbox") {
+    for (const std::string key : {"read_only_paths = ", "read_write_paths = ", "inaccessible_paths = "}) {
+        CHECK(with_service_line(key + list_of(limits::kSandboxPaths, "/srv")) == "");
+        CHECK(with_service_line(key + list_of(limits::kSandboxPaths + 1, "/srv")).find("more than 256 paths") != std::string::npos);
+        CHECK(with_service_line(key + "\"" + std::string(limits::kPathBytes, '/') + "\"") == "");
+        CHECK(with_service_line(key + "\"" + std::string(limits::kPathBytes + 1, '/') + "\"").find("longer than 4095 bytes") != std::string::npos);
+    }
+    CHECK(with_service_line("system_call_filter = " + list_of(limits::kSystemCalls / 2, "read @mount")) == "");
+    CHECK(with_service_line("system_call_filter = " + list_of(limits::kSystemCalls / 2 + 1, "read @mount"))
+              .find("more than 2048 system calls and groups") != std::string::npos);
 }

@@ -99,6 +99,8 @@ TEST_CASE("manual: every limit is given as it is") {
         {"Bytes of the name of an interface", limits::kInterfaceNameBytes},
         {"Bytes of the name of a user or group", limits::kUserNameBytes},
         {"Environment files of a service", limits::kEnvironmentFiles},
+        {"Paths of a service for each kind of protection", limits::kSandboxPaths},
+        {"System calls and groups of a filter", limits::kSystemCalls},
         {"Supplementary groups of a service", limits::kAccounts},
         {"Largest weight", limits::kWeight},
         {"Largest cpu_quota in percent", limits::kCpuQuotaPercent},

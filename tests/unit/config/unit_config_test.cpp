@@ -87,9 +87,9 @@ TEST_CASE("units: systemd's directives that we do not have are told apart by wha
     using F = ForeignDirective;
     struct Case { UnitKind kind; const char* section; const char* key; const char* value; F meaning; };
     const Case cases[] = {
-        {UnitKind::service, "Service", "ProtectSystem", "full", F::protection},
-        {UnitKind::service, "Service", "ProtectSystem", "no", F::harmless},
-        {UnitKind::service, "Service", "PrivateTmp", "", F::harmless},
+        {UnitKind::service, "Service", "ProtectProc", "invisible", F::protection},
+        {UnitKind::service, "Service", "PrivateUsers", "no", F::harmless},
+        {UnitKind::service, "Service", "PrivateIPC", "", F::harmless},
         {UnitKind::service, "Service", "CapabilityBoundingSet", "CAP_CHOWN", F::protection},
         {UnitKind::service, "Service", "CapabilityBoundingSet", "", F::protection}, // empties the set
         {UnitKind::service, "Service", "CapabilityBoundingSet", "~", F::harmless},  // the full set
