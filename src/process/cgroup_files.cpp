@@ -110,7 +110,9 @@ Result<std::vector<pid_t>> processes_below(int dir) {
 
 bool remove_cgroup(int parent, const char* name) {
     if (::unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT) return true;
-    if (const auto group = open_cgroup(parent, name)) remove_below(group->get(), 0);
+    const auto group = open_cgroup(parent, name);
+    if (!group || value_in(read_cgroup_file(group->get(), "cgroup.events").value_or(""), "populated") == 1U) return false;
+    remove_below(group->get(), 0);
     return ::unlinkat(parent, name, AT_REMOVEDIR) == 0;
 }
 

@@ -37,7 +37,8 @@ void for_each_cgroup(int dir, const std::function<void(int dir)>& call);
 /// superfluous. Errors: the group's own list cannot be read.
 [[nodiscard]] Result<std::vector<pid_t>> processes_below(int dir);
 
-/// Removes `name` and all groups below it as far as they are empty. True: it is gone.
+/// Removes `name` and all groups below it, unless there is a process in one: who runs there may have made the others for later. True: it
+/// is gone.
 bool remove_cgroup(int parent, const char* name);
 
 /// Sends `signal` to every process of the group and those below, to each once, and to who is forked meanwhile. Through a pidfd of which it

@@ -300,8 +300,9 @@ TEST_CASE("cgroup as root: what a predecessor left is found, named and killed; a
         const Cgroup idle = must_create(tree, "idle");
         child = must_spawn(shell(busy, "exec sleep 60"));
         std::filesystem::create_directories(idle.path() + "/below/it");
+        std::filesystem::create_directories(busy.path() + "/for-later");
     } // the daemon ends: what runs goes on
-    CHECK(std::filesystem::exists(test.path() + "/swathe/busy.service"));
+    CHECK(std::filesystem::exists(test.path() + "/swathe/busy.service/for-later"));
     CHECK_FALSE(std::filesystem::exists(test.path() + "/swathe/idle.service"));
 
     std::filesystem::create_directories(test.path() + "/swathe/idle.service/below");
