@@ -71,7 +71,7 @@ Status InstanceGroup::signal(Reach reach, int number, std::span<const Child* con
     case Reach::children: return for_each(children, [&](const Child& child) { return signal_alone(child, number); });
     case Reach::all: break;
     }
-    if (!cgroup_) return for_each(children, [&](const Child& child) { return child.signal(number); });
+    if (!cgroup_) return for_each(children, [&](const Child& child) { return child.signal_group(number); });
     const auto members = cgroup_->processes().value_or(std::vector<pid_t>());
     const Status outside = for_each(children, [&](const Child& child) { // a main process that moved to another group, or came from one
         return std::find(members.begin(), members.end(), child.pid) == members.end() ? signal_alone(child, number) : Status();
