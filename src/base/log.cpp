@@ -78,6 +78,8 @@ void open_log(LogLevel highest) {
     to_journal = stderr_is_the_journal();
 }
 
+bool log_is_the_journal() noexcept { return to_journal; }
+
 void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) { emit(level, label(level), message, fields); }
 
 void log(const Diagnostic& diagnostic) {

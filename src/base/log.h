@@ -21,6 +21,9 @@ struct LogField {
 /// systemd.exec(5)), else readable lines on stderr. `ceiling`: nothing less important is written. Call once.
 void open_log(LogLevel ceiling);
 
+/// Does the log go to the journal? Where it goes, the output of services goes, too.
+[[nodiscard]] bool log_is_the_journal() noexcept;
+
 /// Writes one line. Never fails, never blocks on a full journal socket longer than sd-journal does; control characters
 /// in `message` are escaped on stderr.
 void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});

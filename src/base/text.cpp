@@ -116,4 +116,15 @@ std::string escaped(std::string_view text) {
     return out;
 }
 
+std::string escaped_line(std::string_view text) {
+    std::string safe;
+    for (std::size_t at = 0;;) {
+        const std::size_t tab = text.find('\t', at);
+        safe += escaped(text.substr(at, tab - at));
+        if (tab == text.npos) return safe;
+        safe += '\t';
+        at = tab + 1;
+    }
+}
+
 } // namespace swathe

@@ -30,4 +30,7 @@ namespace swathe {
 /// `text` with control characters (C0, DEL, and C1 in UTF-8) and bytes that are no UTF-8 written as \xHH: safe on a terminal.
 [[nodiscard]] std::string escaped(std::string_view text);
 
+/// The same with tabs left as they are: for whole lines that somebody wrote to be read.
+[[nodiscard]] std::string escaped_line(std::string_view text);
+
 } // namespace swathe

@@ -44,3 +44,9 @@ TEST_CASE("error: diagnostics are sorted by place and said once") {
     CHECK(all[1].to_string() == "a.toml:2:1: second");
     CHECK(has_errors(all));
 }
+
+TEST_CASE("text: a line that somebody wrote keeps its tabs, and nothing else that moves a cursor") {
+    CHECK(escaped_line("") == "");
+    CHECK(escaped_line("\ta\t\tb\t") == "\ta\t\tb\t");
+    CHECK(escaped_line(std::string_view("a\0\x1b[2J\r\xff", 8)) == "a\\x00\\x1b[2J\\x0d\\xff");
+}
