@@ -80,6 +80,7 @@ std::string_view to_string(ValueType type) noexcept {
     case T::system_calls: return "system calls";
     case T::error_number: return "error number";
     case T::architectures: return "architectures";
+    case T::size: return "size";
     }
     return {};
 }

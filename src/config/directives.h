@@ -49,6 +49,7 @@ enum class ValueType : std::uint8_t {
     system_calls,
     error_number,
     architectures,
+    size,
 };
 
 /// How often a directive may stand in a unit file, drop-ins included. An empty value takes back all earlier ones.

@@ -59,6 +59,10 @@ constexpr std::array kTable{
               "Nice value: the higher, the less processor time", kNoWords, into<&Service::nice, read_nice>},
     Directive{service, "oom_score_adjust", "Service", "OOMScoreAdjust", T::count, replace, "the daemon's own",
               "How likely it is killed when memory runs out", kNoWords, into<&Service::oom_score_adjust, read_oom_score>},
+    Directive{service, "syslog_identifier", "Service", "SyslogIdentifier", T::text, replace, "the name of the program",
+              "What the journal calls its output", kNoWords, into<&Service::syslog_identifier, read_description>},
+    Directive{service, "log_ring_bytes", "X-Swathe", "LogRingBytes", T::size, replace, "64K",
+              "Memory for the last lines of its output", kNoWords, into<&Service::log_ring_bytes, read_ring_bytes>},
 };
 
 } // namespace

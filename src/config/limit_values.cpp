@@ -1,6 +1,7 @@
 #include "config/limit_values.h"
 
 #include "base/text.h"
+#include "config/limits.h"
 #include "config/time_span.h"
 #include "config/values.h"
 
@@ -135,6 +136,21 @@ bool read_limit(const Raw& raw, const ValueContext& context, LimitUnit unit, std
     if (!soft || !hard) return context.refuse(raw.pos, expected(unit));
     if (*soft > *hard) return context.refuse(raw.pos, "the soft limit exceeds the hard one");
     out = rlimit{*soft, *hard};
+    return true;
+}
+
+bool read_ring_bytes(const Raw& raw, const ValueContext& context, std::uint32_t& out) {
+    std::optional<std::uint64_t> size;
+    if (const auto* number = raw.get<std::int64_t>()) {
+        if (*number >= 0) size = static_cast<std::uint64_t>(*number);
+    } else {
+        const std::string* text = string_of(raw, context);
+        if (text == nullptr) return false;
+        size = parse_size(*text);
+    }
+    if (!size) return context.refuse(raw.pos, "expected a number of bytes such as 65536 or \"64K\"");
+    if (*size > limits::kLogRingBytes) return context.refuse(raw.pos, fmt::format("more than {} bytes", limits::kLogRingBytes));
+    out = static_cast<std::uint32_t>(*size);
     return true;
 }
 

@@ -24,4 +24,7 @@ bool read_limit(const Raw& raw, const ValueContext& context, LimitUnit unit, std
 /// the one before it. Nothing: not of this form, or 2^64 - 1 and more.
 [[nodiscard]] std::optional<std::uint64_t> parse_size(std::string_view text);
 
+/// parse_size(), or an integer of TOML; 0 to limits::kLogRingBytes.
+bool read_ring_bytes(const Raw& raw, const ValueContext& context, std::uint32_t& out);
+
 } // namespace swathe

@@ -34,6 +34,7 @@ inline constexpr std::size_t kSystemCalls = 2048;      ///< words of one system_
 inline constexpr std::size_t kAccounts = 1024;         ///< supplementary_groups of one service
 inline constexpr std::uint64_t kWeight = 10000;            ///< cpu_weight and io_weight: kernel, Documentation/admin-guide/cgroup-v2.rst
 inline constexpr std::uint32_t kCpuQuotaPercent = 1000000; ///< of one processor: ten thousand of them
+inline constexpr std::size_t kLogRingBytes = 64U << 20; ///< log_ring_bytes of one service
 inline constexpr std::int64_t kCount = 2147483647;     ///< a number of things: int
 inline constexpr std::size_t kDiagnostics = 1000;      ///< errors that are shown, and warnings likewise
 

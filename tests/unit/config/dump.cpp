@@ -88,6 +88,8 @@ std::string dump(const Service& s) {
     if (s.nice) out += fmt::format("  nice={}\n", *s.nice);
     if (s.no_new_privileges) out += "  no_new_privileges\n";
     out += dump_sandbox(s);
+    if (!s.syslog_identifier.empty()) out += fmt::format("  syslog_identifier=\"{}\"\n", s.syslog_identifier);
+    if (s.log_ring_bytes != 65536) out += fmt::format("  log_ring_bytes={}\n", s.log_ring_bytes);
     if (s.oom_score_adjust) out += fmt::format("  oom_score_adjust={}\n", *s.oom_score_adjust);
     out += dump(static_cast<const CgroupContext&>(s));
     for (const auto& group : s.supplementary_groups) out += fmt::format("  supplementary_group {}\n", group.value);

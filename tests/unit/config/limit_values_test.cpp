@@ -1,4 +1,5 @@
 #include "config/limit_values.h"
+#include "config/limits.h"
 
 #include "scratch.h"
 
@@ -91,4 +92,23 @@ TEST_CASE("limits: soft and hard, in this order and not crossed") {
     }
     CHECK_FALSE(limit(LimitUnit::count, true));
     CHECK_FALSE(limit(LimitUnit::count, 1.5));
+}
+
+TEST_CASE("limits: a ring takes bytes, as a number or with a suffix, up to its limit") {
+    const auto ring = [](decltype(Raw::value) value) -> std::optional<std::uint32_t> {
+        Report report;
+        std::uint32_t out = 0;
+        const bool ok = read_ring_bytes(Raw{std::move(value), {}}, ValueContext{report, "log_ring_bytes", "a.service", false}, out);
+        CHECK(ok == report.take().empty());
+        return ok ? std::optional(out) : std::nullopt;
+    };
+    CHECK(ring(std::int64_t{0}) == 0U);
+    CHECK(ring(std::int64_t{limits::kLogRingBytes}) == limits::kLogRingBytes);
+    CHECK(ring(std::string("1.5K")) == 1536U);
+    CHECK(ring(std::string("64M")) == limits::kLogRingBytes);
+    CHECK_FALSE(ring(std::int64_t{limits::kLogRingBytes + 1}));
+    CHECK_FALSE(ring(std::string("64M 1")));
+    CHECK_FALSE(ring(std::int64_t{-1}));
+    CHECK_FALSE(ring(std::string("infinity")));
+    CHECK_FALSE(ring(true));
 }

@@ -104,6 +104,7 @@ TEST_CASE("manual: every limit is given as it is") {
         {"Supplementary groups of a service", limits::kAccounts},
         {"Largest weight", limits::kWeight},
         {"Largest cpu_quota in percent", limits::kCpuQuotaPercent},
+        {"Bytes of log_ring_bytes", limits::kLogRingBytes},
         {"Largest number of things", limits::kCount},
         {"Errors shown, and warnings", limits::kDiagnostics},
     };
