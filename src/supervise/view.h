@@ -148,4 +148,31 @@ struct TraceBatch {
 using TraceSink = std::function<bool(const TraceBatch&)>; ///< false: not taken, and counted as lost
 using TraceHandle = std::shared_ptr<const void>;          ///< the trace ends with it
 
+/// Which lines of the services' output to tell.
+struct LogQuery {
+    std::vector<std::string> services; ///< empty = all
+    std::uint32_t lines = UINT32_MAX;  ///< of what is kept only the last so many, of all services together
+    bool follow = false;               ///< and then what comes
+};
+
+/// One line of output.
+struct LogLineView {
+    std::int64_t time_usec = 0; ///< CLOCK_REALTIME, microseconds
+    std::string service;
+    std::int64_t pid = 0;       ///< of the process that was started
+    std::string stream;         ///< "stdout", "stderr", "both"
+    int priority = 6;           ///< syslog(3)
+    std::string text;           ///< any bytes
+};
+
+struct LogBatch {
+    std::vector<LogLineView> lines; ///< in order of time
+    std::uint64_t lost = 0;         ///< so many more were overwritten before they could be told
+    bool complete = false;          ///< all has been told that was asked for
+    std::string ended;              ///< why nothing more will come, although it is not complete; "" = it will
+};
+
+using LogFeed = std::function<bool(const LogBatch&)>; ///< false: not taken; the same lines come again
+using LogHandle = std::shared_ptr<const void>;        ///< it ends with it
+
 } // namespace swathe
