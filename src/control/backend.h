@@ -30,6 +30,8 @@ public:
     [[nodiscard]] virtual Answer<ExplainView> explain(const ExplainQuery& query) = 0;
     /// Streams decisions of the dispatchers to `sink`, from the event loop, until what is returned is destroyed.
     [[nodiscard]] virtual Answer<TraceHandle> trace(const TraceQuery& query, TraceSink sink) = 0;
+    /// Streams lines of output to `feed`, from the event loop, until what is returned is destroyed.
+    [[nodiscard]] virtual Answer<LogHandle> logs(const LogQuery& query, LogFeed feed) = 0;
     virtual void start(const std::string& service, Done done) = 0;   ///< done when it runs (notify: is ready)
     virtual void stop(const std::string& service, Done done) = 0;    ///< done when no child is left
     /// Done when the new one runs. With `overlap` the old one goes only then.

@@ -108,8 +108,12 @@ template <class T> Reply<T> read_json(const Reply<std::string>& text, Result<T> 
 
 struct ControlClient::State {
     BusPtr bus;
-    SlotPtr traced;                  // let go before its bus
-    std::deque<std::string> batches; // as they came
+    /// Parts of a stream that come as signals.
+    struct Stream {
+        SlotPtr slot; // let go before its bus
+        std::deque<std::string> parts; // as they came
+    };
+    Stream traced, logged;
 
     Reply<MessagePtr> request(const char* method);
     Reply<MessagePtr> call(const MessagePtr& request, std::uint64_t timeout_usec);
@@ -118,6 +122,9 @@ struct ControlClient::State {
     Reply<MessagePtr> request_about(const char* method, const std::string& service);
     Reply<void> act(const char* method, const std::string& service);
     Reply<void> done_by(const MessagePtr& request); ///< waits for as long as it takes
+    Reply<MessagePtr> open_stream(Stream& stream, const char* signal, const char* method);
+    Reply<void> start_stream(const MessagePtr& request);
+    Reply<std::optional<std::string>> next_part(Stream& stream, const std::vector<int>& others);
 };
 
 Reply<MessagePtr> ControlClient::State::request(const char* method) {
@@ -246,7 +253,7 @@ Reply<std::vector<std::string>> ControlClient::reload() {
 
 namespace {
 
-int on_traced(sd_bus_message* signal, void* userdata, sd_bus_error*) noexcept {
+int on_part(sd_bus_message* signal, void* userdata, sd_bus_error*) noexcept {
     const char* text = nullptr;
     if (sd_bus_message_read(signal, "s", &text) >= 0) static_cast<std::deque<std::string>*>(userdata)->emplace_back(text);
     return 1;
@@ -274,33 +281,71 @@ int wait_for_any(sd_bus* bus, const std::vector<int>& others) {
 
 } // namespace
 
-Reply<void> ControlClient::trace(const TraceQuery& query) {
+/// Listens for what will come, and returns the request that asks for it, without its arguments.
+Reply<MessagePtr> ControlClient::State::open_stream(Stream& stream, const char* signal, const char* method) {
     sd_bus_slot* slot = nullptr;
-    const int matched =
-        sd_bus_match_signal(state_->bus.get(), &slot, nullptr, kControlObject, kControlInterface, "Traced", on_traced, &state_->batches);
-    if (matched < 0) return rejected(Trouble::failed, "Trace", -matched);
-    state_->traced.reset(slot);
-    const auto message = state_->request("Trace");
-    if (!message) return Rejected(message.error());
-    const int appended = sd_bus_message_append(message->get(), "sbu", as_utf8(query.listener).c_str(), query.drops ? 1 : 0, query.sample);
-    if (appended < 0) return rejected(Trouble::failed, "Trace", -appended);
-    const auto reply = state_->call(*message, static_cast<std::uint64_t>(kAnswerTimeout.count()));
+    const int matched = sd_bus_match_signal(bus.get(), &slot, nullptr, kControlObject, kControlInterface, signal, on_part, &stream.parts);
+    if (matched < 0) return rejected(Trouble::failed, method, -matched);
+    stream.slot.reset(slot);
+    return request(method);
+}
+
+Reply<void> ControlClient::State::start_stream(const MessagePtr& request) {
+    const auto reply = call(request, static_cast<std::uint64_t>(kAnswerTimeout.count()));
     if (!reply) return Rejected(reply.error());
     return {};
 }
 
-Reply<std::optional<TraceBatch>> ControlClient::next_batch(const std::vector<int>& others) {
-    while (state_->batches.empty()) {
-        int r = sd_bus_process(state_->bus.get(), nullptr);
-        if (r == 0) r = wait_for_any(state_->bus.get(), others);
+Reply<std::optional<std::string>> ControlClient::State::next_part(Stream& stream, const std::vector<int>& others) {
+    while (stream.parts.empty()) {
+        int r = sd_bus_process(bus.get(), nullptr);
+        if (r == 0) r = wait_for_any(bus.get(), others);
         else if (r > 0) continue;
         if (r > 0) return std::nullopt;
-        if (r < 0 || sd_bus_is_open(state_->bus.get()) <= 0) return rejected(Trouble::failed, "swathed closed the connection");
+        if (r < 0 || sd_bus_is_open(bus.get()) <= 0) return rejected(Trouble::failed, "swathed closed the connection");
     }
-    auto batch = read_trace(state_->batches.front());
-    state_->batches.pop_front();
+    std::string part = std::move(stream.parts.front());
+    stream.parts.pop_front();
+    return part;
+}
+
+Reply<void> ControlClient::trace(const TraceQuery& query) {
+    const auto message = state_->open_stream(state_->traced, "Traced", "Trace");
+    if (!message) return Rejected(message.error());
+    const int appended = sd_bus_message_append(message->get(), "sbu", as_utf8(query.listener).c_str(), query.drops ? 1 : 0, query.sample);
+    if (appended < 0) return rejected(Trouble::failed, "Trace", -appended);
+    return state_->start_stream(*message);
+}
+
+Reply<std::optional<TraceBatch>> ControlClient::next_batch(const std::vector<int>& others) {
+    const auto part = state_->next_part(state_->traced, others);
+    if (!part) return Rejected(part.error());
+    if (!*part) return std::nullopt;
+    auto batch = read_trace(**part);
     if (!batch) return rejected(Trouble::failed, batch.error().to_string());
     if (!batch->ended.empty()) return rejected(Trouble::failed, "the trace has ended: " + batch->ended);
+    return std::move(*batch);
+}
+
+Reply<void> ControlClient::logs(const LogQuery& query) {
+    const auto message = state_->open_stream(state_->logged, "Logged", "Logs");
+    if (!message) return Rejected(message.error());
+    int r = sd_bus_message_open_container(message->get(), 'a', "s");
+    for (const std::string& service : query.services)
+        if (r >= 0) r = sd_bus_message_append(message->get(), "s", as_utf8(service).c_str());
+    if (r >= 0) r = sd_bus_message_close_container(message->get());
+    if (r >= 0) r = sd_bus_message_append(message->get(), "ub", query.lines, query.follow ? 1 : 0);
+    if (r < 0) return rejected(Trouble::failed, "Logs", -r);
+    return state_->start_stream(*message);
+}
+
+Reply<std::optional<LogBatch>> ControlClient::next_log(const std::vector<int>& others) {
+    const auto part = state_->next_part(state_->logged, others);
+    if (!part) return Rejected(part.error());
+    if (!*part) return std::nullopt;
+    auto batch = read_log(**part);
+    if (!batch) return rejected(Trouble::failed, batch.error().to_string());
+    if (!batch->ended.empty()) return rejected(Trouble::failed, "the log has ended: " + batch->ended);
     return std::move(*batch);
 }
 

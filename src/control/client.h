@@ -44,6 +44,10 @@ public:
     /// Waits for it. Nothing: one of `others` has become readable or has been closed at its other end. Errors: the trace has ended.
     [[nodiscard]] Reply<std::optional<TraceBatch>> next_batch(const std::vector<int>& others);
 
+    /// From now on next_log() has what is asked for. Once per connection.
+    [[nodiscard]] Reply<void> logs(const LogQuery& query);
+    [[nodiscard]] Reply<std::optional<LogBatch>> next_log(const std::vector<int>& others); ///< as next_batch(), to the one that is complete
+
     // These wait as long as it takes: the daemon has its own time-outs (timeout_start_sec, timeout_stop_sec).
     [[nodiscard]] Reply<void> start(const std::string& service);
     [[nodiscard]] Reply<void> stop(const std::string& service);

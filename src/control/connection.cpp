@@ -107,6 +107,9 @@ const sd_bus_vtable kMethods[] = {
     SD_BUS_METHOD_WITH_NAMES("Trace", "sbu", IN(listener) IN(drops) IN(sample), "", , (on_request<Access::act, &Connection::trace>),
                              kOurCheck),
     SD_BUS_SIGNAL_WITH_NAMES("Traced", "s", IN(json), 0),
+    // What a service says may be secret; what it is doing is not. journald, too, shows it to root and its own group alone.
+    SD_BUS_METHOD_WITH_NAMES("Logs", "asub", IN(services) IN(lines) IN(follow), "", , (on_request<Access::act, &Connection::logs>), kOurCheck),
+    SD_BUS_SIGNAL_WITH_NAMES("Logged", "s", IN(json), 0),
     SD_BUS_METHOD_WITH_NAMES("Version", "", , "s", IN(version), (on_request<Access::look, &Connection::version>), kOurCheck),
     SD_BUS_VTABLE_END};
 #undef IN
@@ -188,6 +191,7 @@ void Connection::hang_up() {
     if (gone_) return;
     gone_ = true;
     trace_.reset();
+    logs_.reset();
     on_gone_();
 }
 
@@ -299,18 +303,40 @@ int Connection::trace(sd_bus_message* request, sd_bus_error* error) {
     if (trace_) return refuse(error, {Refusal::bad_request, "this connection has a trace already"});
     if (query.sample < 1 || query.sample > kMostSparse)
         return refuse(error, {Refusal::bad_request, fmt::format("one decision in {}: not in 1-{}", query.sample, kMostSparse)});
-    auto begun = backend_.trace(query, [this](const TraceBatch& batch) { return send_batch(batch); });
+    auto begun = backend_.trace(query, [this](const TraceBatch& batch) { return send_part("Traced", to_json(batch), !batch.ended.empty()); });
     if (!begun) return refuse(error, begun.error());
     trace_ = std::move(*begun);
     return sd_bus_reply_method_return(request, nullptr);
 }
 
-/// A peer that reads slowly loses batches instead of making the queue grow.
-bool Connection::send_batch(const TraceBatch& batch) {
+int Connection::logs(sd_bus_message* request, sd_bus_error* error) {
+    LogQuery query;
+    if (const int r = sd_bus_message_enter_container(request, 'a', "s"); r < 0) return r;
+    while (sd_bus_message_at_end(request, 0) == 0) {
+        auto service = read_argument(request, error);
+        if (!service) return -EINVAL;
+        query.services.push_back(std::move(*service));
+        if (query.services.size() > kMostNames) return refuse(error, {Refusal::bad_request, fmt::format("more than {} services", kMostNames)});
+    }
+    if (const int r = sd_bus_message_exit_container(request); r < 0) return r;
+    int follow = 0;
+    if (const int r = sd_bus_message_read(request, "ub", &query.lines, &follow); r < 0) return r;
+    query.follow = follow != 0;
+    if (logs_) return refuse(error, {Refusal::bad_request, "this connection reads logs already"});
+    auto begun = backend_.logs(query, [this](const LogBatch& batch) {
+        return send_part("Logged", to_json(batch), batch.complete || !batch.ended.empty());
+    });
+    if (!begun) return refuse(error, begun.error());
+    logs_ = std::move(*begun);
+    return sd_bus_reply_method_return(request, nullptr);
+}
+
+/// The queue of a peer that reads slowly must not grow.
+bool Connection::send_part(const char* member, const std::string& json, bool last) {
     std::uint64_t unread = 0;
     if (gone_ || sd_bus_get_n_queued_write(bus_.get(), &unread) < 0) return false;
-    if (batch.ended.empty() && unread >= kMaxUnreadBatches) return false;
-    return sd_bus_emit_signal(bus_.get(), kControlObject, kControlInterface, "Traced", "s", to_json(batch).c_str()) >= 0;
+    if (!last && unread >= kMaxUnreadBatches) return false;
+    return sd_bus_emit_signal(bus_.get(), kControlObject, kControlInterface, member, "s", json.c_str()) >= 0;
 }
 
 int Connection::version(sd_bus_message* request, sd_bus_error* error) { return answer_text(request, SWATHE_VERSION, error); }

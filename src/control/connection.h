@@ -41,6 +41,7 @@ public:
     int reload(sd_bus_message* request, sd_bus_error* error);
     int version(sd_bus_message* request, sd_bus_error* error);
     int trace(sd_bus_message* request, sd_bus_error* error);
+    int logs(sd_bus_message* request, sd_bus_error* error);
 
     /// May this request be looked at? 0, or a negative error that `error` describes.
     [[nodiscard]] int admit(Access needed, sd_bus_error* error);
@@ -55,7 +56,8 @@ private:
     [[nodiscard]] Status watch_signal(const char* member, sd_bus_message_handler_t handler, SlotPtr& slot);
     void take_what_came_with_the_handshake();
 
-    [[nodiscard]] bool send_batch(const TraceBatch& batch);
+    /// A part of a stream, as the signal `member`. False: the peer reads too slowly. `last`: it must have it.
+    [[nodiscard]] bool send_part(const char* member, const std::string& json, bool last);
     int act(sd_bus_message* request, sd_bus_error* error,
             const std::function<void(const std::string& service, ControlBackend::Done done)>& work);
 
@@ -71,6 +73,7 @@ private:
     SlotPtr connected_;
     SlotPtr disconnected_;
     TraceHandle trace_; ///< while the peer watches
+    LogHandle logs_;    ///< likewise
 };
 
 } // namespace swathe

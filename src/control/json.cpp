@@ -231,6 +231,28 @@ template <> struct Fields<TraceBatch> {
     }
 };
 
+template <> struct Fields<LogLineView> {
+    static constexpr bool listed = true;
+    template <class V, class F> static void each(V& line, F& f) {
+        f("time_usec", line.time_usec);
+        f("service", line.service);
+        f("pid", line.pid);
+        f("stream", line.stream);
+        f("priority", line.priority);
+        f("text", line.text);
+    }
+};
+
+template <> struct Fields<LogBatch> {
+    static constexpr bool listed = true;
+    template <class V, class F> static void each(V& batch, F& f) {
+        f("lines", batch.lines);
+        f("lost", batch.lost);
+        f("complete", batch.complete);
+        f.nullable("ended", batch.ended);
+    }
+};
+
 template <> struct Fields<ForeignSocketView> {
     static constexpr bool listed = true;
     template <class V, class F> static void each(V& socket, F& f) {
@@ -301,6 +323,9 @@ std::string to_json(const ExplainView& answer) {
 std::string to_json(const TracedView& decision) { return dump(Writer::written(decision)); }
 std::string to_json(const TraceBatch& batch) { return dump(Writer::written(batch)); }
 
+std::string to_json(const LogLineView& line) { return dump(Writer::written(line)); }
+std::string to_json(const LogBatch& batch) { return dump(Writer::written(batch)); }
+
 std::string to_json(const Diagnostics& diagnostics) {
     Json array = Json::array();
     for (const Diagnostic& diagnostic : diagnostics) array.push_back(written_diagnostic(diagnostic));
@@ -323,6 +348,7 @@ std::string versions_to_json(const std::string& swathectl, const std::string& sw
 
 Result<StatusView> read_status(std::string_view text) { return read_as<StatusView>(text); }
 Result<TraceBatch> read_trace(std::string_view text) { return read_as<TraceBatch>(text); }
+Result<LogBatch> read_log(std::string_view text) { return read_as<LogBatch>(text); }
 Result<std::vector<RuleView>> read_rules(std::string_view text) { return read_as<std::vector<RuleView>>(text); }
 
 Result<ExplainView> read_explain(std::string_view text) {

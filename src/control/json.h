@@ -19,10 +19,12 @@ namespace swathe {
 [[nodiscard]] std::string to_json(const Diagnostics& diagnostics);
 [[nodiscard]] std::string to_json(const TracedView& decision);
 [[nodiscard]] std::string to_json(const TraceBatch& batch);
+[[nodiscard]] std::string to_json(const LogLineView& line);
+[[nodiscard]] std::string to_json(const LogBatch& batch);
 
 /// {"line":LINE,"error":TEXT}: what `explain --batch` prints for a line without an answer.
 [[nodiscard]] std::string batch_error_to_json(std::uint64_t line, const std::string& error);
-/// {"lost":COUNT}: what `trace --json` prints where some could not be told.
+/// {"lost":COUNT}: what `trace --json` and `logs --json` print where some could not be told.
 [[nodiscard]] std::string lost_to_json(std::uint64_t lost);
 /// {"swathectl":VERSION,"swathed":VERSION}; "" = not known.
 [[nodiscard]] std::string versions_to_json(const std::string& swathectl, const std::string& swathed);
@@ -33,6 +35,7 @@ namespace swathe {
 [[nodiscard]] Result<std::vector<RuleView>> read_rules(std::string_view text);
 [[nodiscard]] Result<ExplainView> read_explain(std::string_view text);
 [[nodiscard]] Result<TraceBatch> read_trace(std::string_view text);
+[[nodiscard]] Result<LogBatch> read_log(std::string_view text);
 
 /// `text` as D-Bus takes it: bytes that are no UTF-8 replaced by U+FFFD, cut at the first NUL.
 [[nodiscard]] std::string as_utf8(std::string_view text);

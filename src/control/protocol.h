@@ -21,6 +21,8 @@ namespace swathe {
 ///   Version() -> s
 ///   Trace(s listener, b drops, u sample)    then, until the connection ends, the signal
 ///   Traced(s)                               to this peer: TraceBatch
+///   Logs(as services, u lines, b follow)    then, until the batch that is complete, or the connection ends, the signal
+///   Logged(s)                               to this peer: LogBatch
 ///
 /// An answer that is a structure is one JSON text (control/json.h), the very one that `swathectl --json` prints: it can gain a
 /// field without a new signature, and there is one description of it instead of two.
@@ -34,10 +36,11 @@ inline constexpr const char* kLimitsExceeded = "org.freedesktop.DBus.Error.Limit
 [[nodiscard]] std::optional<Refusal> refusal_of(std::string_view error_name) noexcept;
 
 inline constexpr std::size_t kLongestArgument = 255;            ///< bytes of one string in a request
+inline constexpr std::size_t kMostNames = 1024;                 ///< services in one request
 inline constexpr std::size_t kLongestPath = 4095;               ///< the same, where it may be a path
 inline constexpr std::size_t kLargestAnswer = std::size_t{64} << 20;   ///< bytes; D-Bus ends at 128 MiB
 inline constexpr std::uint64_t kMaxUnreadAnswers = 8;           ///< per connection; who does not read is disconnected
-inline constexpr std::uint64_t kMaxUnreadBatches = 4;           ///< of a trace, per connection; what comes then is counted as lost
+inline constexpr std::uint64_t kMaxUnreadBatches = 4;           ///< of a trace or of logs, per connection; what a trace has then is counted as lost
 inline constexpr Duration kHandshakeTimeout = std::chrono::seconds(5); ///< from accept to the end of authentication
 
 } // namespace swathe

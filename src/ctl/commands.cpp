@@ -28,6 +28,10 @@ constexpr std::array kTraceOptions{
     Option{"--sample", "K", "one decision in K, at random"},
     Option{"--count", "N", "exit after so many decisions"},
 };
+constexpr std::array kLogsOptions{
+    Option{"--follow", "", "go on with the lines that come", Offer::nothing, "-f"},
+    Option{"--lines", "N", "only the last N lines (with --follow: 10)", Offer::nothing, "-n"},
+};
 constexpr std::array kTopOptions{
     Option{"--interval", "SEC", "seconds between two tables (default 2)"},
     Option{"--count", "N", "exit after so many tables"},
@@ -58,6 +62,7 @@ constexpr std::array kCommands{
     Command{Verb::explain, "explain", "[PROTO ADDR PORT]", 0, 3, Offer::protocol, "say what becomes of a packet, and why",
             kExplainOptions},
     Command{Verb::trace, "trace", "", 0, 0, Offer::nothing, "watch the decisions about packets as they are made", kTraceOptions},
+    Command{Verb::logs, "logs", "[NAME...]", 0, kMany, Offer::service, "show the last output of services", kLogsOptions},
     Command{Verb::top, "top", "", 0, 0, Offer::nothing, "show how much each listener gets, again and again", kTopOptions},
     Command{Verb::check, "check", "", 0, 0, Offer::nothing, "find what is wrong with a configuration, without a daemon",
             kCheckOptions},

@@ -9,7 +9,7 @@ namespace swathe::ctl {
 
 // The command table: parsing, help, completion and the manual's cross-check all read it.
 
-enum class Verb : std::uint8_t { status, list, rules, explain, trace, top, check, start, stop, restart, pause, resume, reload, version, completion };
+enum class Verb : std::uint8_t { status, list, rules, explain, trace, logs, top, check, start, stop, restart, pause, resume, reload, version, completion };
 
 /// What the shell may offer for a word.
 enum class Offer : std::uint8_t { nothing, directory, service, protocol, interface, netns, shell, sorting };
@@ -19,6 +19,7 @@ struct Option {
     std::string_view value; ///< "DIR"; "" = a flag
     std::string_view help;
     Offer offer = Offer::nothing;
+    std::string_view letter = {}; ///< "-f"; "" = none
 };
 
 inline constexpr std::size_t kMany = 1024; ///< words of one command line at most

@@ -26,11 +26,13 @@ std::string names(std::span<const Option> options) {
     return text;
 }
 
+std::string cases_of(const Option& option) { return fmt::format("{}{}{}", option.name, option.letter.empty() ? "" : "|", option.letter); }
+
 /// After an option that takes a value.
 std::string value_cases(std::span<const Option> options) {
     std::string text;
     for (const Option& option : options)
-        if (!option.value.empty()) text += fmt::format("        {}) {}; return ;;\n", option.name, offer_words(option.offer));
+        if (!option.value.empty()) text += fmt::format("        {}) {}; return ;;\n", cases_of(option), offer_words(option.offer));
     return text;
 }
 
@@ -57,7 +59,7 @@ std::string bash_completion() {
         if (!option.value.empty()) valued += fmt::format("{}{}", valued.empty() ? "" : "|", option.name);
     for (const Command& command : commands())
         for (const Option& option : command.options)
-            if (!option.value.empty() && valued.find(option.name) == valued.npos) valued += fmt::format("|{}", option.name);
+            if (!option.value.empty() && valued.find(option.name) == valued.npos) valued += fmt::format("|{}", cases_of(option));
 
     std::string text = "# bash completion for swathectl(1), made from its command table by \"swathectl completion bash\"\n\n_swathectl() {\n";
     text += "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} verb= i words=0\n";

@@ -8,7 +8,8 @@ namespace swathe::ctl {
 namespace {
 
 std::string with_value(const Option& option) {
-    return option.value.empty() ? std::string(option.name) : fmt::format("{} {}", option.name, option.value);
+    const std::string names = option.letter.empty() ? std::string(option.name) : fmt::format("{}, {}", option.letter, option.name);
+    return option.value.empty() ? names : fmt::format("{} {}", names, option.value);
 }
 
 std::string synopsis(const Command& command) {

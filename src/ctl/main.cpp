@@ -14,6 +14,7 @@ Exit run(const Invocation& invocation) {
     case Verb::rules: return run_rules(invocation);
     case Verb::explain: return run_explain(invocation);
     case Verb::trace: return run_trace(invocation);
+    case Verb::logs: return run_logs(invocation);
     case Verb::top: return run_top(invocation);
     case Verb::check: return run_check(invocation);
     case Verb::start:

@@ -13,11 +13,11 @@
 namespace swathe::ctl {
 namespace {
 
-/// A decimal number in 1..most.
-std::optional<std::uint64_t> number_in(std::string_view text, std::uint64_t most) {
+/// A decimal number in least..most.
+std::optional<std::uint64_t> number_in(std::string_view text, std::uint64_t most, std::uint64_t least = 1) {
     std::uint64_t number = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc{} || end != text.data() + text.size() || number < 1 || number > most) return std::nullopt;
+    if (error != std::errc{} || end != text.data() + text.size() || number < least || number > most) return std::nullopt;
     return number;
 }
 
@@ -77,7 +77,8 @@ private:
     void add_option(CLI::App& app, const Option& option) {
         OptionSlot& slot = *options_.emplace_back(std::make_unique<OptionSlot>());
         slot.name = std::string(option.name);
-        slot.option = option.value.empty() ? app.add_flag(slot.name, slot.flag) : app.add_option(slot.name, slot.value);
+        const std::string names = option.letter.empty() ? slot.name : fmt::format("{},{}", option.letter, option.name);
+        slot.option = option.value.empty() ? app.add_flag(names, slot.flag) : app.add_option(names, slot.value);
     }
 
     void add_command(const Command& command) {
@@ -149,6 +150,8 @@ private:
         for (const auto& [option, most] : {std::pair{"--sample", std::uint64_t{kMostSparse}}, {"--count", kMostEvents}, {"--limit", kMostListed}})
             if (invocation.has(option) && !number_in(invocation.value_or_empty(option), most))
                 return fmt::format("{}: expected a number in 1-{}", option, most);
+        if (invocation.has("--lines") && !number_in(invocation.value_or_empty("--lines"), kMostLines, 0))
+            return fmt::format("--lines: expected a number in 0-{}", kMostLines);
         if (invocation.has("--max") && !pause_in(invocation.value_or_empty("--max"))) return "--max: expected seconds in 0.001-31536000";
         if (invocation.has("--interval") && !interval_in(invocation.value_or_empty("--interval")))
             return "--interval: expected seconds in 0.1-3600";
@@ -186,7 +189,7 @@ std::string Invocation::value_or_empty(std::string_view option) const {
 }
 
 std::uint64_t Invocation::number(std::string_view option, std::uint64_t otherwise) const {
-    return has(option) ? number_in(value_or_empty(option), UINT64_MAX).value_or(otherwise) : otherwise;
+    return has(option) ? number_in(value_or_empty(option), UINT64_MAX, 0).value_or(otherwise) : otherwise;
 }
 
 Duration Invocation::seconds(std::string_view option) const { return pause_in(value_or_empty(option)).value_or(kInfinity); }

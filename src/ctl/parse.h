@@ -16,6 +16,7 @@ namespace swathe::ctl {
 inline constexpr const char* kRuntimeDir = "/run/swathe";
 
 inline constexpr std::uint64_t kMostEvents = 1'000'000'000;           ///< --count
+inline constexpr std::uint64_t kMostLines = 1'000'000'000;            ///< --lines
 inline constexpr std::uint64_t kMostListed = 1'000'000'000;           ///< --limit
 inline constexpr std::chrono::milliseconds kDefaultInterval(2000), kShortestInterval(100), kLongestInterval(3'600'000);
 

@@ -59,6 +59,7 @@ Reply<void> act_on(ControlClient& client, const Invocation& invocation, const st
     case Verb::rules:
     case Verb::explain:
     case Verb::trace:
+    case Verb::logs:
     case Verb::top:
     case Verb::check:
     case Verb::version:

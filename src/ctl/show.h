@@ -16,6 +16,8 @@ namespace swathe::ctl {
 /// A line for each decision of `trace`, and the line above them. Columns are as wide as what is usual; what is longer moves the rest.
 [[nodiscard]] std::string trace_heading();
 [[nodiscard]] std::string show_traced(const TracedView& decision);
+/// A line of `logs`: "2025-03-03 10:11:12.123456 edge[900]: text", and "stdout" or "stderr" before the colon where the two are told apart.
+[[nodiscard]] std::string show_logged(const LogLineView& line);
 [[nodiscard]] std::string show_lost(std::uint64_t lost);
 
 /// Does it run, or will it start by itself? Not so when stopped or failed: only a start by hand leads out. Decides the exit

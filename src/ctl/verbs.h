@@ -11,6 +11,7 @@ namespace swathe::ctl {
 [[nodiscard]] Exit run_rules(const Invocation& invocation);
 [[nodiscard]] Exit run_explain(const Invocation& invocation);
 [[nodiscard]] Exit run_trace(const Invocation& invocation);
+[[nodiscard]] Exit run_logs(const Invocation& invocation);
 [[nodiscard]] Exit run_top(const Invocation& invocation);
 [[nodiscard]] Exit run_check(const Invocation& invocation);
 [[nodiscard]] Exit run_act(const Invocation& invocation); ///< start, stop, restart, pause, resume, reload NAME

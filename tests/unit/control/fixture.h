@@ -71,6 +71,15 @@ struct FakeBackend final : ControlBackend {
         trace_alive = handle;
         return TraceHandle(std::move(handle));
     }
+    Answer<LogHandle> logs(const LogQuery& query, LogFeed to) override {
+        for (const std::string& service : query.services)
+            if (service == "nobody") return unknown(service);
+        asked_logs = query;
+        feed = std::move(to);
+        auto handle = std::make_shared<int>();
+        logs_alive = handle;
+        return LogHandle(std::move(handle));
+    }
     void start(const std::string& service, Done done) override { act("start", service, std::move(done)); }
     void stop(const std::string& service, Done done) override { act("stop", service, std::move(done)); }
     void restart(const std::string& service, Done done) override { act("restart", service, std::move(done)); }
@@ -93,6 +102,9 @@ struct FakeBackend final : ControlBackend {
     TraceQuery asked; ///< of the last trace
     TraceSink sink;
     std::weak_ptr<int> trace_alive;
+    LogQuery asked_logs;
+    LogFeed feed;
+    std::weak_ptr<int> logs_alive;
     std::string status_text;
     std::size_t rule_count = 3;
     bool reload_works = true;

@@ -85,6 +85,21 @@ TEST_CASE("json: a batch of a trace comes back as it was, and each decision is a
     CHECK_FALSE(read_trace(R"({"events":[{"rule":1}]})"));
 }
 
+TEST_CASE("json: a batch of log lines comes back as it was, but for what is no UTF-8") {
+    LogBatch batch;
+    batch.lines = {{1'700'000'000'000'001, "edge", 42, "stderr", 3, std::string("tab\t nul \0 \xff", 12)}};
+    batch.lost = 2;
+    batch.complete = true;
+    CHECK(to_json(batch.lines[0]) ==
+          R"({"time_usec":1700000000000001,"service":"edge","pid":42,"stream":"stderr","priority":3,"text":"tab\t nul \u0000 \ufffd"})");
+    const auto read = read_log(to_json(batch));
+    REQUIRE(read);
+    CHECK(to_json(*read) == to_json(batch));
+    CHECK(read->complete);
+    CHECK(read->ended.empty());
+    CHECK_FALSE(read_log(R"({"lines":[7]})"));
+}
+
 TEST_CASE("json: a status comes back as it went") {
     const std::string text = to_json(some_status());
     const auto back = read_status(text);

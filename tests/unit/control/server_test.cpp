@@ -294,6 +294,7 @@ TEST_CASE("control: members of the group look and do not act, strangers do not e
         for (const auto& outcome : {client->start("edge"), client->stop("edge"), client->restart("edge")})
             if (outcome || outcome.error().kind != Trouble::denied) return 4;
         if (client->trace({}).error().kind != Trouble::denied) return 6; // it shows addresses of clients
+        if (client->logs({}).error().kind != Trouble::denied) return 7; // it shows what services say
         const auto reloaded = client->reload();
         return reloaded || reloaded.error().kind != Trouble::denied ? 5 : 0;
     };
@@ -418,6 +419,52 @@ TEST_CASE("control: a trace is refused where its question is wrong") {
     CHECK(client.trace({"", false, 0}).error().kind == Trouble::bad_request);
     CHECK(client.trace({"", false, kMostSparse + 1}).error().kind == Trouble::bad_request);
     CHECK(client.trace({"", false, kMostSparse}).has_value());
+}
+
+TEST_CASE("control: who reads logs gets them until it leaves, and the last batch whatever is unread") {
+    const TempDir dir;
+    RunningServer server(dir / "control");
+    std::optional<ControlClient> client = client_of(dir / "control");
+    CHECK(client->logs({{"edge", "nobody"}, 7, false}).error().kind == Trouble::no_such_service);
+    REQUIRE(client->logs({{"edge", "slow"}, 7, true}));
+    CHECK(server.inside([&] { return server.backend.asked_logs.services; }) == std::vector<std::string>{"edge", "slow"});
+    CHECK(server.inside([&] { return server.backend.asked_logs.lines; }) == 7);
+    CHECK(server.inside([&] { return server.backend.asked_logs.follow; }));
+    CHECK_FALSE(client->logs({}).has_value()); // one stream is enough
+
+    LogBatch batch;
+    batch.lines = {{1, "edge", 42, "stderr", 3, std::string("nul \0 \xff", 7)}};
+    batch.lost = 5;
+    CHECK(server.inside([&] { return server.backend.feed(batch); }));
+    const auto got = client->next_log({});
+    REQUIRE_MESSAGE(got, got.error().message);
+    REQUIRE(got->has_value());
+    CHECK((*got)->lines.at(0).text == std::string("nul \0 \xef\xbf\xbd", 9));
+    CHECK((*got)->lost == 5);
+
+    batch.lines.assign(1000, {1, "edge", 42, "both", 6, std::string(1000, 'x')}); // a peer that does not read
+    CHECK(server.inside([&] {
+        for (int i = 0; i < 100; ++i)
+            if (!server.backend.feed(batch)) return true;
+        return false;
+    }));
+    LogBatch last;
+    last.ended = "the end";
+    CHECK(server.inside([&] { return server.backend.feed(last); }));
+    auto next = client->next_log({});
+    while (next) next = client->next_log({});
+    CHECK(next.error().message.find("the end") != std::string::npos);
+    client.reset();
+    CHECK(server.eventually([&] { return server.backend.logs_alive.expired(); }));
+}
+
+TEST_CASE("control: a request names only so many services") {
+    const TempDir dir;
+    RunningServer server(dir / "control");
+    ControlClient client = client_of(dir / "control");
+    CHECK(client.logs({std::vector<std::string>(kMostNames + 1, "edge"), 1, false}).error().kind == Trouble::bad_request);
+    CHECK(client.logs({{std::string(kLongestArgument + 1, 'x')}, 1, false}).error().kind == Trouble::bad_request);
+    CHECK(client.logs({std::vector<std::string>(kMostNames, "edge"), 1, false}).has_value());
 }
 
 TEST_CASE("control: waiting for a batch ends when something else is to be looked at, or when the daemon is gone") {

@@ -58,6 +58,8 @@ TEST_CASE("completion: after a verb its own options and words") {
     CHECK(offers("reload ''").empty());
     CHECK(offers("completion ''") == Set{"bash"});
     CHECK(offers("rules --sort ''") == Set{"hits"});
+    CHECK(offers("logs --f") == Set{"--follow"});
+    CHECK(offers("logs -n ''").empty());
     CHECK(offers("rules --n") == Set{"--never-hit"});
     CHECK(offers("rules --config /usr/loc") == Set{"/usr/local"});
     CHECK(offers("explain --interface l").count("lo") == 1);

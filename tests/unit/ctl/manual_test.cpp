@@ -1,6 +1,7 @@
 #include "control/access.h"
 #include "ctl/batch.h"
 #include "ctl/commands.h"
+#include "supervise/log_follow.h"
 #include "supervise/tracing.h"
 
 #include <fstream>
@@ -95,6 +96,7 @@ TEST_CASE("manual: the limits are those of the code") {
     const auto says = [&](const std::string& words) { return text.find(words) != text.npos; };
     CHECK(says("longer than " + std::to_string(kLongestBatchLine) + " bytes"));
     CHECK(says("At most " + std::to_string(swathe::kMostTraces) + " traces run at a time"));
+    CHECK(says("At most " + std::to_string(swathe::kMostFollowers) + " clients read logs at a time"));
     const auto per_second = swathe::kMostTracedPerTick * (std::chrono::seconds(1) / swathe::kTraceTick);
     CHECK(says("At most " + std::to_string(per_second) + " decisions a second are told"));
     CHECK(says("from 1 to " + std::to_string(swathe::kMostSparse)));

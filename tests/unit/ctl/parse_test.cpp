@@ -47,6 +47,17 @@ TEST_CASE("parse: every verb of the table is understood, with as many words as i
     }
 }
 
+TEST_CASE("parse: logs takes names, and its options by letter, too") {
+    const Invocation invocation = good({"logs", "-f", "-n", "0", "edge", "dns"});
+    CHECK(invocation.verb == Verb::logs);
+    CHECK(invocation.words == std::vector<std::string>{"edge", "dns"});
+    CHECK(invocation.has("--follow"));
+    CHECK(invocation.number("--lines", 10) == 0);
+    CHECK(good({"logs", "--lines", "1000000000"}).number("--lines", 7) == 1'000'000'000);
+    CHECK_FALSE(good({"logs"}).has("--follow"));
+    for (const char* bad : {"-1", "1000000001", "", "x"}) CHECK(refusal({"logs", "--lines", bad}).find("--lines: expected a number in 0-1000000000") != std::string::npos);
+}
+
 TEST_CASE("parse: numbers are taken in their ranges and refused beside them") {
     CHECK(good({"trace", "--sample", "1000000", "--count", "1"}).number("--sample", 1) == 1'000'000);
     CHECK(good({"trace"}).number("--sample", 7) == 7);

@@ -97,3 +97,14 @@ TEST_CASE("show: a decision is one line, with its reason, and nothing of it is u
     CHECK(show_traced(view).find("home address") != std::string::npos);
     CHECK(trace_heading().find("TIME             PROTO  SOURCE") == 0);
 }
+
+TEST_CASE("show: a line of output says whose it is, and nothing of it is unescaped") {
+    ::setenv("TZ", "UTC", 1);
+    ::tzset();
+    LogLineView line{1'740'996'672'000'123, "edge", 900, "both", 6, "a\tb\x1b[2J\r"};
+    CHECK(show_logged(line) == "2025-03-03 10:11:12.000123 edge[900]: a\tb\\x1b[2J\\x0d\n");
+    line.stream = "stderr";
+    CHECK(show_logged(line) == "2025-03-03 10:11:12.000123 edge[900] stderr: a\tb\\x1b[2J\\x0d\n");
+    line.stream = "\x1b[2J"; // of a daemon that is none
+    CHECK(show_logged(line).find('\x1b') == std::string::npos);
+}
