@@ -132,7 +132,7 @@ Status Daemon::open_parts(NetNamespace ns, std::shared_ptr<void> lock, const Dae
     const auto have_lock = [&](const NetNamespace&) { return Result<std::shared_ptr<void>>(std::move(lock)); };
     auto own = SiteMaker{pins, have_lock}.make(std::move(ns));
     if (!own) return Failure(std::move(own).error());
-    auto supervisor = Supervisor::create(loop_, std::move(*own), {pins, take_lock}, {options_.runtime_dir + "/notify"});
+    auto supervisor = Supervisor::create(loop_, std::move(*own), {pins, take_lock}, {options_.runtime_dir + "/notify", CgroupTree::label_of(options_.runtime_dir)});
     if (!supervisor) return Failure(std::move(supervisor).error());
     supervisor_ = std::move(*supervisor);
     return watch_signals();
@@ -140,13 +140,19 @@ Status Daemon::open_parts(NetNamespace ns, std::shared_ptr<void> lock, const Dae
 
 Status Daemon::watch_signals() {
     const std::pair<int, std::function<void()>> wanted[] = {
-        {SIGHUP, [this] { reload([](const auto&) {}); }}, {SIGTERM, [this] { shut_down(); }}, {SIGINT, [this] { shut_down(); }}};
+        {SIGHUP, [this] { hang_up(); }}, {SIGTERM, [this] { shut_down(); }}, {SIGINT, [this] { shut_down(); }}};
     for (const auto& [signal, handler] : wanted) {
         auto source = SignalSource::watch(loop_, signal, handler);
         if (!source) return Failure(std::move(source).error());
         signals_.push_back(std::move(*source));
     }
     return {};
+}
+
+/// Files are opened anew at once: who has moved them away may be waiting to compress them.
+void Daemon::hang_up() {
+    supervisor_->logs().reopen();
+    reload([](const auto&) {});
 }
 
 std::string Daemon::summary() const {
@@ -285,6 +291,15 @@ Answer<TraceHandle> Daemon::trace(const TraceQuery& query, TraceSink sink) {
     return std::move(*begun);
 }
 
+Answer<LogHandle> Daemon::logs(const LogQuery& query, LogFeed feed) {
+    for (const std::string& service : query.services)
+        if (!supervisor_->logs().knows(service))
+            return tl::unexpected(ControlError{Refusal::no_such_service, fmt::format("no such service: {}", service)});
+    auto begun = supervisor_->logs().followers().begin(query, std::move(feed));
+    if (!begun) return tl::unexpected(ControlError{Refusal::failed, begun.error().to_string()});
+    return std::move(*begun);
+}
+
 void Daemon::ask(const std::string& service, const Verb& verb, Done done) {
     ServiceUnit* unit = supervisor_->find(service);
     if (stopping_) return done(tl::unexpected(stopping()));
@@ -312,11 +327,11 @@ void Daemon::reload_service(const std::string& service, Done done) {
 }
 
 void Daemon::pause(const std::string& service, Duration longest, Done done) {
-    ask(service, [longest](ServiceUnit& unit, auto answer) { answer(unit.pause(longest)); }, std::move(done));
+    ask(service, [longest](ServiceUnit& unit, auto answer) { unit.pause(longest), answer({}); }, std::move(done));
 }
 
 void Daemon::resume(const std::string& service, Done done) {
-    ask(service, [](ServiceUnit& unit, auto answer) { answer(unit.resume()); }, std::move(done));
+    ask(service, [](ServiceUnit& unit, auto answer) { unit.resume(), answer({}); }, std::move(done));
 }
 
 } // namespace swathe

@@ -28,6 +28,7 @@ private:
     [[nodiscard]] Status open_parts(NetNamespace ns, std::shared_ptr<void> lock, const DaemonSettings& settings);
     [[nodiscard]] Status watch_signals();
     [[nodiscard]] std::string summary() const;
+    void hang_up();
     void begin_reload();
     void end_reload(Diagnostics found, Supervisor::Outcome outcome, LogLevel level);
     void shut_down();
@@ -36,6 +37,7 @@ private:
     Answer<std::vector<RuleView>> rules(const RuleQuery& query) override;
     Answer<ExplainView> explain(const ExplainQuery& query) override;
     Answer<TraceHandle> trace(const TraceQuery& query, TraceSink sink) override;
+    Answer<LogHandle> logs(const LogQuery& query, LogFeed feed) override;
     void start(const std::string& service, Done done) override;
     void stop(const std::string& service, Done done) override;
     void restart(const std::string& service, bool overlap, Done done) override;

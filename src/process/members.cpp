@@ -22,6 +22,35 @@ struct Members::Poll {
 
 void Members::DeletePoll::operator()(Poll* poll) const noexcept { delete poll; }
 
+Status Members::make_group(const CgroupTree& tree, const Service& service, unsigned number) {
+    auto group = InstanceGroup::make(tree, service, number);
+    if (!group) return Failure(std::move(group).error());
+    group_.emplace(std::move(*group));
+    return {};
+}
+
+Status Members::change_limits(const CgroupTree& tree, const Service& service) { return group_ ? group_->change(tree, service) : Status(); }
+
+Status Members::enter(SpawnPlan& plan, bool main) {
+    if (!group_) return {};
+    return main ? group_->enter_main(plan) : group_->enter_beside(plan);
+}
+
+std::string Members::left_over() const { return group_ ? group_->left_over() : std::string(); }
+
+std::uint64_t Members::oom_kills() const { return cgroup() != nullptr ? cgroup()->oom_kills().value_or(0) : 0; }
+
+void Members::forget() noexcept {
+    unwatch();
+    leaders_.clear();
+    group_.reset();
+}
+
+void Members::unwatch() noexcept {
+    poll_.reset();
+    cgroup_watch_.reset();
+}
+
 void Members::add(const Child& leader) {
     std::erase_if(leaders_, [](const Child& old) { return !old.has_group(); });
     UniqueFd copy(::fcntl(leader.pidfd.get(), F_DUPFD_CLOEXEC, 0));
@@ -29,21 +58,37 @@ void Members::add(const Child& leader) {
 }
 
 Status Members::signal(int number) const {
+    if (cgroup() != nullptr) {
+        std::vector<const Child*> leaders;
+        for (const Child& leader : leaders_) leaders.push_back(&leader);
+        return group_->signal(Reach::all, number, leaders);
+    }
     for (const Child& leader : leaders_)
         if (auto sent = leader.signal_group(number); !sent) return sent;
     return {};
 }
 
 bool Members::empty() const noexcept {
+    if (cgroup() != nullptr) return cgroup()->is_empty().value_or(true);
     return std::none_of(leaders_.begin(), leaders_.end(), [](const Child& leader) { return leader.has_group(); });
 }
 
-bool Members::has(pid_t pid) const noexcept {
+bool Members::has(pid_t pid) const {
+    if (cgroup() != nullptr) {
+        const auto members = cgroup()->processes().value_or(std::vector<pid_t>());
+        return std::find(members.begin(), members.end(), pid) != members.end();
+    }
     const pid_t group = ::getpgid(pid);
     return std::any_of(leaders_.begin(), leaders_.end(), [&](const Child& leader) { return leader.pid == group && leader.has_group(); });
 }
 
 Status Members::watch(Loop& loop, std::function<void()> gone) {
+    if (cgroup() != nullptr) {
+        auto watch = CgroupWatch::watch(loop, *cgroup(), std::move(gone));
+        if (!watch) return Failure(std::move(watch).error());
+        cgroup_watch_ = std::move(*watch);
+        return {};
+    }
     poll_.reset(new Poll);
     poll_->gone = std::move(gone);
     auto timer = TimerSource::create(loop, [this] {

@@ -1,31 +1,48 @@
 #pragma once
 
 #include "event/loop.h"
-#include "process/child.h"
+#include "process/cgroup_watch.h"
+#include "process/instance_group.h"
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace swathe {
 
 /// All processes of one instance of a service: its main process, the commands beside it, and whoever these have started. Found by their
-/// process groups, so that one that made a group of its own (setsid(2)) is not among them.
+/// control group or, where there is none, by their process groups, so that one that made a group of its own (setsid(2)) is not among them.
+/// Not to be moved while it is watched.
 class Members {
 public:
+    /// Makes the control group with the limits that the service has. Errors: InstanceGroup::make()'s.
+    [[nodiscard]] Status make_group(const CgroupTree& tree, const Service& service, unsigned number);
+    [[nodiscard]] bool has_group() const noexcept { return group_.has_value(); } ///< make_group() was called
+    [[nodiscard]] Status change_limits(const CgroupTree& tree, const Service& service); ///< after a reload
+    [[nodiscard]] Status enter(SpawnPlan& plan, bool main); ///< the plan's process will begin in the control group
+    [[nodiscard]] std::string left_over() const;            ///< Cgroup::left_over(); "" where there is none
+    [[nodiscard]] std::uint64_t oom_kills() const;          ///< processes that the kernel killed for want of memory, as far as it tells
+    void forget() noexcept;                                 ///< who is left is nobody's member any more; a group that is empty goes
+
     void add(const Child& leader);                  ///< of a process group; remembered by a descriptor of its own
     [[nodiscard]] Status signal(int number) const;  ///< to all
     [[nodiscard]] bool empty() const noexcept;      ///< no process is left, and no zombie
-    [[nodiscard]] bool has(pid_t pid) const noexcept;
+    [[nodiscard]] bool has(pid_t pid) const;
 
-    /// Calls `gone` once, in the loop, when nobody is left. Replaces an earlier one.
+    /// Calls `gone` in the loop when nobody is left; not if nobody is left now. Replaces an earlier one.
     [[nodiscard]] Status watch(Loop& loop, std::function<void()> gone);
-    void unwatch() noexcept { poll_.reset(); }
+    void unwatch() noexcept;
 
 private:
     struct Poll;
     struct DeletePoll { void operator()(Poll* poll) const noexcept; };
+    [[nodiscard]] const Cgroup* cgroup() const noexcept { return group_ ? group_->cgroup() : nullptr; }
+
+    std::optional<InstanceGroup> group_;
     std::vector<Child> leaders_;
+    std::optional<CgroupWatch> cgroup_watch_;
     std::unique_ptr<Poll, DeletePoll> poll_;
 };
 

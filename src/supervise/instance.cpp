@@ -37,8 +37,8 @@ bool is_clean(const Exit& exit) noexcept { return exit.kind == Exit::Kind::code 
 
 } // namespace
 
-Result<std::unique_ptr<Instance>> Instance::create(Loop& loop, InstanceHost& host, std::uint32_t number) {
-    std::unique_ptr<Instance> instance(new Instance(loop, host, number));
+Result<std::unique_ptr<Instance>> Instance::create(Loop& loop, InstanceHost& host, std::uint32_t number, std::uint32_t group) {
+    std::unique_ptr<Instance> instance(new Instance(loop, host, number, group));
     auto timer = TimerSource::create(loop, [self = instance.get()] { self->post(RunTimer{}); });
     if (!timer) return Failure(std::move(timer).error());
     instance->timer_ = std::move(*timer);
@@ -138,9 +138,37 @@ void Instance::phase_changed(Phase from) {
     host_.changed(*this);
 }
 
+void Instance::change_limits() {
+    if (auto changed = members_.change_limits(host_.cgroups(), host_.service()); !changed) say(LogLevel::error, changed.error().to_string());
+}
+
+/// What all commands of one run share. Once.
+Status Instance::prepare_surroundings() {
+    const Service& service = host_.service();
+    if (!members_.has_group()) {
+        if (auto made = members_.make_group(host_.cgroups(), service, group_); !made) return made;
+        const std::string left = members_.left_over();
+        const bool kill = service.kill_mode == KillMode::control_group || service.kill_mode == KillMode::mixed;
+        if (!left.empty()) say(LogLevel::warning, fmt::format("processes are left over from an earlier run{}: {}", kill ? ", and are killed" : "", left));
+        if (!left.empty() && kill)
+            if (auto killed = members_.signal(SIGKILL); !killed) return killed;
+        oom_kills_ = members_.oom_kills();
+    }
+    if (service.private_tmp && !tmp_) {
+        auto made = PrivateTmp::make(service.name);
+        if (!made) return Failure(std::move(made).error().within("private_tmp"));
+        tmp_ = std::make_shared<PrivateTmp>(std::move(*made));
+    }
+    return {};
+}
+
 RunFacts Instance::facts_for(CommandKind kind) const {
     RunFacts facts;
     facts.notify_path = host_.notify_path();
+    if (tmp_) {
+        facts.tmp = tmp_->tmp();
+        facts.var_tmp = tmp_->var_tmp();
+    }
     const Service& service = host_.service();
     facts.variables.emplace_back("INVOCATION_ID", invocation_);
     facts.variables.emplace_back("SWATHE_INSTANCE", std::to_string(number_));
@@ -173,16 +201,25 @@ void Instance::start_process(const StartProcess& order) {
 Result<pid_t> Instance::spawn_process(const StartProcess& order, SpawnStep& failed_at) {
     const auto& commands = commands_of(host_.service(), order.kind);
     if (order.index >= commands.size()) return failure("a reload has taken the command away");
+    if (auto ready = prepare_surroundings(); !ready) return Failure(std::move(ready).error());
     auto plan = plan_spawn(host_.service(), commands[order.index], key_of(order.kind), facts_for(order.kind));
     if (!plan) return Failure(std::move(plan).error());
     for (const std::string& warning : plan->warnings) say(LogLevel::warning, warning);
     if (order.kind == CommandKind::start) plan->fds = host_.descriptors(*this);
+    if (auto entered = members_.enter(*plan, order.kind == CommandKind::start); !entered) return Failure(std::move(entered).error());
+    failed_at = SpawnStep::standard_output;
+    const auto ends = host_.output().begin(host_.service(), commands[order.index], plan->uid);
+    if (!ends) return Failure(ends.error());
+    plan->output_fd = ends->output();
+    plan->error_fd = ends->error();
     auto child = spawn(*plan);
     if (!child) {
         failed_at = child.error().step;
         return Failure(Error(child.error().error).within(fmt::format("{} (step {})", plan->path, to_string(child.error().step))));
     }
     const pid_t pid = child->pid;
+    ends->belong_to(pid);
+    failed_at = SpawnStep::none;
     members_.add(*child);
     if (order.kind == CommandKind::start) {
         inherited_.clear();
@@ -204,16 +241,19 @@ Status Instance::watch_process(bool as_main, Child child) {
 
 void Instance::main_exited(const Exit& exit) {
     host_.drain_notifications(); // its last words count: READY=1 just before the end
+    host_.output().drain();
+    const bool oom = members_.oom_kills() > oom_kills_;
     const std::string end = fmt::format("pid {} {}", main_pid(), describe(exit));
     if (!is_clean(exit)) last_failure_ = end;
     say(is_clean(exit) || run_.is_ending() ? LogLevel::info : LogLevel::warning, end);
     main_.reset();
     look_for_others();
-    post(MainExited{exit});
+    post(MainExited{exit, oom});
 }
 
 void Instance::control_exited(const Exit& exit) {
     host_.drain_notifications();
+    host_.output().drain();
     if (!is_clean(exit)) {
         const std::string end = fmt::format("{}: pid {} {}", to_string(run_.phase), control_->child().pid, describe(exit));
         if (run_.phase != Phase::reload) last_failure_ = end;
@@ -231,7 +271,11 @@ void Instance::look_for_others() {
         members_.unwatch();
         return post(GroupEmptied{});
     }
-    if (auto watched = members_.watch(loop_, [this] { post(GroupEmptied{}); }); !watched) say(LogLevel::error, watched.error().to_string());
+    const auto gone = [this] {
+        if (!has_process() && members_.empty()) post(GroupEmptied{});
+    };
+    if (auto watched = members_.watch(loop_, gone); !watched) say(LogLevel::error, watched.error().to_string());
+    gone(); // between the two looks
 }
 
 void Instance::forget_processes() {
@@ -241,9 +285,10 @@ void Instance::forget_processes() {
         say(LogLevel::notice, "processes of it are left behind, as kill_mode says");
     main_.reset();
     control_.reset();
-    members_.unwatch();
+    members_.forget();
     pid_file_look_.reset();
     inherited_.clear();
+    if (tmp_) host_.remove_later(std::exchange(tmp_, nullptr));
 }
 
 void Instance::send(const SendSignal& order) {

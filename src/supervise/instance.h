@@ -7,8 +7,10 @@
 #include "process/members.h"
 #include "process/notify_socket.h"
 #include "process/plan.h"
+#include "process/private_tmp.h"
 #include "process/spawn.h"
 #include "supervise/run.h"
+#include "supervise/service_log.h"
 
 #include <deque>
 #include <functional>
@@ -25,6 +27,9 @@ public:
     virtual ~InstanceHost() = default;
     [[nodiscard]] virtual const Service& service() const noexcept = 0;
     [[nodiscard]] virtual const std::string& notify_path() const noexcept = 0;
+    [[nodiscard]] virtual const CgroupTree& cgroups() const noexcept = 0;
+    [[nodiscard]] virtual ServiceLog& output() noexcept = 0;
+    virtual void remove_later(std::shared_ptr<PrivateTmp> used) = 0; ///< outside of the loop: there may be much in it
     /// For the processes of exec_start: the service's sockets, then what it has stored. Borrowed.
     [[nodiscard]] virtual std::vector<PassedFd> descriptors(const Instance& instance) = 0;
     /// Descriptors that came with FDSTORE=1, or the name that came with FDSTOREREMOVE=1.
@@ -40,8 +45,8 @@ class Instance {
 public:
     using Reloaded = std::function<void(Status)>; ///< called once
 
-    /// `number`: of the worker, from 1. `host` and `loop` outlive the instance.
-    [[nodiscard]] static Result<std::unique_ptr<Instance>> create(Loop& loop, InstanceHost& host, std::uint32_t number);
+    /// `number`: of the worker, from 1; `group`: no other instance of the service has it now. `host` and `loop` outlive the instance.
+    [[nodiscard]] static Result<std::unique_ptr<Instance>> create(Loop& loop, InstanceHost& host, std::uint32_t number, std::uint32_t group);
     Instance(const Instance&) = delete;
     Instance& operator=(const Instance&) = delete;
     ~Instance() = default; ///< processes that are still there go on running
@@ -49,14 +54,16 @@ public:
     void start();
     void stop(bool for_restart, std::optional<Duration> patience = std::nullopt); ///< patience: see StopRun
     void reload(Reloaded done);
+    void change_limits(); ///< those of its control group, after a reload
     void hold(bool still); ///< its processes stand still, and nobody expects a word of them meanwhile
 
     void notified(const NotifySocket::Sender& sender, const Notification& message, std::vector<UniqueFd> fds);
     [[nodiscard]] bool owns(pid_t pid) const noexcept;    ///< is it the main or the control process?
-    [[nodiscard]] bool believes(const NotifySocket::Sender& sender) const noexcept; ///< NotifyAccess=
+    [[nodiscard]] bool believes(const NotifySocket::Sender& sender) const; ///< NotifyAccess=
 
     [[nodiscard]] const Run& run() const noexcept { return run_; }
     [[nodiscard]] std::uint32_t number() const noexcept { return number_; }
+    [[nodiscard]] std::uint32_t group() const noexcept { return group_; }
     [[nodiscard]] pid_t main_pid() const noexcept { return main_ ? main_->child().pid : 0; } ///< 0 = there is none
     [[nodiscard]] bool has_process() const noexcept { return main_ || control_; }
     [[nodiscard]] const std::string& status_text() const noexcept { return status_text_; }
@@ -68,7 +75,8 @@ public:
     void set_socket_set(std::uint64_t number) noexcept { socket_set_ = number; }
 
 private:
-    Instance(Loop& loop, InstanceHost& host, std::uint32_t number) : loop_(loop), host_(host), number_(number) {}
+    Instance(Loop& loop, InstanceHost& host, std::uint32_t number, std::uint32_t group)
+        : loop_(loop), host_(host), number_(number), group_(group) {}
 
     void post(RunEvent event);
     void take(const RunEvent& event);
@@ -77,6 +85,7 @@ private:
 
     void start_process(const StartProcess& order);
     [[nodiscard]] Result<pid_t> spawn_process(const StartProcess& order, SpawnStep& failed_at);
+    [[nodiscard]] Status prepare_surroundings();
     [[nodiscard]] RunFacts facts_for(CommandKind kind) const;
     [[nodiscard]] Status watch_process(bool as_main, Child child);
     void send(const SendSignal& order);
@@ -93,7 +102,7 @@ private:
 
     Loop& loop_;
     InstanceHost& host_;
-    const std::uint32_t number_;
+    const std::uint32_t number_, group_;
     Run run_;
     std::deque<RunEvent> events_;
     bool draining_ = false;
@@ -105,6 +114,8 @@ private:
     std::uint64_t socket_set_ = 0;
     std::vector<Reloaded> reloads_;
 
+    std::shared_ptr<PrivateTmp> tmp_;
+    std::uint64_t oom_kills_ = 0; ///< seen
     Members members_;
     std::optional<ChildWatch> main_, control_;
     std::optional<TimerSource> timer_;

@@ -76,7 +76,7 @@ Status Instance::adopt_main(pid_t pid, bool trusted) {
     return watch_process(true, std::move(*process));
 }
 
-bool Instance::believes(const NotifySocket::Sender& sender) const noexcept {
+bool Instance::believes(const NotifySocket::Sender& sender) const {
     switch (notify_access_.value_or(host_.service().effective_notify_access())) {
     case NotifyAccess::none: return false;
     case NotifyAccess::main: return main_ && main_->child().pid == sender.pid;

@@ -17,6 +17,12 @@ public:
         if (next_.state == State::idle) start_fresh();
     }
 
+    void on(const LimitHit&) {
+        if (next_.state != State::idle) return;
+        next_.result = ServiceResult::trigger_limit_hit;
+        rest_in(State::failed);
+    }
+
     void on(const StartAsked&) {
         switch (next_.state) {
         case State::idle:

@@ -24,6 +24,7 @@ enum class State : std::uint8_t {
 
 // What happens to a worker. An instance is up once it is started and ready; it has ended when nothing is left of it that is waited for.
 struct Traffic {};      ///< a listener is readable
+struct LimitHit {};     ///< the trigger limit of a listener whose trigger_limit_hit = fail
 struct StartAsked {};   ///< by hand, or eager at load
 struct StopAsked {};    ///< by hand, by SIGTERM to the daemon, or removed from the configuration
 struct RestartAsked { bool overlap = false; };
@@ -34,7 +35,7 @@ struct SuccessorUp {};
 struct SuccessorEnded {};
 struct OpenFailed {};   ///< closed listeners could not be opened for it: the other answer to StartInstance
 struct TimerFired {};
-using Event = std::variant<Traffic, StartAsked, StopAsked, RestartAsked, IdleFound, Up, Ended, SuccessorUp, SuccessorEnded, OpenFailed,
+using Event = std::variant<Traffic, LimitHit, StartAsked, StopAsked, RestartAsked, IdleFound, Up, Ended, SuccessorUp, SuccessorEnded, OpenFailed,
                            TimerFired>;
 
 // What is to be done about it, in this order. StartInstance and StartSuccessor are always the last, so that their answers may be given at

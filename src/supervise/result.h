@@ -20,6 +20,7 @@ enum class ServiceResult : std::uint8_t {
     exec_condition,  ///< a command of exec_condition said that it is not to run; no failure
     oom_kill,        ///< the kernel killed one of its processes for want of memory
     start_limit_hit,
+    trigger_limit_hit, ///< of a listener whose trigger_limit_hit = fail
 };
 [[nodiscard]] const char* to_string(ServiceResult result) noexcept; ///< "exit-code", ...
 

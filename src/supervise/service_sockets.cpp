@@ -19,40 +19,87 @@ std::optional<std::uint32_t> slot_for(const std::vector<LiveSocket>& sockets, Fa
 void ServiceUnit::watch_as_needed() {
     std::vector<State> states;
     for (const auto& worker : workers_) states.push_back(worker->life.state);
-    switch (watching_for(states)) {
-    case Watching::armed: return held_ ? disarm() : arm();
-    case Watching::disarmed: return disarm();
-    case Watching::closed:
-        if (!closed_) close_listeners();
-        return;
+    const Watching watching = watching_for(states);
+    arming_.wanted = watching == Watching::armed;
+    if (watching == Watching::closed && !closed_) close_listeners();
+    watch_allowed();
+}
+
+/// Watches those listeners that may be watched now, and looks again when that changes.
+void ServiceUnit::watch_allowed() {
+    const Monotonic at = now();
+    std::erase_if(sources_, [&](const Watched& watched) { return !arming_.watches(watched.listener, at); });
+    const bool was_watching = !sources_.empty();
+    for (std::size_t l = 0; l < listeners_.size(); ++l)
+        if (arming_.watches(l, at) && std::none_of(sources_.begin(), sources_.end(), [&](const Watched& w) { return w.listener == l; })) {
+            if (!was_watching && sources_.empty()) revive_listeners();
+            watch_listener(l);
+        }
+    const Monotonic next = arming_.next_change(at);
+    if (next == Monotonic::max()) return arming_timer_->disarm();
+    if (auto armed = arming_timer_->arm(next); !armed) say(LogLevel::error, armed.error().to_string());
+}
+
+void ServiceUnit::watch_listener(std::size_t l) {
+    for (std::size_t s = 0; s < listeners_[l].sockets.size(); ++s) {
+        const int fd = listeners_[l].sockets[s].bound.fd.get();
+        if (fd < 0 || !why_unusable(fd, service_->listeners[l].protocol).empty()) continue;
+        auto source = IoSource::watch(loop_, fd, EPOLLIN, [this, l, s](std::uint32_t revents) { woken(l, s, revents); });
+        if (!source) {
+            say(LogLevel::error, source.error().to_string());
+            continue;
+        }
+        sources_.push_back({l, std::move(*source)});
     }
 }
 
-void ServiceUnit::arm() {
-    if (!sources_.empty()) return;
-    revive_listeners();
-    for (std::size_t l = 0; l < listeners_.size(); ++l)
-        for (std::size_t s = 0; s < listeners_[l].sockets.size(); ++s) {
-            const int fd = listeners_[l].sockets[s].bound.fd.get();
-            if (fd < 0 || !why_unusable(fd, service_->listeners[l].protocol).empty()) continue;
-            auto source = IoSource::watch(loop_, fd, EPOLLIN, [this, number = sources_.size(), l, s](std::uint32_t revents) {
-                woken(number, l, s, revents);
-            });
-            if (!source) {
-                say(LogLevel::error, source.error().to_string());
-                continue;
-            }
-            sources_.push_back(std::move(*source));
-        }
+/// A pause by hand begins or ends, or the window of a limit is over.
+void ServiceUnit::arming_changed() {
+    const bool still = arming_.held(now());
+    if (still != standing_still_) hold_instances(still);
+    watch_allowed();
+}
+
+void ServiceUnit::hold_instances(bool still) {
+    standing_still_ = still;
+    if (!still) say(LogLevel::notice, "resumed");
+    each_instance([&](Instance& instance) { instance.hold(still); });
+}
+
+/// Listeners are the same ones by their names; a limit that is the same goes on counting.
+void ServiceUnit::carry_arming_over(const Service& before) {
+    std::vector<std::optional<std::size_t>> former;
+    std::vector<bool> taken(before.listeners.size(), false);
+    for (const Listener& listener : service_->listeners) {
+        std::optional<std::size_t>& found = former.emplace_back();
+        for (std::size_t i = 0; i < before.listeners.size() && i < arming_.listeners.size() && !found; ++i)
+            if (!taken[i] && before.listeners[i].name == listener.name) found = i;
+        if (found) taken[*found] = true;
+    }
+    arming_ = carry_arming(arming_, service_->listeners, former);
 }
 
 /// Whoever else holds a listener that is watched may shut it down. That is no traffic, and reported for ever.
-void ServiceUnit::woken(std::size_t source, std::size_t listener, std::size_t socket, std::uint32_t revents) {
-    if ((revents & EPOLLHUP) == 0) return post_to_all(Traffic{});
-    if (revivals_.allow(now())) revive_socket(listener, socket);
-    if (why_unusable(listeners_[listener].sockets[socket].bound.fd.get(), service_->listeners[listener].protocol).empty()) return;
-    say(LogLevel::error, fmt::format("listener {} is not watched until the service has run again", service_->listeners[listener].name));
-    (void)sources_[source].set_enabled(false);
+void ServiceUnit::woken(std::size_t listener, std::size_t socket, std::uint32_t revents) {
+    const std::string& name = service_->listeners[listener].name;
+    if ((revents & EPOLLHUP) != 0) {
+        if (revivals_.allow(now())) revive_socket(listener, socket);
+        if (why_unusable(listeners_[listener].sockets[socket].bound.fd.get(), service_->listeners[listener].protocol).empty()) return;
+        say(LogLevel::error, fmt::format("listener {} is not watched until the service has run again", name));
+        std::erase_if(sources_, [&](const Watched& watched) { return watched.listener == listener; });
+        return;
+    }
+    switch (wake(arming_, listener, now())) {
+    case Waking::ignored: return;
+    case Waking::start: return post_to_all(Traffic{});
+    case Waking::poll_limit: return watch_allowed();
+    case Waking::trigger_limit:
+        say(LogLevel::warning, fmt::format("trigger limit of listener {} hit; who connects waits until the interval has passed", name));
+        return watch_allowed();
+    case Waking::fail:
+        last_failure_ = fmt::format("trigger limit of listener {} hit", name);
+        return post_to_all(LimitHit{});
+    }
 }
 
 /// What a child has done to its sockets ends with it: the next one, and who waits for it, gets them as they should be.
@@ -96,6 +143,7 @@ Status ServiceUnit::open_listeners() {
         }
     }
     closed_ = false;
+    tag_listeners();
     return {};
 }
 

@@ -7,15 +7,30 @@
 
 namespace swathe {
 
-ServiceUnit::ServiceUnit(Loop& loop, UnitHost& host, std::string notify_path, std::shared_ptr<const Service> service)
-    : loop_(loop), host_(host), notify_path_(std::move(notify_path)), service_(std::move(service)) {}
+namespace {
 
-ServiceUnit::~ServiceUnit() = default;
+/// No two units of one daemon have the same.
+std::uint64_t next_tag() noexcept {
+    static std::uint64_t last = 0;
+    return ++last;
+}
+
+} // namespace
+
+ServiceUnit::ServiceUnit(Loop& loop, UnitHost& host, std::string notify_path, std::shared_ptr<const Service> service)
+    : loop_(loop), host_(host), notify_path_(std::move(notify_path)), service_(std::move(service)),
+      log_(host_.open_log(service_->name)), arming_(begin_arming(service_->listeners)), tag_(next_tag()) {}
 
 Result<std::unique_ptr<ServiceUnit>> ServiceUnit::create(Loop& loop, UnitHost& host, std::string notify_path,
                                                           std::shared_ptr<const Service> service) {
     std::unique_ptr<ServiceUnit> unit(new ServiceUnit(loop, host, std::move(notify_path), std::move(service)));
     if (auto made = unit->make_workers(); !made) return Failure(std::move(made).error());
+    auto arming = TimerSource::create(loop, [self = unit.get()] { self->arming_changed(); });
+    if (!arming) return Failure(std::move(arming).error());
+    unit->arming_timer_ = std::move(*arming);
+    auto idle = TimerSource::create(loop, [self = unit.get()] { self->look_for_use(); });
+    if (!idle) return Failure(std::move(idle).error());
+    unit->idle_timer_ = std::move(*idle);
     unit->note_time();
     return unit;
 }
@@ -42,6 +57,7 @@ void ServiceUnit::begin() {
 
 void ServiceUnit::start(Done done) {
     waiters_.push_back({Awaited::running, std::move(done)});
+    clear_limits(arming_); // the administrator overrules them
     post_to_all(StartAsked{});
 }
 
@@ -57,29 +73,14 @@ void ServiceUnit::restart(bool overlap, Done done) {
     settle();
 }
 
-Status ServiceUnit::pause(Duration longest) {
-    if (!hold_timer_) {
-        auto timer = TimerSource::create(loop_, [this] { (void)resume(); });
-        if (!timer) return Failure(std::move(timer).error());
-        hold_timer_ = std::move(*timer);
-    }
-    hold_timer_->disarm();
-    if (longest != kInfinity)
-        if (auto armed = hold_timer_->arm(later(now(), longest)); !armed) return armed;
-    if (std::exchange(held_, true)) return {};
+void ServiceUnit::pause(Duration longest) {
+    swathe::pause(arming_, longest, now());
     say(LogLevel::notice, "paused: who connects waits in the backlog");
-    each_instance([](Instance& instance) { instance.hold(true); });
-    watch_as_needed();
-    return {};
+    arming_changed();
 }
 
-Status ServiceUnit::resume() {
-    if (!std::exchange(held_, false)) return {};
-    hold_timer_->disarm();
-    say(LogLevel::notice, "resumed");
-    each_instance([](Instance& instance) { instance.hold(false); });
-    watch_as_needed();
-    return {};
+void ServiceUnit::resume() {
+    if (swathe::resume(arming_, now())) arming_changed();
 }
 
 /// Done when every instance has answered; the first failure is told.
@@ -108,15 +109,20 @@ void ServiceUnit::replace(std::shared_ptr<const Service> service, std::vector<Li
     if (with_new_sockets) ++socket_set_;
     const bool now_eager = service->activation == Activation::eager && service_->activation != Activation::eager;
     const bool new_limit = service->start_limit_interval_sec != service_->start_limit_interval_sec || service->start_limit_burst != service_->start_limit_burst;
-    service_ = std::move(service);
+    const std::shared_ptr<const Service> before = std::exchange(service_, std::move(service));
+    log_->configure(*service_);
+    carry_arming_over(*before);
     for (const auto& worker : workers_)
         if (new_limit) worker->life.start_limit = swathe::begin(*service_).start_limit;
     listeners_ = std::move(listeners);
     if (std::exchange(slots_empty_, false)) fill_slots(); // keep_slots() empties them again where they should be
     if (closed_) close_listeners(); // the new ones, too
+    tag_listeners();
+    each_instance([](Instance& instance) { instance.change_limits(); });
     resize_workers();
     keep_slots();
     watch_as_needed();
+    follow_idleness();
     if (now_eager && state() == State::idle) post_to_all(StartAsked{});
 }
 
@@ -138,6 +144,7 @@ std::vector<LiveListener> ServiceUnit::leave_configuration() {
     std::vector<LiveListener> listeners = take_listeners();
     auto alone = std::make_shared<Service>(*service_); // the old configuration may be large: a draining child must not hold it
     alone->listeners.clear();
+    arming_ = Arming{};
     service_ = std::move(alone);
     return listeners;
 }

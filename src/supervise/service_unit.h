@@ -2,8 +2,11 @@
 
 #include "process/fd_store.h"
 #include "socket/open.h"
+#include "supervise/arming.h"
+#include "supervise/idle.h"
 #include "supervise/instance.h"
 #include "supervise/lifecycle.h"
+#include "supervise/service_log.h"
 
 namespace swathe {
 
@@ -37,8 +40,16 @@ public:
     [[nodiscard]] virtual Status fill_slot(const LiveSocket& socket) = 0;
     virtual void empty_slot(const LiveSocket& socket) = 0;
     virtual void drain_notifications() = 0; ///< hands on every datagram that has come before now
+    [[nodiscard]] virtual std::shared_ptr<ServiceLog> open_log(const std::string& service) = 0;
     /// Opens the sockets of a listener anew, at the same homes.
     [[nodiscard]] virtual Result<std::vector<BoundSocket>> reopen(const Listener& listener, const LiveListener& closed) = 0;
+    [[nodiscard]] virtual const CgroupTree& cgroups() const noexcept = 0;
+    virtual void remove_later(std::shared_ptr<PrivateTmp> used) = 0;
+    [[nodiscard]] virtual std::uint64_t packets(const LiveSocket& socket) const = 0; ///< that were meant for it, so far
+    /// Connections that the socket takes from now on can be asked for by `tag`.
+    [[nodiscard]] virtual Status tag(const LiveSocket& socket, std::uint64_t tag) = 0;
+    /// Is there a connection with this tag in one of the namespaces? `answer` comes later; yes, if it cannot be found out.
+    virtual void ask_connections(std::uint64_t tag, std::vector<std::shared_ptr<Site>> sites, std::function<void(bool)> answer) = 0;
     /// Destroys an instance that has ended, later, outside of its own call stack.
     virtual void bury(std::unique_ptr<Instance> ended) = 0;
     virtual void emptied() = 0; ///< a unit has lost its last instance
@@ -64,8 +75,8 @@ public:
     void restart(bool overlap, Done done);
     /// New connections wait in the backlog until resume(), or for `longest`: nothing is started for them, and the processes of an instance
     /// that runs stand still, with what they have.
-    [[nodiscard]] Status pause(Duration longest);
-    [[nodiscard]] Status resume();
+    void pause(Duration longest);
+    void resume();
     void reload_service(Done done); ///< its own reload: exec_reload, or reload_signal
 
     /// The service and its sockets, index for index; at first and after a reload. A running child keeps what it inherited.
@@ -90,6 +101,7 @@ public:
     [[nodiscard]] const Service& service() const noexcept override { return *service_; }
     [[nodiscard]] const std::vector<std::unique_ptr<Worker>>& workers() const noexcept { return workers_; }
     [[nodiscard]] const std::vector<std::unique_ptr<Instance>>& draining() const noexcept { return draining_; }
+    [[nodiscard]] std::uint64_t tag() const noexcept { return tag_; } ///< of the connections of its listeners
     [[nodiscard]] const std::vector<LiveListener>& listeners() const noexcept { return listeners_; }
     [[nodiscard]] State state() const noexcept; ///< running if any worker is, else the first one's
     [[nodiscard]] const Lifecycle& lifecycle() const noexcept { return workers_.front()->life; }
@@ -101,7 +113,7 @@ public:
     [[nodiscard]] std::uint32_t starts() const noexcept { return starts_; }
     [[nodiscard]] std::uint32_t restarts() const noexcept { return restarts_; }
     [[nodiscard]] std::int64_t since_usec() const noexcept { return since_usec_; } ///< CLOCK_REALTIME of the last state change
-    [[nodiscard]] bool is_held() const noexcept { return held_; } ///< pause() is in force
+    [[nodiscard]] bool is_held() const noexcept { return arming_.held(now()); } ///< pause() is in force
     /// Sockets were opened that the running child did not inherit: who comes there waits for its next start.
     [[nodiscard]] bool lacks_sockets() const noexcept;
     [[nodiscard]] std::string hint_of_restart() const; ///< what to do about it
@@ -144,6 +156,8 @@ private:
     void note_time();
     void settle();
     void forget_workers();
+    void forget_directories();
+    [[nodiscard]] std::uint32_t free_group() const;
     void answer_waiters();
     void roll_on();
     void finish_roll(Status outcome);
@@ -160,6 +174,9 @@ private:
     }
 
     const std::string& notify_path() const noexcept override { return notify_path_; }
+    const CgroupTree& cgroups() const noexcept override { return host_.cgroups(); }
+    ServiceLog& output() noexcept override { return *log_; }
+    void remove_later(std::shared_ptr<PrivateTmp> used) override { host_.remove_later(std::move(used)); }
     std::vector<PassedFd> descriptors(const Instance& instance) override;
     void store(const Instance& instance, std::vector<UniqueFd> fds, const Notification& message) override;
     void forget_restarts(const Instance& instance) override;
@@ -169,9 +186,21 @@ private:
 
     // service_sockets.cpp: listeners
     void watch_as_needed();
-    void arm();
+    void watch_allowed();
+    void watch_listener(std::size_t listener);
     void disarm() { sources_.clear(); }
-    void woken(std::size_t source, std::size_t listener, std::size_t socket, std::uint32_t revents);
+    void arming_changed();
+    void carry_arming_over(const Service& before);
+    void hold_instances(bool still);
+    void woken(std::size_t listener, std::size_t socket, std::uint32_t revents);
+
+    // service_idle.cpp: when nobody uses the service any more
+    void follow_idleness();
+    void look_for_use();
+    void use_found(bool connections, std::uint64_t asked_in);
+    void act_on(IdleNext next);
+    [[nodiscard]] IdleSigns signs_of_use() const;
+    void tag_listeners();
     void revive_listeners();
     void revive_socket(std::size_t listener, std::size_t socket);
     void close_listeners();
@@ -190,8 +219,16 @@ private:
     std::vector<std::unique_ptr<Instance>> draining_;
     std::deque<Posted> events_;
     bool draining_events_ = false;
-    bool held_ = false;
-    std::optional<TimerSource> hold_timer_;
+    std::shared_ptr<ServiceLog> log_;
+    Arming arming_;
+    std::optional<TimerSource> arming_timer_;
+    bool standing_still_ = false; ///< hold_instances() was told so
+    const std::uint64_t tag_;     ///< of the connections of its listeners
+    Idle idle_;
+    std::optional<TimerSource> idle_timer_;
+    bool watches_use_ = false;    ///< idle_ is about the run that is under way
+    std::uint64_t idle_run_ = 0;  ///< counts these
+    bool directories_used_ = false;
     bool closed_ = false;      ///< the listeners are
     bool slots_empty_ = false; ///< of the listeners that say when_down = drop or pass
     std::uint64_t socket_set_ = 0; ///< counts the sets of sockets that instances may have inherited
@@ -203,7 +240,11 @@ private:
     std::int64_t since_usec_ = 0;
     RateLimit revivals_{kRevivalWindow, kMostRevivals};
 
-    std::vector<IoSource> sources_; ///< one per socket while armed; declared last: destroyed before the sockets
+    struct Watched {
+        std::size_t listener;
+        IoSource source;
+    };
+    std::vector<Watched> sources_; ///< one per socket while armed; declared last: destroyed before the sockets
 };
 
 } // namespace swathe

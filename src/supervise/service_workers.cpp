@@ -1,5 +1,6 @@
 // ServiceUnit: the lifecycles of its workers, and who waits for them.
 
+#include "process/own_directories.h"
 #include "supervise/service_unit.h"
 
 #include <algorithm>
@@ -70,7 +71,7 @@ bool ServiceUnit::start_instance(Worker& worker, bool as_successor) {
             events_.push_back({&worker, OpenFailed{}});
             return false;
         }
-    auto made = Instance::create(loop_, *this, worker.number);
+    auto made = Instance::create(loop_, *this, worker.number, free_group());
     if (!made) {
         last_failure_ = made.error().to_string();
         say(LogLevel::error, fmt::format("cannot be started: {}", last_failure_));
@@ -79,11 +80,21 @@ bool ServiceUnit::start_instance(Worker& worker, bool as_successor) {
     }
     Instance& instance = **made;
     instance.set_socket_set(socket_set_);
+    directories_used_ = true;
     (as_successor ? worker.successor : worker.instance) = std::move(*made);
     ++starts_;
     if (!as_successor && worker.life.restarts > 0) ++restarts_;
     instance.start();
     return true;
+}
+
+/// Its control group is nobody else's, even while a predecessor of the same worker still drains.
+std::uint32_t ServiceUnit::free_group() const {
+    for (std::uint32_t group = 1;; ++group) {
+        bool taken = false;
+        each_instance([&](const Instance& instance) { taken = taken || instance.group() == group; });
+        if (!taken) return group;
+    }
 }
 
 /// The instance has its signal to stop, and all the time to serve who is connected to it.
@@ -155,8 +166,10 @@ void ServiceUnit::worker_changed(Worker& worker) {
 void ServiceUnit::settle() {
     if (draining_events_) return;
     forget_workers();
+    forget_directories();
     keep_slots();
     watch_as_needed();
+    follow_idleness();
     roll_on();
     answer_waiters();
     if (!has_instance()) host_.emptied();
@@ -164,6 +177,14 @@ void ServiceUnit::settle() {
 
 void ServiceUnit::forget_workers() {
     while (workers_.size() > std::max(service_->workers, 1U) && !workers_.back()->instance && !workers_.back()->successor) workers_.pop_back();
+}
+
+/// Runtime directories are those of a service, not of an instance.
+void ServiceUnit::forget_directories() {
+    if (!directories_used_ || has_instance()) return;
+    const bool restarts = std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->life.state == State::backoff; });
+    if (auto removed = remove_runtime_directories(*service_, restarts); !removed) say(LogLevel::error, removed.error().to_string());
+    directories_used_ = restarts;
 }
 
 /// Answers those who wait for what has now come true, or no longer can.

@@ -1,6 +1,7 @@
 #include "supervise/supervisor.h"
 
 #include "base/log.h"
+#include "socket/connections.h"
 #include "socket/local_routes.h"
 
 #include <algorithm>
@@ -25,6 +26,7 @@ Result<std::unique_ptr<Supervisor>> Supervisor::create(Loop& loop, std::shared_p
 }
 
 Status Supervisor::open_parts() {
+    cgroups_.emplace(CgroupTree::find(options_.cgroup_label)); // it may move this process, so before there is any child
     auto notify = NotifySocket::open(
         loop_, options_.notify_path,
         [this](const NotifySocket::Sender& sender, Notification&& message, std::vector<UniqueFd> fds) { notified(sender, message, std::move(fds)); },
@@ -33,6 +35,10 @@ Status Supervisor::open_parts() {
         });
     if (!notify) return Failure(std::move(notify).error());
     notify_ = std::move(*notify);
+
+    auto logs = ServiceLogs::create(loop_, log_sink());
+    if (!logs) return Failure(std::move(logs).error());
+    logs_ = std::move(*logs);
 
     auto orphans = Orphans::adopt(
         loop_, [this](pid_t pid) { return is_waited_for(pid); }, [](pid_t, const Exit&) {});
@@ -76,6 +82,35 @@ void Supervisor::notified(const NotifySocket::Sender& sender, const Notification
     for (const auto& unit : leaving_)
         if (unit->notified(sender, message, fds)) return;
     complain(fmt::format("notification of pid {} (uid {}) ignored: no process that may speak for a service", sender.pid, sender.uid));
+}
+
+void Supervisor::remove_later(std::shared_ptr<PrivateTmp> used) {
+    worker_->run([used] { (void)used->remove(); }, [] {});
+}
+
+std::uint64_t Supervisor::packets(const LiveSocket& socket) const { return socket.site->dispatcher.counters(socket.slot).lookups; }
+
+Status Supervisor::tag(const LiveSocket& socket, std::uint64_t tag) {
+    if (!tags_) {
+        auto tags = ConnectionTags::create("");
+        if (!tags) return Failure(std::move(tags).error().within("idle_stop_sec"));
+        tags_.emplace(std::move(*tags));
+    }
+    return tags_->put(socket.bound.fd.get(), tag);
+}
+
+/// A unit that is gone by then is not told: it is looked up by its tag.
+void Supervisor::ask_connections(std::uint64_t tag, std::vector<std::shared_ptr<Site>> sites, std::function<void(bool)> answer) {
+    auto found = std::make_shared<bool>(true);
+    if (!tags_) return answer(false); // no listener of it takes connections
+    worker_->run(
+        [found, sites = std::move(sites), tags = tags_->fd(), tag] {
+            *found = std::any_of(sites.begin(), sites.end(), [&](const auto& site) { return has_connections(site->ns, tags, {&tag, 1}).value_or(true); });
+        },
+        [this, found, tag, answer = std::move(answer)] {
+            const bool there = std::any_of(units_.begin(), units_.end(), [&](const auto& entry) { return entry.second->tag() == tag; });
+            if (there) answer(*found);
+        });
 }
 
 void Supervisor::bury(std::unique_ptr<Instance> ended) {
@@ -128,12 +163,15 @@ void Supervisor::sweep() {
     for (const Part& part : world_->parts)
         if (part.site->has_routes)
             if (auto removed = sync_local_routes({}, part.site->ns); !removed) log(LogLevel::error, removed.error().to_string());
+    logs_->followers().stop("swathed is stopping"); // after the last words of the services
     std::exchange(shut_down_done_, nullptr)();
 }
 
 Status Supervisor::fill_slot(const LiveSocket& socket) { return socket.site->dispatcher.set_socket(socket.slot, socket.bound.fd.get()); }
 
 void Supervisor::empty_slot(const LiveSocket& socket) { socket.site->dispatcher.clear_socket(socket.slot); }
+
+std::shared_ptr<ServiceLog> Supervisor::open_log(const std::string& service) { return logs_->open(service); }
 
 void Supervisor::drain_notifications() { notify_->drain(); }
 

@@ -1,10 +1,12 @@
 #pragma once
 
+#include "dispatch/connection_tags.h"
 #include "event/worker.h"
 #include "process/orphans.h"
 #include "socket/live_lookup.h"
 #include "supervise/draft.h"
 #include "supervise/live.h"
+#include "supervise/service_logs.h"
 #include "supervise/service_unit.h"
 #include "supervise/tracing.h"
 #include "supervise/view.h"
@@ -20,6 +22,7 @@ class Supervisor final : private UnitHost {
 public:
     struct Options {
         std::string notify_path; ///< $NOTIFY_SOCKET of the services
+        std::string cgroup_label; ///< CgroupTree::label_of()
     };
     struct Applied {
         std::vector<std::string> lines; ///< what was done
@@ -56,6 +59,7 @@ public:
     [[nodiscard]] const World& world() const noexcept { return *world_; }
     [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; } ///< counts the worlds, from 1; 0 = none yet
     [[nodiscard]] Tracing& tracing() noexcept { return *tracing_; }
+    [[nodiscard]] ServiceLogs& logs() noexcept { return *logs_; }
 
 private:
     struct NetworkLook {
@@ -70,6 +74,7 @@ private:
     Status fill_slot(const LiveSocket& socket) override;
     void empty_slot(const LiveSocket& socket) override;
     void drain_notifications() override;
+    std::shared_ptr<ServiceLog> open_log(const std::string& service) override;
     Result<std::vector<BoundSocket>> reopen(const Listener& listener, const LiveListener& closed) override;
 
     [[nodiscard]] Running running() const;
@@ -96,6 +101,11 @@ private:
     [[nodiscard]] std::optional<ListenerRef> owner_of(std::uint64_t cookie) const;
     [[nodiscard]] Result<Evidence> question_all(const Part& part, const Flow& flow, std::optional<LiveSocketFound>& found) const;
     [[nodiscard]] bool is_waited_for(pid_t pid) const;
+    const CgroupTree& cgroups() const noexcept override { return *cgroups_; }
+    void remove_later(std::shared_ptr<PrivateTmp> used) override;
+    std::uint64_t packets(const LiveSocket& socket) const override;
+    Status tag(const LiveSocket& socket, std::uint64_t tag) override;
+    void ask_connections(std::uint64_t tag, std::vector<std::shared_ptr<Site>> sites, std::function<void(bool)> answer) override;
     void bury(std::unique_ptr<Instance> ended) override;
     void emptied() override;
     [[nodiscard]] std::vector<TraceSource> trace_sources();
@@ -106,6 +116,9 @@ private:
     Options options_;
     std::shared_ptr<const World> world_;
     std::uint64_t generation_ = 0;
+    std::unique_ptr<ServiceLogs> logs_; ///< before the units, which hold its logs
+    std::optional<CgroupTree> cgroups_; ///< before the units, whose groups are in it
+    std::optional<ConnectionTags> tags_; ///< made for the first service with idle_stop_sec
     std::map<std::string, std::unique_ptr<ServiceUnit>> units_;
     std::vector<std::unique_ptr<ServiceUnit>> leaving_; ///< removed from the configuration, child not yet gone
     std::optional<NotifySocket> notify_;

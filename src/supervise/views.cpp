@@ -139,6 +139,7 @@ StatusView Supervisor::status(const std::string& service) {
     }
     for (const auto& [name, unit] : units_)
         if (unit->lacks_sockets()) view.daemon.warnings.push_back(unit->hint_of_restart());
+    if (const std::string missing = cgroups_->describe(); !missing.empty()) view.daemon.warnings.push_back(missing);
     const std::vector<std::string>& network = network_warnings();
     view.daemon.warnings.insert(view.daemon.warnings.end(), network.begin(), network.end());
     for (const auto& [name, unit] : units_)
