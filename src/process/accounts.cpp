@@ -42,7 +42,7 @@ std::optional<std::uint32_t> as_id(const std::string& text) {
 
 } // namespace
 
-Result<User> find_user(const std::string& who) {
+Result<User> look_up_user(const std::string& who) {
     passwd record{};
     std::vector<char> buffer;
     const auto id = as_id(who);
@@ -54,7 +54,7 @@ Result<User> find_user(const std::string& who) {
     return User{record.pw_name, record.pw_dir, record.pw_shell, record.pw_uid, record.pw_gid};
 }
 
-Result<gid_t> find_group(const std::string& which) {
+Result<gid_t> look_up_group(const std::string& which) {
     group record{};
     std::vector<char> buffer;
     const auto id = as_id(which);

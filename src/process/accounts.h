@@ -18,8 +18,8 @@ struct User {
 };
 
 /// Both take a name or a number. Errors: no such entry, or it cannot be looked up.
-[[nodiscard]] Result<User> find_user(const std::string& who);
-[[nodiscard]] Result<gid_t> find_group(const std::string& which);
+[[nodiscard]] Result<User> look_up_user(const std::string& who);
+[[nodiscard]] Result<gid_t> look_up_group(const std::string& which);
 
 /// `gid` and the groups that the user is in; at most kMostGroups.
 [[nodiscard]] Result<std::vector<gid_t>> groups_of(const User& user, gid_t gid);

@@ -77,9 +77,9 @@ bool is_made(const std::string& path, const std::vector<OwnDirectory>& directori
 Diagnostics check_service(const Service& service) {
     Findings found;
     check_programs(service, found);
-    if (service.user) found.refuse_failed(find_user(service.user->value), "user", service.user->pos);
-    if (service.group) found.refuse_failed(find_group(service.group->value), "group", service.group->pos);
-    for (const auto& name : service.supplementary_groups) found.refuse_failed(find_group(name.value), "supplementary_groups", name.pos);
+    if (service.user) found.refuse_failed(look_up_user(service.user->value), "user", service.user->pos);
+    if (service.group) found.refuse_failed(look_up_group(service.group->value), "group", service.group->pos);
+    for (const auto& name : service.supplementary_groups) found.refuse_failed(look_up_group(name.value), "supplementary_groups", name.pos);
     check_streams(service, found);
     if (!found.all().empty()) return found.all();
     if (auto plan = plan_spawn(service, service.exec_start.front(), "exec_start", {}); !plan)

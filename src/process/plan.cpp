@@ -22,7 +22,7 @@ namespace {
 
 Result<std::optional<User>> user_of(const Service& service) {
     if (!service.user) return std::optional<User>();
-    auto found = find_user(service.user->value);
+    auto found = look_up_user(service.user->value);
     if (!found) return Failure(std::move(found).error().within("user").at(service.user->pos));
     return std::optional<User>(std::move(*found));
 }
@@ -31,7 +31,7 @@ Result<std::string> directory_of(const Service& service, const std::optional<Use
     if (!service.working_directory) return std::string("/");
     if (service.working_directory->value != "~") return service.working_directory->value;
     if (user) return user->home.empty() ? Result<std::string>(failure("user " + quoted(user->name) + " has no home")) : user->home;
-    auto own = find_user(std::to_string(::geteuid()));
+    auto own = look_up_user(std::to_string(::geteuid()));
     if (!own) return Failure(std::move(own).error());
     return own->home;
 }
@@ -39,7 +39,7 @@ Result<std::string> directory_of(const Service& service, const std::optional<Use
 /// systemd.exec(5), SupplementaryGroups=: besides those that the user is in; without a user, only these.
 Status add_groups(const Service& service, std::vector<gid_t>& groups) {
     for (const auto& name : service.supplementary_groups) {
-        auto gid = find_group(name.value);
+        auto gid = look_up_group(name.value);
         if (!gid) return Failure(std::move(gid).error().within("supplementary_groups").at(name.pos));
         if (std::find(groups.begin(), groups.end(), *gid) == groups.end()) groups.push_back(*gid);
     }
@@ -56,7 +56,7 @@ struct Credentials {
 Result<Credentials> credentials_of(const Service& service, const std::optional<User>& user) {
     Credentials out;
     if (service.group) {
-        auto gid = find_group(service.group->value);
+        auto gid = look_up_group(service.group->value);
         if (!gid) return Failure(std::move(gid).error().within("group").at(service.group->pos));
         out.gid = *gid;
     }
