@@ -79,6 +79,15 @@ bool check_restart(const Service& service, const Block& block, Format format, Re
     return true;
 }
 
+bool check_scheduling(const Service& service, const Block& block, Format format, Report& report) {
+    const bool real_time = service.cpu_scheduling_policy == CpuScheduling::fifo || service.cpu_scheduling_policy == CpuScheduling::rr;
+    if (!service.cpu_scheduling_priority || real_time) return true;
+    const Setting& priority = *block.find("cpu_scheduling_priority");
+    const std::string policy(key_of(*find_toml_directive(Scope::service, "cpu_scheduling_policy"), format));
+    report.error(priority.pos, key_of(*priority.directive, format), fmt::format("needs {} \"fifo\" or \"rr\"", policy));
+    return false;
+}
+
 bool check_sources(const Guard& guard, const Block& block, Format format, Report& report) {
     const Setting* file = block.find("from_file");
     if (file == nullptr || !guard.from.empty()) return true;
@@ -126,7 +135,9 @@ std::optional<Service> build_service(const TomlService& text, std::string_view n
     ok = apply(text.service, Scope::service, &service, Format::toml, service.name + ".service", report) && ok;
     report_missing(text.service, Scope::service, Format::toml, report);
     ok = ok && text.service.find("exec_start") != nullptr;
-    if (!ok || !check_restart(service, text.service, Format::toml, report)) return std::nullopt;
+    if (!ok || !check_restart(service, text.service, Format::toml, report) ||
+        !check_scheduling(service, text.service, Format::toml, report))
+        return std::nullopt;
     return service;
 }
 

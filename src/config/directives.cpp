@@ -69,6 +69,11 @@ std::string_view to_string(ValueType type) noexcept {
     case T::paths: return "paths";
     case T::command: return "command";
     case T::environment: return "variables";
+    case T::names: return "names";
+    case T::directories: return "directories";
+    case T::stream: return "stream";
+    case T::processors: return "processors";
+    case T::capabilities: return "capabilities";
     case T::protocols: return "protocols";
     case T::addresses: return "addresses";
     case T::ports: return "ports";

@@ -13,12 +13,6 @@ namespace {
 
 using Environment = std::vector<std::pair<std::string, std::string>>;
 
-bool is_variable_name(std::string_view name) noexcept {
-    const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
-    return !name.empty() && letter(name.front()) &&
-           std::all_of(name.begin(), name.end(), [&](char c) { return letter(c) || (c >= '0' && c <= '9'); });
-}
-
 bool add_variable(std::string_view name, std::string_view value, const SourcePos& where, const ValueContext& context,
                   Environment& out) {
     if (!is_variable_name(name))
@@ -60,6 +54,12 @@ bool read_table(const Raw::Table& table, const ValueContext& context, Environmen
 }
 
 } // namespace
+
+bool is_variable_name(std::string_view name) noexcept {
+    const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
+    return !name.empty() && letter(name.front()) &&
+           std::all_of(name.begin(), name.end(), [&](char c) { return letter(c) || (c >= '0' && c <= '9'); });
+}
 
 bool read_commands(const Raw& raw, const ValueContext& context, std::vector<Command>& all) {
     Command out;

@@ -24,6 +24,8 @@ bool read_environment_files(const Raw& raw, const ValueContext& context, std::ve
 /// An absolute path or "~"; "-" in front: if there is no such directory, "/" is taken.
 bool read_working_directory(const Raw& raw, const ValueContext& context, Service& out);
 
+[[nodiscard]] bool is_variable_name(std::string_view name) noexcept;
+
 /// Sets both time-outs.
 bool read_both_timeouts(const Raw& raw, const ValueContext& context, Service& out);
 

@@ -98,7 +98,9 @@ std::optional<Service> build_unit_service(const Unit& unit, std::vector<Socket>&
     ok = apply(unit.text.block, Scope::service, &service, Format::unit, unit.name, report) && ok;
     report_missing(unit.text.block, Scope::service, Format::unit, report);
     ok = ok && unit.text.block.find("exec_start") != nullptr;
-    if (!ok || !check_restart(service, unit.text.block, Format::unit, report)) return std::nullopt;
+    if (!ok || !check_restart(service, unit.text.block, Format::unit, report) ||
+        !check_scheduling(service, unit.text.block, Format::unit, report))
+        return std::nullopt;
     return service;
 }
 

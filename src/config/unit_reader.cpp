@@ -70,7 +70,10 @@ void assign(Block& block, const Directive& directive, const UnitLine& line, std:
     const auto erase = [&](auto condition) {
         settings.erase(std::remove_if(settings.begin(), settings.end(), condition), settings.end());
     };
-    if (line.value.empty()) return erase([&](const Setting& s) { return resets_with(directive, *s.directive); });
+    if (line.value.empty()) {
+        erase([&](const Setting& s) { return resets_with(directive, *s.directive); });
+        if (directive.type != ValueType::capabilities) return; // of them an empty value is none, not the default: systemd.exec(5)
+    }
     auto raw = raw_of(directive, line, unit, report);
     if (!raw) return;
     const auto same = [&](const Setting& s) { return s.directive == &directive; };

@@ -35,17 +35,6 @@ std::optional<std::int64_t> integer_of(const Raw& raw, const ValueContext& conte
     return std::nullopt;
 }
 
-/// An integer that may have a sign.
-bool read_signed(const Raw& raw, const ValueContext& context, int min, int max, std::optional<int>& out) {
-    std::optional<std::int64_t> value;
-    if (const auto* integer = raw.get<std::int64_t>()) value = *integer;
-    if (const auto* text = raw.get<std::string>(); text != nullptr && context.is_unit)
-        value = number_of<std::int64_t>(std::string_view(*text).substr(text->starts_with('+') && !text->starts_with("+-") ? 1 : 0));
-    if (!value || *value < min || *value > max) return context.refuse(raw.pos, fmt::format("expected an integer from {} to {}", min, max));
-    out = static_cast<int>(*value);
-    return true;
-}
-
 std::optional<Duration> span_of(const Raw& raw, const ValueContext& context) {
     const auto too_long = [&] {
         context.refuse(raw.pos, "expected a number of seconds from 0 to 100 years");
@@ -152,6 +141,16 @@ bool read_umask(const Raw& raw, const ValueContext& context, mode_t& out) {
     const auto mode = text == nullptr ? std::nullopt : number_of<mode_t>(*text, 8);
     if (!mode || *mode > 0777) return context.refuse(raw.pos, "expected an octal string from \"0000\" to \"0777\"");
     out = *mode;
+    return true;
+}
+
+bool read_signed(const Raw& raw, const ValueContext& context, int min, int max, std::optional<int>& out) {
+    std::optional<std::int64_t> value;
+    if (const auto* integer = raw.get<std::int64_t>()) value = *integer;
+    if (const auto* text = raw.get<std::string>(); text != nullptr && context.is_unit)
+        value = number_of<std::int64_t>(std::string_view(*text).substr(text->starts_with('+') && !text->starts_with("+-") ? 1 : 0));
+    if (!value || *value < min || *value > max) return context.refuse(raw.pos, fmt::format("expected an integer from {} to {}", min, max));
+    out = static_cast<int>(*value);
     return true;
 }
 

@@ -28,6 +28,8 @@ bool read_delay_ceiling(const Raw& raw, const ValueContext& context,
 bool read_timeout(const Raw& raw, const ValueContext& context, Duration& out); ///< 0 and "infinity" = none
 bool read_optional_timeout(const Raw& raw, const ValueContext& context, std::optional<Duration>& out); ///< likewise
 bool read_umask(const Raw& raw, const ValueContext& context, mode_t& out);     ///< an octal string
+bool read_signed(const Raw& raw, const ValueContext& context, int min, int max,
+                 std::optional<int>& out); ///< an integer that may have a sign
 bool read_nice(const Raw& raw, const ValueContext& context, std::optional<int>& out);     ///< -20 to 19
 bool read_oom_score(const Raw& raw, const ValueContext& context, std::optional<int>& out); ///< -1000 to 1000
 bool read_description(const Raw& raw, const ValueContext& context, std::string& out);   ///< no control characters

@@ -55,6 +55,8 @@ std::string dump(const CgroupContext& s) {
     number("cpu_quota", s.cpu_quota);
     number("io_weight", s.io_weight);
     return s.delegate ? out + "  delegate\n" : out;
+}
+
 std::string dump(const char* key, const std::vector<SandboxPath>& paths) {
     std::string out;
     for (const SandboxPath& path : paths) out += fmt::format("  {} {} optional={} in_root={}\n", key, path.path, path.optional, path.in_root);
@@ -74,6 +76,45 @@ std::string dump_sandbox(const Service& s) {
     for (const auto& name : s.system_call_filter.architectures) out += fmt::format("  architecture {}\n", name.value);
     if (s.system_call_filter.error_number) out += fmt::format("  system_call_error_number {}\n", *s.system_call_filter.error_number);
     return out;
+}
+
+std::string dump(const char* key, const OwnDirectories& own) {
+    std::string out;
+    for (const auto& name : own.names) out += fmt::format("  {} <{}> mode={:04o}\n", key, name.value, own.mode);
+    return out;
+}
+
+std::string dump(const char* key, const StandardStream& stream) {
+    if (stream.kind == StandardStream::Kind::unset) return {};
+    return fmt::format("  {} kind={} <{}>\n", key, static_cast<int>(stream.kind), stream.target);
+}
+
+std::string dump_scheduling(const ExecContext& c) {
+    std::string out;
+    if (c.cpu_scheduling_policy) out += fmt::format("  cpu_scheduling_policy={}\n", name_of(*c.cpu_scheduling_policy));
+    if (c.cpu_scheduling_priority) out += fmt::format("  cpu_scheduling_priority={}\n", *c.cpu_scheduling_priority);
+    if (c.cpu_scheduling_reset_on_fork) out += "  cpu_scheduling_reset_on_fork\n";
+    if (!c.cpu_affinity.empty()) out += fmt::format("  cpu_affinity {}\n", fmt::join(c.cpu_affinity, " "));
+    if (c.io_scheduling_class) out += fmt::format("  io_scheduling_class={}\n", name_of(*c.io_scheduling_class));
+    if (c.io_scheduling_priority) out += fmt::format("  io_scheduling_priority={}\n", *c.io_scheduling_priority);
+    return out;
+}
+
+/// What is set alone: most services set few of these.
+std::string dump(const ExecContext& c) {
+    std::string out = dump_scheduling(c);
+    for (const std::string& name : c.pass_environment) out += fmt::format("  pass_environment {}\n", name);
+    for (const std::string& entry : c.unset_environment) out += fmt::format("  unset_environment <{}>\n", entry);
+    if (c.root_directory) out += fmt::format("  root_directory {}\n", c.root_directory->value);
+    if (!c.ignore_sigpipe) out += "  ignore_sigpipe=no\n";
+    if (c.capability_bounding_set) out += fmt::format("  capability_bounding_set={:x}\n", *c.capability_bounding_set);
+    if (c.ambient_capabilities != 0) out += fmt::format("  ambient_capabilities={:x}\n", c.ambient_capabilities);
+    out += dump("runtime_directory", c.runtime_directory) + dump("state_directory", c.state_directory);
+    out += dump("cache_directory", c.cache_directory) + dump("logs_directory", c.logs_directory);
+    out += dump("configuration_directory", c.configuration_directory);
+    if (c.runtime_directory_preserve != PreserveMode::no) out += fmt::format("  preserve={}\n", name_of(c.runtime_directory_preserve));
+    out += dump("standard_input", c.standard_input) + dump("standard_output", c.standard_output);
+    return out + dump("standard_error", c.standard_error);
 }
 
 std::string dump(const Service& s) {
@@ -96,6 +137,7 @@ std::string dump(const Service& s) {
     for (const auto& [name, value] : s.environment) out += fmt::format("  environment {}=<{}>\n", name, value);
     for (const EnvironmentFile& file : s.environment_files)
         out += fmt::format("  environment_file {} optional={}\n", file.path, file.optional);
+    out += dump(static_cast<const ExecContext&>(s));
     out += fmt::format("  restart={} sec={} steps={} max={}\n", name_of(s.restart), format_time_span(s.restart_sec), s.restart_steps,
                        s.restart_max_delay_sec ? format_time_span(*s.restart_max_delay_sec) : "-");
     return out + fmt::format("  start_limit={}/{} hit={} timeout_start={} timeout_stop={}\n", s.start_limit_burst,

@@ -161,6 +161,22 @@ TEST_CASE("limits: 1024 supplementary groups, and not one more") {
     CHECK(more.diagnostics[0].error.message.find("supplementary_groups: more than 1024 of them") != std::string::npos);
 }
 
+TEST_CASE("limits: 64 own directories of each kind, processors below 8192") {
+    const auto directories = [](std::size_t count) {
+        std::string line = "runtime_directory = [";
+        for (std::size_t i = 0; i < count; ++i) line += fmt::format("\"d{}\",", i);
+        return line + "]";
+    };
+    CHECK(with_service_line(directories(limits::kOwnDirectories)) == "");
+    CHECK(with_service_line(directories(limits::kOwnDirectories + 1)).find("runtime_directory: more than 64 directories") != std::string::npos);
+    CHECK(with_service_line("cpu_affinity = \"0-8191\"") == "");
+    CHECK(with_service_line("cpu_affinity = 8192").find("cpu_affinity: \"8192\": expected processors such as \"0-3,5\", below 8192") !=
+          std::string::npos);
+    CHECK(with_service_line("runtime_directory = \"" + std::string(255, 'a') + "\"") == "");
+    CHECK(with_service_line("runtime_directory = \"" + std::string(256, 'a') + "\"").find("has a name of more than 255 bytes") !=
+          std::string::npos);
+}
+
 TEST_CASE("limits: 64 environment files, and paths of 4095 bytes") {
     const auto files = [](std::size_t count, std::size_t length) {
         std::string line = "environment_file = [";

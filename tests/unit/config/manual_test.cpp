@@ -105,6 +105,8 @@ TEST_CASE("manual: every limit is given as it is") {
         {"Largest weight", limits::kWeight},
         {"Largest cpu_quota in percent", limits::kCpuQuotaPercent},
         {"Bytes of log_ring_bytes", limits::kLogRingBytes},
+        {"Own directories of one kind of a service", limits::kOwnDirectories},
+        {"Number of a processor, and one more", limits::kProcessors},
         {"Largest number of things", limits::kCount},
         {"Errors shown, and warnings", limits::kDiagnostics},
     };
