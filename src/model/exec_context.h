@@ -33,8 +33,8 @@ enum class PreserveMode : std::uint8_t { no, restart, yes };
 /// Where a standard stream of a child comes from or goes to. systemd.exec(5), StandardInput= and StandardOutput=.
 struct StandardStream {
     enum class Kind : std::uint8_t {
-        unset,    ///< input: null; output: the log; error: as the output
-        inherit,  ///< input: null; output: as the input unless that is null, else the log; error: as the output
+        unset,    ///< input: null; output: as the input if that is a socket, else the log; error: as the output
+        inherit,  ///< means the same
         null,     ///< /dev/null
         journal,  ///< the log of the daemon: the journal, or where there is none its memory
         log_file, ///< the daemon writes it to `target`, and opens that anew on SIGHUP

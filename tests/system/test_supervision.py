@@ -240,15 +240,17 @@ def test_no_descriptor_leaks_into_a_child(daemon, config, client, program):
     daemon.stop()
 
 
-def test_a_child_starts_with_default_signals_whatever_the_daemon_has(daemon, config, client, scratch):
+@pytest.mark.parametrize("ignore_sigpipe", [True, False])
+def test_a_child_starts_with_default_signals_whatever_the_daemon_has(daemon, config, client, scratch, ignore_sigpipe):
     out = scratch / "status"
-    config.service("sh", HTTP, ["/bin/sh", "-c", f"cat /proc/self/status > {out}.part; mv {out}.part {out}; sleep 1000"])
+    config.service("sh", HTTP, ["/bin/sh", "-c", f"cat /proc/self/status > {out}.part; mv {out}.part {out}; sleep 1000"],
+                   ignore_sigpipe=ignore_sigpipe)
     daemon.start()
     client.connect("192.0.2.7", 8080).close()
     eventually(out.exists, what="the shell has written its status")
     status = dict(line.split(":\t", 1) for line in out.read_text().splitlines() if ":\t" in line)
     assert int(status["SigBlk"], 16) == 0
-    assert int(status["SigIgn"], 16) == 0
+    assert int(status["SigIgn"], 16) == (1 << (signal.SIGPIPE - 1) if ignore_sigpipe else 0)
     daemon.stop()
 
 
