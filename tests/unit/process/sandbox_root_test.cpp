@@ -42,6 +42,13 @@ SpawnPlan must_plan(const Service& service, const Command& command, const RunFac
     return std::move(*plan);
 }
 
+RunFacts facts_of(const PrivateTmp& tmp) {
+    RunFacts facts;
+    facts.tmp = tmp.tmp();
+    facts.var_tmp = tmp.var_tmp();
+    return facts;
+}
+
 Exit end_of(const Service& service, const Command& command, const RunFacts& facts = {}) {
     const Child child = must_spawn(must_plan(service, command, facts));
     auto exit = reap(child);
@@ -75,12 +82,12 @@ SystemCallFilter::Word word(std::string text, std::optional<int> error = std::nu
 Exit killed_by(int signal) { return {Exit::Kind::signal, signal}; }
 constexpr Exit kSuccess{Exit::Kind::code, 0};
 
-/// A tmpfs that goes with this object.
+/// A tmpfs, or what `flags` make of `source`, that goes with this object.
 class Mounted {
 public:
-    explicit Mounted(std::string at, unsigned long flags = 0) : at_(std::move(at)) {
+    explicit Mounted(std::string at, unsigned long flags = 0, const char* source = "swathe-test") : at_(std::move(at)) {
         std::filesystem::create_directories(at_);
-        REQUIRE(::mount("swathe-test", at_.c_str(), "tmpfs", flags, nullptr) == 0);
+        REQUIRE(::mount(source, at_.c_str(), "tmpfs", flags, nullptr) == 0);
     }
     ~Mounted() { (void)::umount2(at_.c_str(), MNT_DETACH); }
     Mounted(const Mounted&) = delete;
@@ -211,7 +218,7 @@ TEST_CASE("sandbox as root: commands of one run share their own /tmp and /var/tm
         auto made = PrivateTmp::make("edge");
         REQUIRE(made);
         outer = made->tmp();
-        const RunFacts facts{"", {}, made->tmp(), made->var_tmp()};
+        const RunFacts facts = facts_of(*made);
         CHECK_FALSE(succeeds(service, "test -e /tmp/" + name, facts));
         CHECK(succeeds(service, "echo first >/tmp/mine && echo second >/var/tmp/mine && test $(stat -c %a /tmp) = 1777", facts));
         CHECK(succeeds(service, "test $(cat /tmp/mine) = first -a $(cat /var/tmp/mine) = second", facts));
@@ -274,10 +281,36 @@ TEST_CASE("sandbox as root: private devices are the harmless ones, read-only, an
     CHECK(succeeds(service, "echo x >/dev/null && head -c 8 /dev/urandom >/dev/null && test -L /dev/fd"));
     CHECK(succeeds(service, "echo x >/dev/shm/swathe-test && rm /dev/shm/swathe-test"));
     CHECK_FALSE(succeeds(service, "touch /dev/new 2>/dev/null"));
+    CHECK_FALSE(succeeds(service, "mknod /run/swathe-test-disk b 8 0 2>/dev/null")); // nor anywhere else, without CAP_MKNOD
     CHECK(succeeds(service, "python3 -c 'import os, pty; pty.openpty()'"));
     CHECK(succeeds(service, "python3 -c 'import ctypes, errno\n"
                             "libc = ctypes.CDLL(None, use_errno=True)\n"
                             "assert libc.iopl(3) == -1 and ctypes.get_errno() == errno.EPERM'"));
+}
+
+TEST_CASE("sandbox as root: below a root directory, links and paths with + are those of that root") {
+    const TempDir dir;
+    for (const char* made : {"usr", "data/open", "etc", "dev"}) std::filesystem::create_directories(dir / made);
+    for (const char* link : {"bin", "lib", "lib64"}) std::filesystem::create_symlink(std::string("usr/") + link, dir / link);
+    std::filesystem::create_symlink("/etc", dir / "data/link"); // of the root's own
+    const Mounted system(dir / "usr", MS_BIND, "/usr");
+    Service service = service_of();
+    service.root_directory = Placed<std::string>{dir.path(), kPlace};
+    service.working_directory = Placed<std::string>{"/", kPlace};
+    const auto writes = [&](const std::string& where) { return succeeds(service, "echo x 2>/dev/null >" + where + "/file"); };
+    service.private_devices = true; // scripts need /dev/null
+    CHECK(succeeds(service, "test -c /dev/null"));
+    CHECK(writes("/etc"));
+    service.read_only_paths = {path("/data", false, true), path(dir / "data/link"), path("/usr/share")}; // the last is not in the root
+    service.read_write_paths = {path("/data/open", false, true)};
+    CHECK_FALSE(writes("/data"));
+    CHECK(writes("/data/open"));
+    CHECK_FALSE(writes("/etc"));
+    CHECK(std::filesystem::exists(dir / "data/open/file"));
+    service.read_only_paths = {path(dir.path())};
+    CHECK_FALSE(writes("/."));
+    CHECK_FALSE(writes("/etc"));
+    CHECK(writes("/data/open"));
 }
 
 TEST_CASE("sandbox as root: a filter kills with SIGSYS, or makes the call fail as it was told to") {
@@ -362,7 +395,7 @@ TEST_CASE("sandbox as root: all of it together leaves no descriptor and no mount
     service.system_call_filter.words = {word("@system-service")};
     auto tmp = PrivateTmp::make("edge");
     REQUIRE(tmp);
-    const RunFacts facts{"", {}, tmp->tmp(), tmp->var_tmp()};
+    const RunFacts facts = facts_of(*tmp);
     const auto mounts = [] {
         std::ifstream in("/proc/self/mountinfo");
         return std::count(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>(), '\n');
