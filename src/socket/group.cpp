@@ -62,7 +62,8 @@ Status spread_over(const Group& group, std::span<const std::size_t> places) {
     if (!protocol) return Failure(protocol.error());
     std::vector<sock_filter> steps = chooser(places, *protocol);
     const sock_fprog program{static_cast<unsigned short>(steps.size()), steps.data()};
-    if (::setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program) < 0) return system_failure("SO_ATTACH_REUSEPORT_CBPF");
+    if (::setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program) < 0)
+        return system_failure("SO_ATTACH_REUSEPORT_CBPF");
     return {};
 }
 

@@ -133,8 +133,8 @@ Error name_holder(Error error, const Listener& listener, Stack stack, const Sock
 }
 
 /// Binds to the first candidate that can be had. What is wrong with the others does not matter: the home is nobody's wish then.
-Result<BoundSocket> open_one(const Listener& listener, Stack stack, const NetNamespace& ns, const HomeCheck& usable_home, Admission admission,
-                             Sharing sharing) {
+Result<BoundSocket> open_one(const Listener& listener, Stack stack, const NetNamespace& ns, const HomeCheck& usable_home,
+                             Admission admission, Sharing sharing) {
     auto choice = choose_home(listener, stack, usable_home);
     if (!choice) return Failure(std::move(choice).error());
     Error last;

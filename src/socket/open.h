@@ -39,7 +39,8 @@ enum class Sharing { with_listeners, alone };
                                                               Sharing sharing = Sharing::with_listeners);
 
 /// Another socket of the same kind at the home of `first`, with SO_REUSEPORT, which `first` has by now.
-[[nodiscard]] Result<BoundSocket> open_beside(const Listener& listener, const BoundSocket& first, const NetNamespace& ns, Admission admission);
+[[nodiscard]] Result<BoundSocket> open_beside(const Listener& listener, const BoundSocket& first, const NetNamespace& ns,
+                                              Admission admission);
 
 void let_in(int fd) noexcept; ///< one that was not held back stays as it is
 

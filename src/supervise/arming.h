@@ -37,7 +37,8 @@ struct Arming {
 
 [[nodiscard]] Arming begin_arming(std::span<const Listener> listeners);
 /// After a reload. Listener `i` was `former[i]` of the old ones, or is new (nothing). A window goes on while its limit is the same.
-[[nodiscard]] Arming carry_arming(const Arming& old, std::span<const Listener> listeners, std::span<const std::optional<std::size_t>> former);
+[[nodiscard]] Arming carry_arming(const Arming& old, std::span<const Listener> listeners,
+                                  std::span<const std::optional<std::size_t>> former);
 
 /// What a wake-up of a listener means.
 enum class Waking : std::uint8_t {

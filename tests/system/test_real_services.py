@@ -110,7 +110,8 @@ userdb {{
 
 def test_dovecot_finds_its_socket_by_its_home(daemon, config, client, scratch):
     path = config.write("dovecot.conf", DOVECOT.format(base=scratch))
-    config.service("imap", {"name": "imap", "protocol": "tcp", "addresses": ["192.0.2.0/24"], "ports": [143, 1143], "home": "192.0.2.9:1143"},
+    listen = {"name": "imap", "protocol": "tcp", "addresses": ["192.0.2.0/24"], "ports": [143, 1143], "home": "192.0.2.9:1143"}
+    config.service("imap", listen,
                    ["/usr/sbin/dovecot", "-F", "-c", path], type="notify")
     daemon.start()
     for address, port in (("192.0.2.0", 143), ("192.0.2.9", 1143), ("192.0.2.255", 143)):

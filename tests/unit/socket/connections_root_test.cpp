@@ -107,7 +107,7 @@ TEST_CASE("connections: one half of which the service has shut down counts while
     CHECK(t.any());
 }
 
-TEST_CASE("connections: of a listener that was tagged too late, of an untagged one, and of clients on the range's own addresses none counts") {
+TEST_CASE("connections: those of an untagged listener, and those from before it was tagged, do not count") {
     Tagged t;
     const BoundSocket native = open_one(listener(Protocol::tcp, {"127.0.0.9"}, {"80"}), t.ns); // within the range
     const UniqueFd to_native = dial(t.ns, native.home);

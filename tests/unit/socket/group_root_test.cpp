@@ -105,7 +105,7 @@ TEST_CASE("group: what is steered to one member is spread over all of them, of b
         const auto clients = s.dial_all();
         const std::vector<int> counts = s.drain_all();
         CHECK(sum(counts) == kClients);
-        for (const int count : counts) CHECK(count > kClients / static_cast<int>(kMembers) / 4); // 50 on average; below 13 in none of 10^9 runs
+        for (const int count : counts) CHECK(count > 12); // 50 on average; fewer than 13 in none of 10^9 runs
     }
 }
 
