@@ -54,6 +54,7 @@ void RunTransition::on(const ControlExited& exited) {
 
 void RunTransition::on(const MainFound&) {
     if (next_.phase == Phase::condition || next_.phase == Phase::start_pre || next_.phase == Phase::ended) return;
+    if (next_.starting_main) return; // a better one is about to be there
     const bool awaited = waits_for_main();
     next_.main = next_.others = true;
     if (awaited) return begin_start_post();

@@ -48,16 +48,16 @@ struct MainFound {};                     ///< a process that was not started as 
 struct MainMissing {};                   ///< the other answer to FindMain: nobody yet, or nobody to guess
 struct GroupEmptied {};                  ///< no process is left; may come before the exit of the last one
 /// `patience`: of a drain, instead of timeout_stop_sec; kInfinity = as long as it takes. A later StopRun without it ends the patience.
-struct StopRun { std::optional<Duration> patience; bool restart = false; };
+struct StopRun { std::optional<Duration> patience{}; bool restart = false; };
 struct ReloadRun {};
 struct RunTimer {};
 /// What a notification says, of what matters here. `reloading_at`: its MONOTONIC_USEC=.
 struct Said {
     bool ready = false, stopping = false, reloading = false;
-    std::optional<Monotonic> reloading_at;
+    std::optional<Monotonic> reloading_at{};
     bool watchdog_ping = false, watchdog_trigger = false;
-    std::optional<Duration> watchdog; ///< a new interval; kInfinity = none
-    std::optional<Duration> extend;
+    std::optional<Duration> watchdog{}; ///< a new interval; kInfinity = none
+    std::optional<Duration> extend{};
 };
 using RunEvent = std::variant<Begin, ProcessStarted, ProcessFailed, MainExited, ControlExited, MainFound, MainMissing, GroupEmptied,
                               StopRun, ReloadRun, RunTimer, Said>;

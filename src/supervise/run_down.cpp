@@ -52,7 +52,10 @@ void RunTransition::kill_or_leave(Phase killing) {
         enter(killing, service_.timeout_stop_sec);
         return signal_all(true);
     }
-    if (next_.starting) return enter(at_last ? Phase::final_sigterm : Phase::stop_sigterm, service_.timeout_stop_sec); // its answer is owed
+    if (next_.starting) { // its answer is owed
+        enter(at_last ? Phase::final_sigterm : Phase::stop_sigterm, service_.timeout_stop_sec);
+        return signal_all(false);
+    }
     at_last ? end() : begin_stop_post();
 }
 
