@@ -176,15 +176,15 @@ TEST_CASE("lifecycle: the whole table of states and events") {
     };
     // clang-format off
     const Row table[] = {
-    //                 Traffic     StartAsked  StopAsked   Restart     Overlap     IdleFound   Up         Ended      SuccUp  SuccEnded Timer
-    {State::idle,     {"starting", "starting", "stopped",  "starting", "starting", "=",        "=",       "=",       "=",    "=",      "="}},
-    {State::starting, {"=",        "=",        "stopping", "stopping", "stopping", "=",        "running", "backoff", "=",    "=",      "="}},
-    {State::running,  {"=",        "=",        "stopping", "stopping", "running",  "stopping", "=",       "backoff", "=",    "=",      "="}},
-    {State::stopping, {"=",        "stopping", "=",        "stopping", "stopping", "=",        "=",       "stopped", "=",    "=",      "="}},
-    {State::backoff,  {"=",        "starting", "stopped",  "starting", "starting", "=",        "=",       "=",       "=",    "=",      "starting"}},
-    {State::paused,   {"=",        "starting", "stopped",  "starting", "starting", "=",        "=",       "=",       "=",    "=",      "idle"}},
-    {State::failed,   {"=",        "starting", "=",        "starting", "starting", "=",        "=",       "=",       "=",    "=",      "="}},
-    {State::stopped,  {"=",        "starting", "=",        "starting", "starting", "=",        "=",       "=",       "=",    "=",      "="}},
+    //                  Traffic     Start       Stop        Restart     Overlap     Idle        Up         Ended      Succ.Up/Ended Timer
+    {State::idle,    {"starting", "starting", "stopped",  "starting", "starting", "=",        "=",       "=",       "=", "=", "="}},
+    {State::starting,{"=",        "=",        "stopping", "stopping", "stopping", "=",        "running", "backoff", "=", "=", "="}},
+    {State::running, {"=",        "=",        "stopping", "stopping", "running",  "stopping", "=",       "backoff", "=", "=", "="}},
+    {State::stopping,{"=",        "stopping", "=",        "stopping", "stopping", "=",        "=",       "stopped", "=", "=", "="}},
+    {State::backoff, {"=",        "starting", "stopped",  "starting", "starting", "=",        "=",       "=",       "=", "=", "starting"}},
+    {State::paused,  {"=",        "starting", "stopped",  "starting", "starting", "=",        "=",       "=",       "=", "=", "idle"}},
+    {State::failed,  {"=",        "starting", "=",        "starting", "starting", "=",        "=",       "=",       "=", "=", "="}},
+    {State::stopped, {"=",        "starting", "=",        "starting", "starting", "=",        "=",       "=",       "=", "=", "="}},
     };
     // clang-format on
     const Service service = service_of(ServiceType::simple, RestartPolicy::always);

@@ -180,9 +180,10 @@ private:
 std::vector<RunEvent> all_events() {
     Said both = said_reloading(kStart + 1000h);
     both.ready = true;
-    return {Begin{}, ProcessStarted{}, ProcessFailed{}, ProcessFailed{203}, MainExited{code(0)}, MainExited{code(1)}, ControlExited{code(0)}, ControlExited{code(1)}, MainFound{}, MainMissing{}, GroupEmptied{},
-            StopRun{}, ReloadRun{}, RunTimer{}, said_ready(), said_stopping(),
-            said_reloading(), said_reloading(kStart + 1000h), both, Said{.watchdog_ping = true}, Said{.watchdog_trigger = true}};
+    return {Begin{}, ProcessStarted{}, ProcessFailed{}, ProcessFailed{203}, MainExited{code(0)}, MainExited{code(1)},
+            ControlExited{code(0)}, ControlExited{code(1)}, MainFound{}, MainMissing{}, GroupEmptied{}, StopRun{}, ReloadRun{}, RunTimer{},
+            said_ready(), said_stopping(), said_reloading(), said_reloading(kStart + 1000h), both, Said{.watchdog_ping = true},
+            Said{.watchdog_trigger = true}};
 }
 
 /// As if it were kStart, and with one failure for all, so that states that differ by nothing that matters are one.
@@ -210,8 +211,9 @@ Key key_of(const Run& r, bool cleaned) {
     std::int64_t bits = 0;
     for (const bool flag : flags) bits = bits * 2 + (flag ? 1 : 0);
     const std::int64_t exit = r.main_exit ? static_cast<std::int64_t>(r.main_exit->kind) * 1000 + r.main_exit->value : -1;
-    return {static_cast<std::int64_t>(r.phase), static_cast<std::int64_t>(r.result), r.command, bits, static_cast<std::int64_t>(r.heard), exit,
-            r.patience ? r.patience->count() : -1, r.watchdog.count(), ticks(r.deadline), ticks(r.watchdog_due), ticks(r.runtime_end),
+    return {static_cast<std::int64_t>(r.phase), static_cast<std::int64_t>(r.result), r.command, bits,
+            static_cast<std::int64_t>(r.heard), exit, r.patience ? r.patience->count() : -1, r.watchdog.count(),
+            ticks(r.deadline), ticks(r.watchdog_due), ticks(r.runtime_end),
             r.timer ? ticks(*r.timer) : -1, 0};
 }
 
