@@ -46,12 +46,12 @@ struct There {
             others = true;
         }
     }
-    [[nodiscard]] bool reached_by(Target target) const {
+    [[nodiscard]] bool reached_by(SignalTarget target) const {
         switch (target) {
-        case Target::main: return main;
-        case Target::control: return control;
-        case Target::main_and_control: return main || control;
-        case Target::all: return main || control || others;
+        case SignalTarget::main: return main;
+        case SignalTarget::control: return control;
+        case SignalTarget::main_and_control: return main || control;
+        case SignalTarget::all: return main || control || others;
         }
         return false;
     }
@@ -131,8 +131,8 @@ private:
             REQUIRE(there.reached_by(send->target));
             const bool of_reload = is<ReloadRun>(event) || before.phase == Phase::reload || s.next.phase == Phase::reload;
             if (service.kill_mode == KillMode::none) REQUIRE(of_reload);
-            if (service.kill_mode == KillMode::process) REQUIRE(send->target != Target::all);
-            if (service.kill_mode == KillMode::mixed && send->target == Target::all) REQUIRE(send->number == service.final_kill_signal);
+            if (service.kill_mode == KillMode::process) REQUIRE(send->target != SignalTarget::all);
+            if (service.kill_mode == KillMode::mixed && send->target == SignalTarget::all) REQUIRE(send->number == service.final_kill_signal);
         }
     }
 
@@ -140,11 +140,11 @@ private:
         const bool kills = s.next.phase == Phase::stop_sigkill || s.next.phase == Phase::final_sigkill;
         return service.kill_mode == KillMode::control_group || (service.kill_mode == KillMode::mixed && kills);
     }
-    [[nodiscard]] bool told(Target whom) const {
+    [[nodiscard]] bool told(SignalTarget whom) const {
         return std::any_of(s.actions.begin(), s.actions.end(), [&](const RunAction& action) {
             const auto* const send = std::get_if<SendSignal>(&action);
             if (send == nullptr) return false;
-            return send->target == Target::all || send->target == whom || (send->target == Target::main_and_control && whom != Target::all);
+            return send->target == SignalTarget::all || send->target == whom || (send->target == SignalTarget::main_and_control && whom != SignalTarget::all);
         });
     }
 
@@ -164,9 +164,9 @@ private:
         REQUIRE((r.starting || r.main || r.control || (r.others && waits_for_others())));
         const bool fresh = r.phase != before.phase;
         if (service.kill_mode == KillMode::none) return;
-        if (r.main && (fresh || !before.main)) REQUIRE((told(Target::main) || (is<MainFound>(event) && waits_for_others())));
-        if (r.control && (fresh || !before.control)) REQUIRE(told(Target::control));
-        if (r.others && waits_for_others() && fresh) REQUIRE(told(Target::all));
+        if (r.main && (fresh || !before.main)) REQUIRE((told(SignalTarget::main) || (is<MainFound>(event) && waits_for_others())));
+        if (r.control && (fresh || !before.control)) REQUIRE(told(SignalTarget::control));
+        if (r.others && waits_for_others() && fresh) REQUIRE(told(SignalTarget::all));
     }
 
     void reloads_are_answered_once() const {
