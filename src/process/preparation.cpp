@@ -64,8 +64,9 @@ Prepare prepare_stream(const SpawnPlan& plan, const StreamSource& source, int lo
         return {};
     case StreamSource::Kind::socket:
         if (prepared.fds.size() != 1 || !prepared.fds.front().is_socket)
-            return spawn_failure(
-                SpawnStep::fds, fmt::format("a standard stream is to be the one socket; there are {} descriptors", prepared.fds.size()), EINVAL);
+            return spawn_failure(SpawnStep::fds,
+                                 fmt::format("a standard stream is to be the one socket; there are {} descriptors", prepared.fds.size()),
+                                 EINVAL);
         out = {From::fd, nullptr, 0, prepared.fds.front()};
         return {};
     case StreamSource::Kind::named: break;
