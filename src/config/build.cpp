@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "config/address_file.h"
+#include "config/service_checks.h"
 #include "config/values.h"
 
 #include <algorithm>
@@ -62,32 +63,6 @@ std::optional<Listener> build_listener(const Block& block, Report& report) {
 
 } // namespace
 
-bool check_restart(const Service& service, const Block& block, Format format, Report& report) {
-    const Setting* steps = block.find("restart_steps");
-    const Setting* longest = block.find("restart_max_delay_sec");
-    const auto refuse = [&](const Setting& at, std::string_view why) {
-        report.error(at.pos, key_of(*at.directive, format), why);
-        return false;
-    };
-    const auto key = [&](std::string_view name) { return key_of(*find_toml_directive(Scope::service, name), format); };
-    if (service.restart_steps > 0 && !service.restart_max_delay_sec)
-        return refuse(*steps, fmt::format("needs {}", key("restart_max_delay_sec")));
-    if (service.restart_max_delay_sec && service.restart_steps == 0)
-        return refuse(*longest, fmt::format("needs {}", key("restart_steps")));
-    if (service.restart_max_delay_sec && *service.restart_max_delay_sec < service.restart_sec)
-        return refuse(*longest, fmt::format("shorter than {}", key("restart_sec")));
-    return true;
-}
-
-bool check_scheduling(const Service& service, const Block& block, Format format, Report& report) {
-    const bool real_time = service.cpu_scheduling_policy == CpuScheduling::fifo || service.cpu_scheduling_policy == CpuScheduling::rr;
-    if (!service.cpu_scheduling_priority || real_time) return true;
-    const Setting& priority = *block.find("cpu_scheduling_priority");
-    const std::string policy(key_of(*find_toml_directive(Scope::service, "cpu_scheduling_policy"), format));
-    report.error(priority.pos, key_of(*priority.directive, format), fmt::format("needs {} \"fifo\" or \"rr\"", policy));
-    return false;
-}
-
 bool check_sources(const Guard& guard, const Block& block, Format format, Report& report) {
     const Setting* file = block.find("from_file");
     if (file == nullptr || !guard.from.empty()) return true;
@@ -132,12 +107,9 @@ std::optional<Service> build_service(const TomlService& text, std::string_view n
         ok = false;
     }
     ok = check_names(service.listeners, name, report) && ok;
-    ok = apply(text.service, Scope::service, &service, Format::toml, service.name + ".service", report) && ok;
-    report_missing(text.service, Scope::service, Format::toml, report);
-    ok = ok && text.service.find("exec_start") != nullptr;
-    if (!ok || !check_restart(service, text.service, Format::toml, report) ||
-        !check_scheduling(service, text.service, Format::toml, report))
-        return std::nullopt;
+    const bool sound = apply(text.service, Scope::service, &service, Format::toml, service.name + ".service", report);
+    ok = check_service(service, {{&text.service}, Format::toml, sound}, report) && ok;
+    if (!ok) return std::nullopt;
     return service;
 }
 

@@ -13,9 +13,7 @@ namespace swathe {
 [[nodiscard]] std::optional<Service> build_service(const TomlService& text, std::string_view name, Report& report);
 [[nodiscard]] std::optional<GlobalRule> build_rule(const TomlDaemon::Rule& text, Report& report);
 
-/// Checks of a service or listener as a whole, for both formats; `block` has the places.
-bool check_scheduling(const Service& service, const Block& block, Format format, Report& report);
-bool check_restart(const Service& service, const Block& block, Format format, Report& report);
+/// Checks of a listener as a whole, for both formats; `block` has the places.
 bool check_sources(const Guard& guard, const Block& block, Format format, Report& report); ///< from_file must not be empty
 bool check_home(const Listener& listener, const Block& block, Format format, Report& report);
 

@@ -67,7 +67,10 @@ std::string_view to_string(ValueType type) noexcept {
     case T::accounts: return "accounts";
     case T::path: return "path";
     case T::paths: return "paths";
-    case T::command: return "command";
+    case T::commands: return "commands";
+    case T::services: return "services";
+    case T::signal: return "signal";
+    case T::statuses: return "exit statuses";
     case T::environment: return "variables";
     case T::names: return "names";
     case T::directories: return "directories";
@@ -103,7 +106,8 @@ std::string_view to_string(Scope scope) noexcept {
 }
 
 bool is_word_list(ValueType type) noexcept {
-    return type == T::endpoints || type == T::prefixes || type == T::interfaces || type == T::accounts;
+    return type == T::endpoints || type == T::prefixes || type == T::interfaces || type == T::accounts || type == T::services ||
+           type == T::statuses;
 }
 
 } // namespace swathe

@@ -36,7 +36,10 @@ enum class ValueType : std::uint8_t {
     accounts,
     path,
     paths,
-    command,
+    commands,
+    services,
+    signal,
+    statuses,
     environment,
     names,
     directories,
@@ -62,7 +65,6 @@ enum class ValueType : std::uint8_t {
 enum class Repeat : std::uint8_t {
     replace, ///< the last one counts
     add,     ///< all count
-    once,    ///< a second one is an error
 };
 
 /// What a setter fills.

@@ -14,30 +14,21 @@ namespace {
 
 /// The characters in front of the program (systemd.service(5), table "Special executable prefixes").
 struct Prefixes {
-    bool own_argv0 = false;      ///< @
-    bool no_expand = false;      ///< :
-    bool ignore_failure = false; ///< -
+    std::string_view seen; ///< all of them, as they stand
+
+    [[nodiscard]] bool has(char c) const noexcept { return seen.find(c) != seen.npos; }
+    [[nodiscard]] auto count(char c) const noexcept { return std::count(seen.begin(), seen.end(), c); }
 };
 
 Result<Prefixes> take_prefixes(std::string_view& word) {
-    Prefixes found;
-    for (; !word.empty(); word.remove_prefix(1)) {
-        bool* flag = nullptr;
-        switch (word.front()) {
-        case '@': flag = &found.own_argv0; break;
-        case ':': flag = &found.no_expand; break;
-        case '-': flag = &found.ignore_failure; break;
-        case '+':
-        case '!':
-        case '|':
-            return failure(fmt::format(
-                "prefix \"{}\" is not supported yet: it would run the program with other credentials than asked for",
-                word.front()));
-        default: return found;
-        }
-        if (*flag) return failure(fmt::format("prefix \"{}\" given twice", word.front()));
-        *flag = true;
-    }
+    const Prefixes found{word.substr(0, word.find_first_not_of("@-:+!|"))};
+    word.remove_prefix(found.seen.size());
+    if (found.has('|')) return failure("prefix \"|\" is not supported: the program is not run by a shell");
+    for (const char c : found.seen)
+        if (c != '!' && found.count(c) > 1) return failure(fmt::format("prefix \"{}\" given twice", c));
+    if (found.count('!') > 2) return failure("prefix \"!!\" given twice");
+    if (found.count('!') == 2 && found.seen.find("!!") == found.seen.npos) return failure("prefix \"!\" given twice");
+    if (found.has('+') && found.has('!')) return failure("prefixes \"+\" and \"!\" exclude each other");
     return found;
 }
 
@@ -63,22 +54,47 @@ Status check_words(const std::vector<std::string>& words) {
     return {};
 }
 
-Result<std::vector<std::string>> words_of(std::string_view line, std::string_view unit,
-                                          std::vector<std::string>& warnings) {
+using Words = std::vector<std::string>;
+
+/// The words of each command. The last one is empty where the line ends in ";".
+Result<std::vector<Words>> commands_of_line(std::string_view line, std::string_view unit, std::vector<std::string>& warnings) {
     auto split = split_words(line);
     if (!split) return Failure(std::move(split).error());
-    std::vector<std::string> words;
+    std::vector<Words> commands(1);
     for (const Word& word : *split) {
-        const std::string_view source = line.substr(word.offset);
-        if (word.bare && word.text == ";")
-            return failure("several commands; one is allowed (a literal \";\" is written \"\\;\")");
-        if (word.unknown_escape && source.substr(0, 2) != "\\;")
+        if (word.bare && word.text == ";") {
+            commands.emplace_back();
+            continue;
+        }
+        if (word.unknown_escape && line.substr(word.offset, 2) != "\\;")
             warnings.push_back("unknown escape sequence; the backslash is kept");
         auto expanded = expand_specifiers(word.text == "\\;" ? ";" : word.text, unit);
         if (!expanded) return Failure(std::move(expanded).error());
-        words.push_back(std::move(*expanded));
+        commands.back().push_back(std::move(*expanded));
     }
-    return words;
+    return commands;
+}
+
+Result<Command> command_with_prefixes(Words words) {
+    if (words.empty()) return failure("program missing");
+    std::string_view program = words.front();
+    const auto prefixes = take_prefixes(program);
+    if (!prefixes) return Failure(prefixes.error());
+    const bool own_argv0 = prefixes->has('@');
+    Command flags;
+    flags.expand = !prefixes->has(':');
+    flags.ignore_failure = prefixes->has('-');
+    flags.privileged = prefixes->has('+');
+    flags.keep_user = prefixes->count('!') == 1;
+    words.front() = std::string(program);
+    if (own_argv0 && words.size() < 2) return failure("prefix \"@\" needs the program's own name as the next word");
+
+    auto command = command_of(std::move(words));
+    if (!command) return command;
+    flags.path = std::move(command->path);
+    flags.argv = std::move(command->argv);
+    if (own_argv0) flags.argv.erase(flags.argv.begin());
+    return flags;
 }
 
 } // namespace
@@ -95,24 +111,14 @@ Result<Command> command_of(std::vector<std::string> words) {
 
 Result<ExecLine> parse_exec_line(std::string_view line, std::string_view unit) {
     ExecLine result;
-    auto words = words_of(line, unit, result.warnings);
-    if (!words) return Failure(std::move(words).error());
-    if (words->empty()) return failure("program missing");
-
-    std::string_view program = words->front();
-    auto prefixes = take_prefixes(program);
-    if (!prefixes) return Failure(std::move(prefixes).error());
-    words->front() = std::string(program);
-    if (prefixes->own_argv0 && words->size() < 2)
-        return failure("prefix \"@\" needs the program's own name as the next word");
-
-    auto command = command_of(std::move(*words));
-    if (!command) return Failure(std::move(command).error());
-    if (prefixes->own_argv0) command->argv.erase(command->argv.begin());
-    if (prefixes->ignore_failure)
-        result.warnings.push_back("prefix \"-\" is not supported yet: a failure counts as one");
-    command->expand = !prefixes->no_expand;
-    result.command = std::move(*command);
+    auto commands = commands_of_line(line, unit, result.warnings);
+    if (!commands) return Failure(std::move(commands).error());
+    if (commands->size() > 1 && commands->back().empty()) commands->pop_back();
+    for (Words& words : *commands) {
+        auto command = command_with_prefixes(std::move(words));
+        if (!command) return Failure(std::move(command).error());
+        result.commands.push_back(std::move(*command));
+    }
     return result;
 }
 

@@ -9,15 +9,15 @@
 
 namespace swathe {
 
-/// A command line and what is to be said about it although it is valid.
+/// The commands of a line and what is to be said about it although it is valid.
 struct ExecLine {
-    Command command;
+    std::vector<Command> commands; ///< never empty; without places
     std::vector<std::string> warnings;
 };
 
-/// Reads one command line as ExecStart= has it (systemd.service(5), "Command lines"): words, prefixes "@" and ":",
-/// specifiers of `unit`. "-" is accepted with a warning. Errors: "+", "!" and "|", several commands, a program that is
-/// neither an absolute path nor a bare file name, more than limits::kArguments words.
+/// Reads a line as ExecStart= has it (systemd.service(5), "Command lines"): commands separated by a word ";", with the prefixes
+/// "@", "-", ":", "+" and "!", specifiers of `unit`. "!!" is accepted and means nothing, as since systemd 258. Errors: "|", a program
+/// that is neither an absolute path nor a bare file name, more than limits::kArguments words.
 [[nodiscard]] Result<ExecLine> parse_exec_line(std::string_view line, std::string_view unit);
 
 /// A command whose words are given as they are. Errors as above, where they apply.

@@ -21,6 +21,9 @@ inline constexpr std::size_t kAddressLineBytes = 1024;       ///< comment includ
 inline constexpr std::size_t kAddressFileErrors = 100;       ///< the rest is not read
 inline constexpr std::size_t kEnvironment = 1024; ///< variables of one service
 inline constexpr std::size_t kArguments = 1024;   ///< words of one command line
+inline constexpr std::size_t kCommands = 256;     ///< commands of one key
+inline constexpr std::size_t kServiceNames = 1024; ///< services that one key of a service names
+inline constexpr std::uint32_t kWorkers = 256;    ///< instances of one service side by side
 inline constexpr std::size_t kWordBytes =
     (128U << 10) - 1;                           ///< one argument or variable: execve(2), MAX_ARG_STRLEN without its NUL
 inline constexpr std::size_t kPathBytes = 4095; ///< PATH_MAX without its NUL

@@ -4,6 +4,7 @@
 #include "config/build.h"
 #include "config/files.h"
 #include "config/limits.h"
+#include "config/links.h"
 #include "config/service_name.h"
 #include "config/toml_reader.h"
 #include "config/unit_config.h"
@@ -37,6 +38,7 @@ public:
         read_units();
         std::sort(config_.services.begin(), config_.services.end(),
                   [](const Service& a, const Service& b) { return a.name < b.name; });
+        link_services(config_.services, [this](const Service& s) { return toml_files_.count(s.name) == 0; }, report_);
         validate(config_, report_);
         return {std::move(config_), report_.take()};
     }

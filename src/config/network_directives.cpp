@@ -51,6 +51,21 @@ bool read_service_name(const Raw& raw, const ValueContext& context, SocketUnit& 
     return true;
 }
 
+template <EventLimit Listener::*Limit> bool read_interval(const Raw& raw, const ValueContext& context, Listener& out) {
+    return read_time_span(raw, context, (out.*Limit).interval);
+}
+
+template <EventLimit Listener::*Limit> bool read_burst(const Raw& raw, const ValueContext& context, Listener& out) {
+    return read_count(raw, context, (out.*Limit).burst);
+}
+
+bool read_trigger_limit_hit(const Raw& raw, const ValueContext& context, bool& fails) {
+    LimitAction action{};
+    if (!read_choice(raw, context, action)) return false;
+    fails = action == LimitAction::fail;
+    return true;
+}
+
 constexpr std::array kTable{
     Directive{daemon, "log_level", "", "", T::choice, replace, "info",
               "The least urgent messages that are still logged", log_levels,
@@ -122,6 +137,16 @@ constexpr std::array kTable{
               "Adds the local routes that the addresses need", kNoWords, into<&Listener::local_routes, read_boolean>},
     Directive{listen, "netns", "Socket", "NetworkNamespacePath", T::netns, replace, "the daemon's own",
               "Network namespace that the listener is in", kNoWords, into<&Listener::netns, read_netns>},
+    Directive{listen, "trigger_limit_interval_sec", "Socket", "TriggerLimitIntervalSec", T::time_span, replace, "2s",
+              "Window of the trigger limit", kNoWords, whole<Listener, read_interval<&Listener::trigger_limit>>},
+    Directive{listen, "trigger_limit_burst", "Socket", "TriggerLimitBurst", T::count, replace, "20",
+              "Starts by its traffic that are allowed in the window", kNoWords, whole<Listener, read_burst<&Listener::trigger_limit>>},
+    Directive{listen, "trigger_limit_hit", "X-Swathe", "TriggerLimitHit", T::choice, replace, "pause; fail in unit files",
+              "What happens at the trigger limit", words_of<LimitAction>, into<&Listener::trigger_limit_fails, read_trigger_limit_hit>},
+    Directive{listen, "poll_limit_interval_sec", "Socket", "PollLimitIntervalSec", T::time_span, replace, "2s",
+              "Window of the poll limit", kNoWords, whole<Listener, read_interval<&Listener::poll_limit>>},
+    Directive{listen, "poll_limit_burst", "Socket", "PollLimitBurst", T::count, replace, "15",
+              "Times that its traffic may wake the daemon in the window", kNoWords, whole<Listener, read_burst<&Listener::poll_limit>>},
 
     Directive{socket_unit, "", "Socket", "ListenStream", T::endpoints, add, "none",
               "A TCP listener on the endpoints of this line", kNoWords, whole<SocketUnit, add_line<Protocol::tcp>>},

@@ -14,6 +14,7 @@ public:
     void error(const SourcePos& where, std::string_view key, std::string_view reason);
     void warning(const SourcePos& where, std::string_view key, std::string_view reason);
 
+    [[nodiscard]] bool has_errors() const noexcept { return errors_ > 0; }
     [[nodiscard]] Diagnostics take(); ///< sorted by place
 
 private:

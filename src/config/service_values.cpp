@@ -2,6 +2,7 @@
 
 #include "config/exec_line.h"
 #include "config/limits.h"
+#include "config/service_name.h"
 #include "config/specifier.h"
 #include "config/values.h"
 #include "config/words.h"
@@ -53,6 +54,50 @@ bool read_table(const Raw::Table& table, const ValueContext& context, Environmen
     return ok;
 }
 
+bool add_command(Command command, const SourcePos& where, const ValueContext& context, std::vector<Command>& out) {
+    if (out.size() == limits::kCommands) return context.refuse(where, fmt::format("more than {} commands", limits::kCommands));
+    command.pos = where;
+    out.push_back(std::move(command));
+    return true;
+}
+
+bool add_words(const Raw::List& list, const SourcePos& where, const ValueContext& context, std::vector<Command>& out) {
+    std::vector<std::string> words;
+    for (const Raw& item : list) {
+        const std::string* word = string_of(item, context);
+        if (word == nullptr) return false;
+        words.push_back(*word);
+    }
+    auto command = command_of(std::move(words));
+    if (!command) return context.refuse(where, command.error().message);
+    return add_command(std::move(*command), where, context, out);
+}
+
+bool add_line(const Raw& raw, const ValueContext& context, std::vector<Command>& out) {
+    const std::string* line = string_of(raw, context);
+    if (line == nullptr) return false;
+    auto parsed = parse_exec_line(*line, context.unit);
+    if (!parsed) return context.refuse(raw.pos, parsed.error().message);
+    for (const std::string& warning : parsed->warnings) context.warn(raw.pos, warning);
+    bool ok = true;
+    for (Command& command : parsed->commands) ok = ok && add_command(std::move(command), raw.pos, context, out);
+    return ok;
+}
+
+bool add_service(const Raw& raw, const ValueContext& context, std::vector<ServiceName>& out) {
+    constexpr std::string_view kSuffix = ".service";
+    const std::string* text = string_of(raw, context);
+    if (text == nullptr) return false;
+    std::string_view name = *text;
+    if (context.is_unit && !name.ends_with(kSuffix)) return true;
+    if (context.is_unit) name.remove_suffix(kSuffix.size());
+    if (const auto ok = check_service_name(name); !ok) return context.is_unit || context.refuse(raw.pos, ok.error().message);
+    if (out.size() == limits::kServiceNames)
+        return context.refuse(raw.pos, fmt::format("more than {} services", limits::kServiceNames));
+    out.push_back({std::string(name), raw.pos});
+    return true;
+}
+
 } // namespace
 
 bool is_variable_name(std::string_view name) noexcept {
@@ -61,29 +106,20 @@ bool is_variable_name(std::string_view name) noexcept {
            std::all_of(name.begin(), name.end(), [&](char c) { return letter(c) || (c >= '0' && c <= '9'); });
 }
 
-bool read_commands(const Raw& raw, const ValueContext& context, std::vector<Command>& all) {
-    Command out;
-    if (const auto* list = raw.get<Raw::List>()) {
-        std::vector<std::string> words;
-        for (const Raw& item : *list) {
-            const std::string* word = string_of(item, context);
-            if (word == nullptr) return false;
-            words.push_back(*word);
-        }
-        auto command = command_of(std::move(words));
-        if (!command) return context.refuse(raw.pos, command.error().message);
-        out = std::move(*command);
-    } else {
-        const std::string* line = string_of(raw, context);
-        if (line == nullptr) return false;
-        auto parsed = parse_exec_line(*line, context.unit);
-        if (!parsed) return context.refuse(raw.pos, parsed.error().message);
-        for (const std::string& warning : parsed->warnings) context.warn(raw.pos, warning);
-        out = std::move(parsed->command);
+bool read_commands(const Raw& raw, const ValueContext& context, std::vector<Command>& out) {
+    const auto* list = raw.get<Raw::List>();
+    if (list == nullptr) return add_line(raw, context, out);
+    const auto is_list = [](const Raw& item) { return item.get<Raw::List>() != nullptr; };
+    if (std::none_of(list->begin(), list->end(), is_list)) return list->empty() || add_words(*list, raw.pos, context, out);
+    bool ok = true;
+    for (const Raw& item : *list) {
+        const auto* words = item.get<Raw::List>();
+        const bool taken =
+            words != nullptr ? add_words(*words, item.pos, context, out)
+                             : context.refuse(item.pos, fmt::format("expected a list of words as the others, found {}", item.kind()));
+        ok = taken && ok;
     }
-    out.pos = raw.pos;
-    all.push_back(std::move(out));
-    return true;
+    return ok;
 }
 
 bool read_environment(const Raw& raw, const ValueContext& context, Environment& out) {
@@ -141,6 +177,35 @@ bool read_working_directory(const Raw& raw, const ValueContext& context, Service
 bool read_both_timeouts(const Raw& raw, const ValueContext& context, Service& out) {
     if (!read_timeout(raw, context, out.timeout_stop_sec)) return false;
     out.timeout_start_sec = out.timeout_stop_sec;
+    return true;
+}
+
+bool read_service_names(const Raw& raw, const ValueContext& context, std::vector<ServiceName>& out) {
+    const auto* list = raw.get<Raw::List>();
+    if (list == nullptr) return add_service(raw, context, out);
+    bool ok = true;
+    for (const Raw& item : *list) ok = add_service(item, context, out) && ok;
+    return ok;
+}
+
+bool read_pid_file(const Raw& raw, const ValueContext& context, std::optional<Placed<std::string>>& out) {
+    const std::string* text = string_of(raw, context);
+    if (text == nullptr) return false;
+    const std::string path = text->starts_with('/') ? *text : "/run/" + *text;
+    const auto parts = split(path, '/');
+    if (text->empty() || path.back() == '/' || std::find(parts.begin(), parts.end(), "..") != parts.end())
+        return context.refuse(raw.pos, fmt::format("{} is no path of a file without \"..\"", quoted(*text)));
+    if (path.size() > limits::kPathBytes) return context.refuse(raw.pos, fmt::format("longer than {} bytes", limits::kPathBytes));
+    out = Placed<std::string>{path, raw.pos};
+    return true;
+}
+
+bool read_workers(const Raw& raw, const ValueContext& context, std::uint32_t& out) {
+    std::uint32_t count = 0;
+    if (!read_count(raw, context, count)) return false;
+    if (count < 1 || count > limits::kWorkers)
+        return context.refuse(raw.pos, fmt::format("expected an integer from 1 to {}", limits::kWorkers));
+    out = count;
     return true;
 }
 

@@ -11,7 +11,8 @@ namespace swathe {
 
 /// Readers of what a service runs and in which surroundings; the form is value_context.h's.
 
-/// A string is read by the rules of ExecStart= (exec_line.h); an array is the words as they are.
+/// A string is a line by the rules of ExecStart= (exec_line.h); a list of strings the words of one command as they are; a list of such
+/// lists several commands. At most limits::kCommands in all.
 bool read_commands(const Raw& raw, const ValueContext& context, std::vector<Command>& out);
 
 /// A table NAME = "VALUE", a list of "NAME=VALUE" strings, or a unit file's line of these by systemd's quoting rules.
@@ -28,5 +29,14 @@ bool read_working_directory(const Raw& raw, const ValueContext& context, Service
 
 /// Sets both time-outs.
 bool read_both_timeouts(const Raw& raw, const ValueContext& context, Service& out);
+
+/// Names of services, one or a list of them; at most limits::kServiceNames in all. In a unit those of services end in ".service", and
+/// what ends in anything else is left out: targets, and sockets, which are open before any service starts.
+bool read_service_names(const Raw& raw, const ValueContext& context, std::vector<ServiceName>& out);
+
+/// A path without ".."; one that is not absolute begins at /run.
+bool read_pid_file(const Raw& raw, const ValueContext& context, std::optional<Placed<std::string>>& out);
+
+bool read_workers(const Raw& raw, const ValueContext& context, std::uint32_t& out); ///< 1 to limits::kWorkers
 
 } // namespace swathe

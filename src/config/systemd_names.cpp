@@ -124,7 +124,7 @@ constexpr std::array kHarmless{
     Harmless{"PassSecurity", "*"}, Harmless{"PipeSize", "*"}, Harmless{"RemoveOnStop", "*"}, Harmless{"SocketGroup", "*"}, Harmless{"SocketMode", "*"},
     Harmless{"SocketUser", "*"}, Harmless{"Writable", "*"},
     // services
-    Harmless{"CapabilityBoundingSet", "~"}, Harmless{"GuessMainPID", "*"}, Harmless{"KillSignal", "SIGTERM"}, Harmless{"NotifyAccess", "main"},
+    Harmless{"CapabilityBoundingSet", "~"}, Harmless{"GuessMainPID", "*"}, Harmless{"KillSignal", "SIGTERM"},
     Harmless{"SendSIGKILL", "1 yes y true t on"},
     Harmless{"StandardError", "inherit journal"}, Harmless{"StandardInput", "null"}, Harmless{"StandardOutput", "inherit journal"},
 };
@@ -153,6 +153,7 @@ std::vector<std::string_view> lists_of(UnitKind kind, std::string_view section) 
 
 bool is_harmless(UnitKind kind, std::string_view key, std::string_view value) {
     if (kind == UnitKind::socket && key == "TimeoutSec") return true; // for commands of the socket unit
+    if (kind == UnitKind::socket && key == "After") return true;      // sockets are open before any service starts
     return std::any_of(kHarmless.begin(), kHarmless.end(), [&](const Harmless& h) {
         return h.key == key && (h.values == "*" || has_word(h.values, value));
     });

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "config/address_file.h"
 #include "config/build.h"
+#include "config/service_checks.h"
 #include "config/service_name.h"
 
 #include <algorithm>
@@ -53,6 +54,7 @@ Socket build_socket(const Unit& unit, Report& report) {
     SocketUnit own;
     Listener common;
     common.name = unit.name; // systemd.socket(5), FileDescriptorName=
+    common.trigger_limit_fails = true; // systemd's
     socket.ok = report_foreign(unit.text, UnitKind::socket, report);
     socket.ok = apply(unit.text.block, Scope::socket_unit, &own, Format::unit, unit.name, report) && socket.ok;
     socket.ok = apply(unit.text.block, Scope::listen, &common, Format::unit, unit.name, report) && socket.ok;
@@ -83,11 +85,13 @@ std::optional<Service> build_unit_service(const Unit& unit, std::vector<Socket>&
     service.name = unit.stem();
     service.pos = unit.pos;
     service.start_limit_hit = LimitAction::fail; // systemd's
+    ServiceText text{{}, Format::unit, true};
     bool ok = report_foreign(unit.text, UnitKind::service, report);
     for (Socket& socket : sockets) {
         const Block& block = socket.unit->text.block;
+        text.blocks.push_back(&block);
         ok = apply(block, Scope::file, &service, Format::unit, socket.unit->name, report) && ok;
-        ok = apply(block, Scope::service, &service, Format::unit, socket.unit->name, report) && ok;
+        text.sound = apply(block, Scope::service, &service, Format::unit, socket.unit->name, report) && text.sound;
         ok = ok && socket.ok;
         std::move(socket.listeners.begin(), socket.listeners.end(), std::back_inserter(service.listeners));
         service.files.insert(service.files.end(), socket.unit->files.begin(), socket.unit->files.end());
@@ -95,12 +99,10 @@ std::optional<Service> build_unit_service(const Unit& unit, std::vector<Socket>&
     }
     service.files.insert(service.files.end(), unit.files.begin(), unit.files.end());
     ok = apply(unit.text.block, Scope::file, &service, Format::unit, unit.name, report) && ok;
-    ok = apply(unit.text.block, Scope::service, &service, Format::unit, unit.name, report) && ok;
-    report_missing(unit.text.block, Scope::service, Format::unit, report);
-    ok = ok && unit.text.block.find("exec_start") != nullptr;
-    if (!ok || !check_restart(service, unit.text.block, Format::unit, report) ||
-        !check_scheduling(service, unit.text.block, Format::unit, report))
-        return std::nullopt;
+    text.sound = apply(unit.text.block, Scope::service, &service, Format::unit, unit.name, report) && text.sound;
+    text.blocks.push_back(&unit.text.block);
+    ok = check_service(service, text, report) && ok;
+    if (!ok) return std::nullopt;
     return service;
 }
 

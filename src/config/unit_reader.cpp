@@ -48,7 +48,7 @@ std::optional<Raw::List> words_of(const UnitLine& line, std::string_view unit, R
 
 /// Command lines and variables are split first and have their specifiers replaced then; in a percentage there are none.
 bool is_read_verbatim(ValueType type) noexcept {
-    return type == ValueType::command || type == ValueType::environment || type == ValueType::amount || type == ValueType::percentage;
+    return type == ValueType::commands || type == ValueType::environment || type == ValueType::amount || type == ValueType::percentage;
 }
 
 /// The value as the readers want it.
@@ -76,18 +76,7 @@ void assign(Block& block, const Directive& directive, const UnitLine& line, std:
     }
     auto raw = raw_of(directive, line, unit, report);
     if (!raw) return;
-    const auto same = [&](const Setting& s) { return s.directive == &directive; };
-    switch (directive.repeat) {
-    case Repeat::replace: erase(same); break;
-    case Repeat::add: break;
-    case Repeat::once:
-        if (const auto first = std::find_if(settings.begin(), settings.end(), same); first != settings.end())
-            return report.error(
-                line.pos, line.key,
-                fmt::format("given twice, first at {}; a drop-in takes the first back with an empty \"{}=\"",
-                            first->pos.to_string(), line.key));
-        break;
-    }
+    if (directive.repeat == Repeat::replace) erase([&](const Setting& s) { return s.directive == &directive; });
     settings.push_back({&directive, line.pos, std::move(*raw)});
 }
 

@@ -24,7 +24,8 @@ template <> inline constexpr auto kChoices<FamilySockets> = std::to_array<Choice
 template <> inline constexpr auto kChoices<Activation> = std::to_array<Choice<Activation>>(
     {{"on-demand", Activation::on_demand}, {"eager", Activation::eager}});
 template <> inline constexpr auto kChoices<ServiceType> = std::to_array<Choice<ServiceType>>(
-    {{"simple", ServiceType::simple}, {"exec", ServiceType::exec}, {"notify", ServiceType::notify}});
+    {{"simple", ServiceType::simple}, {"exec", ServiceType::exec}, {"notify", ServiceType::notify},
+     {"notify-reload", ServiceType::notify_reload}, {"oneshot", ServiceType::oneshot}, {"forking", ServiceType::forking}});
 template <> inline constexpr auto kChoices<NotifyAccess> = std::to_array<Choice<NotifyAccess>>(
     {{"none", NotifyAccess::none}, {"main", NotifyAccess::main}, {"exec", NotifyAccess::exec}, {"all", NotifyAccess::all}});
 template <> inline constexpr auto kChoices<RestartMode> = std::to_array<Choice<RestartMode>>(
@@ -56,7 +57,7 @@ template <> inline constexpr auto kChoices<RestartPolicy> = std::to_array<Choice
 
 /// Words of systemd's for the same that are not supported yet.
 template <class T> inline constexpr std::array<std::string_view, 0> kNotYet{};
-template <> inline constexpr auto kNotYet<ServiceType> = std::to_array<std::string_view>({"forking", "oneshot", "dbus", "idle", "notify-reload"});
+template <> inline constexpr auto kNotYet<ServiceType> = std::to_array<std::string_view>({"dbus", "idle"});
 
 /// What `value` is called. Every value has a name.
 template <class T> [[nodiscard]] constexpr std::string_view name_of(T value) noexcept {

@@ -25,17 +25,41 @@ std::string dump(const Guard& guard) {
     return out;
 }
 
+std::string dump(const EventLimit& limit) { return fmt::format("{}/{}", limit.burst, format_time_span(limit.interval)); }
+
+std::string dump_limits(const Listener& l) {
+    return fmt::format("    trigger={} fails={} poll={}\n", dump(l.trigger_limit), l.trigger_limit_fails, dump(l.poll_limit));
+}
+
+/// What `line` says about `of`, unless it is what it says about one that nothing was said about.
+template <class T> std::string unless_default(std::string (*line)(const T&), const T& of) { return line(of) == line(T{}) ? "" : line(of); }
+
 std::string dump(const Listener& l) {
     return fmt::format("  listener {} {} backlog={} home={} sockets={} when_down={} steal={} local_routes={}\n", l.name, to_string(l.protocol), l.backlog,
                        l.home ? l.home->to_string() : "-", name_of(l.family_sockets), name_of(l.when_down), l.steal, l.local_routes) +
+           unless_default(dump_limits, l) +
            (l.netns.empty() ? "" : fmt::format("    netns {}\n", l.netns)) + dump(l.endpoints, "claims") + dump(l.except, "except") + dump(l.guard);
 }
 
-std::string dump(const Command& command) {
-    std::string out = fmt::format("  exec_start {} expand={}\n", command.path, command.expand);
+std::string dump(std::string_view key, const Command& command) {
+    std::string out = fmt::format("  {} {} expand={}{}{}{}\n", key, command.path, command.expand, command.ignore_failure ? " -" : "",
+                                  command.privileged ? " +" : "", command.keep_user ? " !" : "");
     for (const std::string& word : command.argv) out += fmt::format("    <{}>\n", word);
     return out;
 }
+
+std::string dump(std::string_view key, const ExitStatusSet& set) {
+    if (set.codes.empty() && set.signals.empty()) return {};
+    return fmt::format("  {} {} signals {}\n", key, fmt::join(set.codes, " "), fmt::join(set.signals, " "));
+}
+
+std::string dump(std::string_view key, const std::vector<ServiceName>& names) {
+    std::string out;
+    for (const ServiceName& name : names) out += fmt::format("  {} {}\n", key, name.value);
+    return out;
+}
+
+std::string dump(const std::optional<Duration>& span) { return span ? format_time_span(*span) : "-"; }
 
 std::string dump(const std::optional<Placed<std::string>>& text) { return text ? text->value : "-"; }
 
@@ -115,12 +139,27 @@ std::string dump(const ExecContext& c) {
     if (c.runtime_directory_preserve != PreserveMode::no) out += fmt::format("  preserve={}\n", name_of(c.runtime_directory_preserve));
     out += dump("standard_input", c.standard_input) + dump("standard_output", c.standard_output);
     return out + dump("standard_error", c.standard_error);
+std::string dump_supervision(const Service& s) {
+    return fmt::format("  remain={} pid_file={} access={} reload={} store={} preserve={} mode={} workers={} listeners={}\n", s.remain_after_exit,
+                       dump(s.pid_file), s.notify_access ? name_of(*s.notify_access) : "-", s.reload_signal, s.file_descriptor_store_max,
+                       name_of(s.file_descriptor_store_preserve), name_of(s.restart_mode), s.workers, name_of(s.listener_mode)) +
+           dump("success", s.success_exit_status) + dump("prevent", s.restart_prevent_exit_status) + dump("force", s.restart_force_exit_status);
+}
+
+std::string dump_end(const Service& s) {
+    return fmt::format("  kill={} signals={},{},{},{} sigkill={} sighup={}\n", name_of(s.kill_mode), s.kill_signal, s.restart_kill_signal,
+                       s.final_kill_signal, s.watchdog_signal, s.send_sigkill, s.send_sighup) +
+           fmt::format("  abort={} start_failure={} stop_failure={} runtime={} watchdog={} drain={} idle={}\n", dump(s.timeout_abort_sec),
+                       name_of(s.timeout_start_failure_mode), name_of(s.timeout_stop_failure_mode), format_time_span(s.runtime_max_sec),
+                       format_time_span(s.watchdog_sec), dump(s.drain_timeout_sec), format_time_span(s.idle_stop_sec));
 }
 
 std::string dump(const Service& s) {
     std::string out = fmt::format("service {} \"{}\"\n", s.name, s.description);
     for (const Listener& listener : s.listeners) out += dump(listener);
-    for (const Command& command : s.exec_start) out += dump(command);
+    for (const auto& [key, list] : commands_of(s))
+        for (const Command& command : *list) out += dump(key, command);
+    out += dump("after", s.after) + dump("requires", s.requires_) + dump("wants", s.wants) + unless_default(dump_supervision, s) + unless_default(dump_end, s);
     out += fmt::format("  activation={} type={} user={} group={} directory={} optional={} umask={:04o}\n", name_of(s.activation), name_of(s.type), dump(s.user),
                        dump(s.group), dump(s.working_directory), s.working_directory_optional, s.umask);
     for (const auto& [resource, key] : kResourceLimitKeys)

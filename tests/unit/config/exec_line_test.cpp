@@ -43,25 +43,60 @@ TEST_CASE("exec line: words, prefixes and specifiers") {
         {"/bin/%p %n %N %i %I %%", "/bin/web", {"/bin/web", "web@a-b.service", "web@a-b", "a-b", "a/b", "%"}, true},
         {"/bin/x \\; ';' a;b", "/bin/x", {"/bin/x", ";", ";", "a;b"}, true},
         {"/bin/x $$ ${A} $B", "/bin/x", {"/bin/x", "$$", "${A}", "$B"}, true},
+        {"/bin/x ;", "/bin/x", {"/bin/x"}, true},
     };
     for (const Case& c : cases) {
         CAPTURE(std::string(c.line));
         const auto line = parse_exec_line(c.line, "web@a-b.service");
         REQUIRE(line);
-        CHECK(line->command.path == c.path);
-        CHECK(line->command.argv == c.argv);
-        CHECK(line->command.expand == c.expand);
+        REQUIRE(line->commands.size() == 1);
+        CHECK(line->commands[0].path == c.path);
+        CHECK(line->commands[0].argv == c.argv);
+        CHECK(line->commands[0].expand == c.expand);
         CHECK(line->warnings.empty());
     }
 }
 
+TEST_CASE("exec line: prefixes stand in any order and say what they say") {
+    struct Case { const char* line; bool ignore_failure, privileged, keep_user, expand; };
+    const Case cases[] = {
+        {"/bin/x y", false, false, false, true}, {"-/bin/x y", true, false, false, true},  {"+/bin/x y", false, true, false, true},
+        {"!/bin/x y", false, false, true, true}, {"!!/bin/x y", false, false, false, true}, {":-+@/bin/x y", true, true, false, false},
+        {"@!-:/bin/x y", true, false, true, false}, {"-!!:/bin/x y", true, false, false, false},
+    };
+    for (const Case& c : cases) {
+        CAPTURE(std::string(c.line));
+        const auto line = parse_exec_line(c.line, "x.service");
+        REQUIRE(line);
+        const Command& command = line->commands.at(0);
+        CHECK(command.path == "/bin/x");
+        CHECK(command.argv == (std::string_view(c.line).find('@') == std::string_view::npos ? Words{"/bin/x", "y"} : Words{"y"}));
+        CHECK(command.ignore_failure == c.ignore_failure);
+        CHECK(command.privileged == c.privileged);
+        CHECK(command.keep_user == c.keep_user);
+        CHECK(command.expand == c.expand);
+    }
+}
+
+TEST_CASE("exec line: a word \";\" separates commands, each with its own prefixes") {
+    const auto line = parse_exec_line("-/bin/a 1 ; :/bin/b \\; ';' ; +/bin/c;d", "x.service");
+    REQUIRE(line);
+    REQUIRE(line->commands.size() == 3);
+    CHECK(line->commands[0].argv == Words{"/bin/a", "1"});
+    CHECK(line->commands[0].ignore_failure);
+    CHECK(line->commands[1].argv == Words{"/bin/b", ";", ";"});
+    CHECK_FALSE(line->commands[1].ignore_failure);
+    CHECK_FALSE(line->commands[1].expand);
+    CHECK(line->commands[2].path == "/bin/c;d");
+    CHECK(line->commands[2].privileged);
+}
+
 TEST_CASE("exec line: what could not be run as asked is refused, what can is warned of") {
-    for (const char* line : {"", " ", "-", "@", "@/bin/true", "--/bin/true", "::/bin/true", "+/bin/true", "!/bin/true", "!!/bin/true", "|/bin/true", "bin/true", "./true", "/bin/",
-                             "$PROG", "${PROG} x", "/bin/a ; /bin/b", ";", "'/bin/a", "/bin/a %x", "/bin/a %", "/bin/\\n", "\"\""}) {
+    for (const char* line : {"", " ", "-", "@", "@/bin/true", "--/bin/true", "::/bin/true", "++/bin/true", "+!/bin/true", "!!+/bin/true", "!!!/bin/true", "!-!/bin/true", "|/bin/true", "-|/bin/true", "bin/true", "./true", "/bin/",
+                             "$PROG", "${PROG} x", "; /bin/b", "/bin/a ; ; /bin/b", "/bin/a ; -", ";", "; ;", "'/bin/a", "/bin/a %x", "/bin/a %", "/bin/\\n", "\"\""}) {
         CAPTURE(std::string(line));
         CHECK_FALSE(parse_exec_line(line, "x.service"));
     }
-    CHECK(parse_exec_line("-/bin/false", "x.service")->warnings == Words{"prefix \"-\" is not supported yet: a failure counts as one"});
     CHECK(parse_exec_line("/bin/x \\q", "x.service")->warnings == Words{"unknown escape sequence; the backslash is kept"});
 }
 

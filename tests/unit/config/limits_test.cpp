@@ -116,6 +116,46 @@ TEST_CASE("limits: numbers, texts and lists of a service") {
     CHECK(described(limits::kDescriptionBytes + 1).find("longer than 1024 bytes") != std::string::npos);
 }
 
+TEST_CASE("limits: 1 to 256 workers") {
+    CHECK(with_service_line("workers = 1") == "");
+    CHECK(with_service_line("workers = 256") == "");
+    CHECK(with_service_line("workers = 257") == "services.d/a.toml:7:11: workers: expected an integer from 1 to 256\n");
+    CHECK(with_service_line("workers = 0") == "services.d/a.toml:7:11: workers: expected an integer from 1 to 256\n");
+}
+
+TEST_CASE("limits: 256 commands of a key, however they are written") {
+    const auto listed = [](std::size_t count) {
+        std::string text = "exec_stop = [";
+        for (std::size_t i = 0; i < count; ++i) text += "[\"a\"],";
+        return with_service_line(text + "]");
+    };
+    const auto in_a_line = [](std::size_t count) {
+        std::string text = "exec_stop = \"";
+        for (std::size_t i = 0; i < count; ++i) text += "a ; ";
+        return with_service_line(text + "\"");
+    };
+    CHECK(listed(limits::kCommands) == "");
+    CHECK(listed(limits::kCommands + 1).find("exec_stop: more than 256 commands") != std::string::npos);
+    CHECK(in_a_line(limits::kCommands) == "");
+    CHECK(in_a_line(limits::kCommands + 1).find("exec_stop: more than 256 commands") != std::string::npos);
+}
+
+TEST_CASE("limits: 1024 services that a key names, and the length of pid_file") {
+    const auto named = [](std::size_t count) {
+        const Scratch scratch;
+        scratch.write("services.d/b.toml", small_service("192.0.2.2"));
+        std::string text = small_service() + "wants = [";
+        for (std::size_t i = 0; i < count; ++i) text += "\"b\",";
+        scratch.write("services.d/a.toml", text + "]\n");
+        return problems(scratch);
+    };
+    CHECK(named(limits::kServiceNames) == "");
+    CHECK(named(limits::kServiceNames + 1).find("wants: more than 1024 services") != std::string::npos);
+    const auto pid_file = [](std::size_t size) { return with_service_line("type = \"forking\"\npid_file = \"/" + std::string(size - 1, 'x') + "\""); };
+    CHECK(pid_file(limits::kPathBytes) == "");
+    CHECK(pid_file(limits::kPathBytes + 1).find("longer than 4095 bytes") != std::string::npos);
+}
+
 TEST_CASE("limits: as many listener sockets as the dispatcher has slots; split ones count twice") {
     const auto with_listeners = [](std::size_t count, std::string_view last) {
         const Scratch scratch;
