@@ -303,7 +303,9 @@ int Connection::trace(sd_bus_message* request, sd_bus_error* error) {
     if (trace_) return refuse(error, {Refusal::bad_request, "this connection has a trace already"});
     if (query.sample < 1 || query.sample > kMostSparse)
         return refuse(error, {Refusal::bad_request, fmt::format("one decision in {}: not in 1-{}", query.sample, kMostSparse)});
-    auto begun = backend_.trace(query, [this](const TraceBatch& batch) { return send_part("Traced", to_json(batch), !batch.ended.empty()); });
+    auto begun = backend_.trace(query, [this](const TraceBatch& batch) {
+        return takes_part(!batch.ended.empty()) && send_part("Traced", to_json(batch));
+    });
     if (!begun) return refuse(error, begun.error());
     trace_ = std::move(*begun);
     return sd_bus_reply_method_return(request, nullptr);
@@ -324,7 +326,7 @@ int Connection::logs(sd_bus_message* request, sd_bus_error* error) {
     query.follow = follow != 0;
     if (logs_) return refuse(error, {Refusal::bad_request, "this connection reads logs already"});
     auto begun = backend_.logs(query, [this](const LogBatch& batch) {
-        return send_part("Logged", to_json(batch), batch.complete || !batch.ended.empty());
+        return takes_part(batch.complete || !batch.ended.empty()) && send_part("Logged", to_json(batch));
     });
     if (!begun) return refuse(error, begun.error());
     logs_ = std::move(*begun);
@@ -332,10 +334,13 @@ int Connection::logs(sd_bus_message* request, sd_bus_error* error) {
 }
 
 /// The queue of a peer that reads slowly must not grow.
-bool Connection::send_part(const char* member, const std::string& json, bool last) {
+bool Connection::takes_part(bool last) {
     std::uint64_t unread = 0;
     if (gone_ || sd_bus_get_n_queued_write(bus_.get(), &unread) < 0) return false;
-    if (!last && unread >= kMaxUnreadBatches) return false;
+    return last || unread < kMaxUnreadBatches;
+}
+
+bool Connection::send_part(const char* member, const std::string& json) {
     return sd_bus_emit_signal(bus_.get(), kControlObject, kControlInterface, member, "s", json.c_str()) >= 0;
 }
 

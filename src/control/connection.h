@@ -56,8 +56,8 @@ private:
     [[nodiscard]] Status watch_signal(const char* member, sd_bus_message_handler_t handler, SlotPtr& slot);
     void take_what_came_with_the_handshake();
 
-    /// A part of a stream, as the signal `member`. False: the peer reads too slowly. `last`: it must have it.
-    [[nodiscard]] bool send_part(const char* member, const std::string& json, bool last);
+    [[nodiscard]] bool takes_part(bool last); ///< of a stream; false: the peer reads too slowly. The last one it must have.
+    [[nodiscard]] bool send_part(const char* member, const std::string& json);
     int act(sd_bus_message* request, sd_bus_error* error,
             const std::function<void(const std::string& service, ControlBackend::Done done)>& work);
 

@@ -8,7 +8,7 @@ namespace swathe::ctl {
 namespace {
 
 std::string with_value(const Option& option) {
-    const std::string names = option.letter.empty() ? std::string(option.name) : fmt::format("{}, {}", option.letter, option.name);
+    const std::string names = option.letter.empty() ? std::string(option.name) : fmt::format("{}, {}", option.name, option.letter);
     return option.value.empty() ? names : fmt::format("{} {}", names, option.value);
 }
 
