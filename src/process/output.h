@@ -12,7 +12,7 @@
 namespace swathe {
 
 inline constexpr std::size_t kLongestLine = std::size_t{48} * 1024;    ///< bytes of one line of output; systemd's LineMax=
-inline constexpr std::size_t kOutputPerTurn = std::size_t{64} * 1024;  ///< bytes of one stream that are read before the loop goes on
+inline constexpr std::size_t kOutputPerTurn = 4096; ///< bytes of one stream that are read before the loop goes on: they may be as many lines
 
 /// One line that a process has written, without its line feed. Any bytes.
 struct OutputLine {
