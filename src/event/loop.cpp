@@ -93,6 +93,12 @@ Status IoSource::set_enabled(bool on) {
     return {};
 }
 
+Status IoSource::give_way() {
+    if (const int r = sd_event_source_set_priority(source_.get(), SD_EVENT_PRIORITY_IDLE); r < 0)
+        return failure("sd_event_source_set_priority", -r);
+    return {};
+}
+
 Result<TimerSource> TimerSource::create(Loop& loop, std::function<void()> handler) {
     auto boxed = std::make_unique<Thunk>(std::move(handler));
     TimerSource source;

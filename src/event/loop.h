@@ -36,7 +36,7 @@ private:
 };
 
 // Of all sources: destroying one unregisters it. A handler must not throw; it may destroy its own source, since sd-event frees a
-// source, and with it the handler, only when its call is over. All have the same priority: none can starve another.
+// source, and with it the handler, only when its call is over. All have the same priority but those that give way: none can starve another.
 
 /// One I/O registration.
 class IoSource {
@@ -46,6 +46,9 @@ public:
     /// Watches `fd` for `events` (EPOLLIN, ...), level-triggered. `fd` is borrowed: it must stay open longer than this object.
     [[nodiscard]] static Result<IoSource> watch(Loop& loop, int fd, std::uint32_t events, Handler handler);
     [[nodiscard]] Status set_enabled(bool on);
+    /// From now on it waits until no other source has anything to do. For one that may be ready all the time: sd-bus sets its timer anew in
+    /// each turn, and so never becomes older than such a source, which would always be first.
+    [[nodiscard]] Status give_way();
 
 private:
     SourcePtr source_; // owns its handler

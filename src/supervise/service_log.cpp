@@ -112,6 +112,7 @@ Result<UniqueFd> ServiceLog::add_stream(LogStream which, std::shared_ptr<LogSink
         Stream{OutputPipe(std::move(ends->read)), which, std::move(sink), std::move(source), std::move(pid)});
     auto readable = IoSource::watch(loop_, stream->pipe.fd(), EPOLLIN, [this, s = stream.get()](std::uint32_t) { turn(*s); });
     if (!readable) return Failure(std::move(readable).error());
+    if (auto set = readable->give_way(); !set) return Failure(std::move(set).error()); // it may write without end
     stream->readable = std::move(*readable);
     streams_.push_back(std::move(stream));
     return std::move(ends->write);

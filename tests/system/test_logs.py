@@ -75,6 +75,20 @@ class TestLogs:
         out, complaint = follower.communicate(timeout=DEADLINE)
         assert follower.returncode == 1 and "swathed is stopping" in complaint, (out, complaint)
 
+    def test_a_chatty_service_does_not_keep_the_daemon(self, daemon, config):
+        shell(config, "chatty", "exec yes 'again and again'", 8081)
+        shell(config, "calm", "echo calm; exec sleep 1000", 8082)
+        daemon.start()
+        eventually(lambda: texts(daemon, "calm") == ["calm"], what="the line of the other one")
+        longest = 0.0
+        for _ in range(20):
+            begin = time.monotonic()
+            daemon.service("calm")
+            longest = max(longest, time.monotonic() - begin)
+        assert longest < 2.0 # most of it is the start of swathectl
+        assert set(texts(daemon, "-n", "100", "chatty")) == {"again and again"}
+        daemon.ctl("stop", "chatty")
+
     def test_who_may_only_ask_may_not_read_logs(self, daemon, config):
         config.write("swathe.toml", 'control_group = "daemon"\n')
         shell(config, "edge", "echo secret; exec sleep 1000")
