@@ -82,8 +82,12 @@ Diagnostics check_service(const Service& service) {
     for (const auto& name : service.supplementary_groups) found.refuse_failed(look_up_group(name.value), "supplementary_groups", name.pos);
     check_streams(service, found);
     if (!found.all().empty()) return found.all();
-    if (auto plan = plan_spawn(service, service.exec_start.front(), "exec_start", {}); !plan)
-        found.all().push_back({Diagnostic::Severity::error, std::move(plan).error()});
+    for (const auto& [key, commands] : commands_of(service))
+        if (!commands->empty()) {
+            if (auto plan = plan_spawn(service, commands->front(), key, {}); !plan)
+                found.all().push_back({Diagnostic::Severity::error, std::move(plan).error()});
+            break; // what it says of the surroundings holds for all
+        }
     return found.all();
 }
 
