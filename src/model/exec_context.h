@@ -116,6 +116,10 @@ struct ExecContext {
     bool private_devices = false;
     ProtectSystem protect_system = ProtectSystem::no;
     ProtectHome protect_home = ProtectHome::no;
+    bool protect_kernel_tunables = false;
+    bool protect_kernel_modules = false;
+    bool protect_kernel_logs = false;
+    bool protect_control_groups = false;
     std::vector<SandboxPath> read_only_paths, read_write_paths, inaccessible_paths;
     SystemCallFilter system_call_filter;
 

@@ -40,6 +40,16 @@ constexpr auto kSystem = std::to_array<Fixed>({{"/usr", Mode::read_only, false},
 constexpr auto kStrict = std::to_array<Fixed>({{"/", Mode::read_only, false}, {"/proc", Mode::left_alone, false},
     {"/sys", Mode::left_alone, false}, {"/dev", Mode::left_alone, false}, {"/home", Mode::left_alone, true},
     {"/run/user", Mode::left_alone, true}, {"/root", Mode::left_alone, true}});
+constexpr auto kTunables = std::to_array<Fixed>({{"/proc/acpi", Mode::read_only, true}, {"/proc/apm", Mode::read_only, true},
+    {"/proc/asound", Mode::read_only, true}, {"/proc/bus", Mode::read_only, true}, {"/proc/fs", Mode::read_only, true},
+    {"/proc/irq", Mode::read_only, true}, {"/proc/kallsyms", Mode::inaccessible, true}, {"/proc/kcore", Mode::inaccessible, true},
+    {"/proc/latency_stats", Mode::read_only, true}, {"/proc/mtrr", Mode::read_only, true}, {"/proc/scsi", Mode::read_only, true},
+    {"/proc/sys", Mode::read_only, true}, {"/proc/sysrq-trigger", Mode::read_only, true}, {"/proc/timer_stats", Mode::read_only, true},
+    {"/sys", Mode::read_only, false}, {"/sys/fs/cgroup", Mode::left_alone, true}, {"/sys/fs/selinux", Mode::left_alone, true}});
+constexpr auto kModules = std::to_array<Fixed>(
+    {{"/usr/lib/modules", Mode::inaccessible, true}, {"/lib/modules", Mode::inaccessible, true}});
+constexpr auto kLogs = std::to_array<Fixed>({{"/proc/kmsg", Mode::inaccessible, true}, {"/dev/kmsg", Mode::inaccessible, true}});
+constexpr auto kControlGroups = std::to_array<Fixed>({{"/sys/fs/cgroup", Mode::read_only, false}});
 constexpr auto kHomes = std::to_array<std::string_view>({"/home", "/run/user", "/root"});
 
 /// Collects what is asked for, by paths below the service's root.
@@ -81,6 +91,13 @@ void add_homes(const ExecContext& context, Wishes& wishes) {
             wishes.add(path, Mode::tmpfs, true, "protect_home", path == "/root" ? "mode=0700" : "mode=0755");
             break;
         }
+}
+
+void add_kernel(const ExecContext& context, Wishes& wishes) {
+    if (context.protect_kernel_tunables) wishes.add(kTunables, "protect_kernel_tunables");
+    if (context.protect_kernel_modules) wishes.add(kModules, "protect_kernel_modules");
+    if (context.protect_kernel_logs) wishes.add(kLogs, "protect_kernel_logs");
+    if (context.protect_control_groups) wishes.add(kControlGroups, "protect_control_groups");
 }
 
 void add_system(const ExecContext& context, const MountFacts& facts, Wishes& wishes) {
@@ -254,6 +271,7 @@ MountPlan plan_mounts(const ExecContext& context, const MountFacts& facts) {
     }
     if (context.private_devices) wishes.add("/dev", Mode::private_dev, false, "private_devices");
     add_homes(context, wishes);
+    add_kernel(context, wishes);
     add_system(context, facts, wishes);
     return Writer(reduced(std::move(wishes).take())).written();
 }

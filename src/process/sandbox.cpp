@@ -29,6 +29,8 @@ Result<SandboxPlan> plan_sandbox(const ExecContext& context, const MountFacts& f
 CapabilitySet dropped_capabilities(const ExecContext& context) noexcept {
     CapabilitySet dropped = 0;
     if (context.private_devices) dropped |= CapabilitySet{1} << CAP_MKNOD | CapabilitySet{1} << CAP_SYS_RAWIO;
+    if (context.protect_kernel_modules) dropped |= CapabilitySet{1} << CAP_SYS_MODULE;
+    if (context.protect_kernel_logs) dropped |= CapabilitySet{1} << CAP_SYSLOG;
     return dropped;
 }
 

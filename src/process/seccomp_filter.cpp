@@ -141,10 +141,20 @@ Status add_program(std::string_view key, const SystemCallFilter& from, FilterPro
     return {};
 }
 
-/// private_devices: no way to devices but by files.
-SystemCallFilter raw_io_filter() {
+/// A key that denies system calls of its own, as files alone would not be the whole protection.
+struct Protection {
+    std::string_view key;
+    bool ExecContext::*is_on;
+    const char* calls;
+};
+constexpr auto kProtections = std::to_array<Protection>({{"private_devices", &ExecContext::private_devices, "@raw-io"},
+                                                         {"protect_kernel_tunables", &ExecContext::protect_kernel_tunables, "_sysctl"},
+                                                         {"protect_kernel_modules", &ExecContext::protect_kernel_modules, "@module"},
+                                                         {"protect_kernel_logs", &ExecContext::protect_kernel_logs, "syslog"}});
+
+SystemCallFilter filter_of(const Protection& protection) {
     SystemCallFilter filter;
-    filter.words.push_back({"@raw-io", true, EPERM, {}});
+    filter.words.push_back({protection.calls, true, EPERM, {}});
     return filter;
 }
 
@@ -154,8 +164,9 @@ Result<std::shared_ptr<const FilterPrograms>> compile(const ExecContext& context
         auto ok = add_program(key, filter, *compiled);
         return ok ? ok : Status(Failure(std::move(ok).error().within(std::string(key))));
     };
-    if (context.private_devices)
-        if (auto ok = add("private_devices", raw_io_filter()); !ok) return Failure(std::move(ok).error());
+    for (const Protection& protection : kProtections)
+        if (context.*protection.is_on)
+            if (auto ok = add(protection.key, filter_of(protection)); !ok) return Failure(std::move(ok).error());
     const SystemCallFilter& filter = context.system_call_filter;
     if (!filter.words.empty() || !filter.architectures.empty()) // the last one: it may forbid seccomp(2) itself
         if (auto ok = add("system_call_filter", filter); !ok) return Failure(std::move(ok).error());
@@ -165,7 +176,8 @@ Result<std::shared_ptr<const FilterPrograms>> compile(const ExecContext& context
 /// All that compile() looks at but places.
 std::string fingerprint(const ExecContext& context) {
     const SystemCallFilter& filter = context.system_call_filter;
-    std::string text = fmt::format("{} {}", context.private_devices, filter.error_number.value_or(kKill));
+    std::string text = std::to_string(filter.error_number.value_or(kKill));
+    for (const Protection& protection : kProtections) text += context.*protection.is_on ? '+' : '-';
     for (const auto& word : filter.words)
         text += fmt::format(" {}{}:{}", word.inverted ? "~" : "", word.name, word.error_number.value_or(-1));
     for (const auto& name : filter.architectures) text += " /" + name.value;

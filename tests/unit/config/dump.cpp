@@ -94,6 +94,10 @@ std::string dump_sandbox(const Service& s) {
     if (s.private_devices) out += "  private_devices\n";
     if (s.protect_system != ProtectSystem::no) out += fmt::format("  protect_system {}\n", name_of(s.protect_system));
     if (s.protect_home != ProtectHome::no) out += fmt::format("  protect_home {}\n", name_of(s.protect_home));
+    if (s.protect_kernel_tunables) out += "  protect_kernel_tunables\n";
+    if (s.protect_kernel_modules) out += "  protect_kernel_modules\n";
+    if (s.protect_kernel_logs) out += "  protect_kernel_logs\n";
+    if (s.protect_control_groups) out += "  protect_control_groups\n";
     out += dump("read_only", s.read_only_paths) + dump("read_write", s.read_write_paths) + dump("inaccessible", s.inaccessible_paths);
     for (const SystemCallFilter::Word& word : s.system_call_filter.words)
         out += fmt::format("  system_call {}{}:{}\n", word.inverted ? "~" : "", word.name, word.error_number.value_or(-1));

@@ -160,3 +160,16 @@ TEST_CASE("mounts: private devices are made before they cover /dev, which is rea
     CHECK(has(plan, MountStep::Kind::put, "/dev/pts"));
     CHECK(has(plan, MountStep::Kind::put, "/dev"));
 }
+
+TEST_CASE("mounts: the kernel's settings are read-only but for control groups, unless those are to be as well") {
+    ExecContext context;
+    context.protect_kernel_tunables = true;
+    const MountPlan tunables = plan_mounts(context, {});
+    CHECK(has(tunables, MountStep::Kind::restrict, "/sys"));
+    CHECK(has(tunables, MountStep::Kind::restrict, "/proc/sys"));
+    CHECK(has(tunables, MountStep::Kind::hide, "/proc/kcore"));
+    CHECK(has(tunables, MountStep::Kind::put, "/sys/fs/cgroup"));
+    CHECK_FALSE(has(tunables, MountStep::Kind::restrict, "/sys/fs/cgroup"));
+    context.protect_control_groups = true;
+    CHECK(has(plan_mounts(context, {}), MountStep::Kind::restrict, "/sys/fs/cgroup"));
+}

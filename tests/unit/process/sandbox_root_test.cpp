@@ -288,6 +288,48 @@ TEST_CASE("sandbox as root: private devices are the harmless ones, read-only, an
                             "assert libc.iopl(3) == -1 and ctypes.get_errno() == errno.EPERM'"));
 }
 
+TEST_CASE("sandbox as root: the kernel's settings, modules, log and control groups, each by its key") {
+    const auto asks = [](const std::string& call) { // a call of libc's that root may make: "" or the name of its error
+        return std::string("python3 -c 'import ctypes, errno\n"
+                           "libc = ctypes.CDLL(None, use_errno=True)\n"
+                           "result = ") + call + "\n"
+               "raise SystemExit(result == -1 and ctypes.get_errno() == errno.EPERM)'"; // succeeds unless it is refused so
+    };
+    const std::string log = asks("libc.klogctl(10, None, 0)"); // SYSLOG_ACTION_SIZE_BUFFER
+    const std::string module = asks("libc.syscall(" + std::to_string(SYS_delete_module) + ", b\"none\", 0)");
+    const std::string sysctl = "v=$(cat /proc/sys/kernel/core_uses_pid) && echo $v 2>/dev/null >/proc/sys/kernel/core_uses_pid";
+    const std::string cgroup = "mkdir /sys/fs/cgroup/unified/swathe-test-$$ 2>/dev/null && rmdir /sys/fs/cgroup/unified/swathe-test-$$";
+    const std::string kcore = "head -c 1 /proc/kcore >/dev/null 2>&1";
+    const std::string kmsg = "test -r /dev/kmsg && dd if=/dev/kmsg iflag=nonblock count=1 of=/dev/null 2>/dev/null";
+    const bool has_unified = succeeds(service_of(), cgroup);
+    const bool has_kcore = succeeds(service_of(), kcore);
+    const bool has_kmsg = succeeds(service_of(), kmsg);
+
+    Service service = service_of();
+    for (const std::string& text : {log, module, sysctl}) CHECK(succeeds(service, text));
+    service.protect_kernel_tunables = true;
+    CHECK_FALSE(succeeds(service, sysctl));
+    CHECK_FALSE(succeeds(service, kcore));
+    CHECK_FALSE(succeeds(service, "echo 0 2>/dev/null >/sys/kernel/profiling"));
+    CHECK(succeeds(service, cgroup) == has_unified);
+    service = service_of();
+    service.protect_control_groups = true;
+    CHECK_FALSE(succeeds(service, cgroup));
+    CHECK(succeeds(service, kcore) == has_kcore);
+    CHECK(succeeds(service, sysctl));
+    service = service_of();
+    service.protect_kernel_modules = true;
+    CHECK_FALSE(succeeds(service, module));
+    CHECK(succeeds(service, log));
+    service = service_of();
+    service.protect_kernel_logs = true;
+    CHECK_FALSE(succeeds(service, log));
+    CHECK_FALSE(succeeds(service, kmsg));
+    CHECK(succeeds(service, module));
+    service.protect_kernel_logs = false;
+    CHECK(succeeds(service, kmsg) == has_kmsg);
+}
+
 TEST_CASE("sandbox as root: below a root directory, links and paths with + are those of that root") {
     const TempDir dir;
     for (const char* made : {"usr", "data/open", "etc", "dev"}) std::filesystem::create_directories(dir / made);
