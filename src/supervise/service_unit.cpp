@@ -21,6 +21,8 @@ ServiceUnit::ServiceUnit(Loop& loop, UnitHost& host, std::string notify_path, st
     : loop_(loop), host_(host), notify_path_(std::move(notify_path)), service_(std::move(service)),
       log_(host_.open_log(service_->name)), arming_(begin_arming(service_->listeners)), tag_(next_tag()) {}
 
+ServiceUnit::~ServiceUnit() = default;
+
 Result<std::unique_ptr<ServiceUnit>> ServiceUnit::create(Loop& loop, UnitHost& host, std::string notify_path,
                                                           std::shared_ptr<const Service> service) {
     std::unique_ptr<ServiceUnit> unit(new ServiceUnit(loop, host, std::move(notify_path), std::move(service)));

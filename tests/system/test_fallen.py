@@ -98,7 +98,7 @@ def test_while_it_is_stopped_the_backlog_holds_who_comes(daemon, config, client,
 @pytest.mark.parametrize("listen", [HTTP, ONE_UDP], ids=["tcp", "udp"])
 def test_a_listener_that_falls_while_it_is_watched_does_not_keep_the_daemon_busy(daemon, config, client, program, scratch, listen):
     log = scratch / "starts"
-    config.service("web", listen, program("fall.py", "later", log))
+    config.service("web", listen, program("fall.py", "later", log), kill_mode="process") # something of it stays
     daemon.start()
     ask(client, listen)
     daemon.wait_state("web", "idle")

@@ -143,6 +143,8 @@ std::string dump(const ExecContext& c) {
     if (c.runtime_directory_preserve != PreserveMode::no) out += fmt::format("  preserve={}\n", name_of(c.runtime_directory_preserve));
     out += dump("standard_input", c.standard_input) + dump("standard_output", c.standard_output);
     return out + dump("standard_error", c.standard_error);
+}
+
 std::string dump_supervision(const Service& s) {
     return fmt::format("  remain={} pid_file={} access={} reload={} store={} preserve={} mode={} workers={} listeners={}\n", s.remain_after_exit,
                        dump(s.pid_file), s.notify_access ? name_of(*s.notify_access) : "-", s.reload_signal, s.file_descriptor_store_max,
