@@ -69,6 +69,17 @@ template <> struct Fields<ListenerView> {
     }
 };
 
+template <> struct Fields<InstanceView> {
+    static constexpr bool listed = true;
+    template <class V, class F> static void each(V& instance, F& f) {
+        f("number", instance.number);
+        f("phase", instance.phase);
+        f("draining", instance.draining);
+        f("main_pid", instance.main_pid);
+        f("status_text", instance.status_text);
+    }
+};
+
 template <> struct Fields<ServiceView> {
     static constexpr bool listed = true;
     template <class V, class F> static void each(V& service, F& f) {
@@ -84,6 +95,8 @@ template <> struct Fields<ServiceView> {
         f("starts", service.starts);
         f("restarts", service.restarts);
         f("state_since_usec", service.state_since_usec);
+        f("paused_by_hand", service.paused_by_hand);
+        f("instances", service.instances);
         f("listeners", service.listeners);
         f("files", service.files);
     }

@@ -166,6 +166,20 @@ const char* reason_without_rule(const ExplainView& answer) {
 
 } // namespace
 
+namespace {
+
+/// Where there is more to tell than the main process: several instances, or one that is doing something.
+bool wants_instances(const ServiceView& service) {
+    return service.instances.size() > 1 || (service.instances.size() == 1 && service.instances.front().phase != "running");
+}
+
+std::string show_instance(const InstanceView& instance) {
+    return fmt::format("    Instance {}: {}{}{}\n", instance.number, escaped(instance.phase), instance.draining ? ", drains" : "",
+                       instance.main_pid ? fmt::format(", pid {}", *instance.main_pid) : "");
+}
+
+} // namespace
+
 bool is_up(const ServiceView& service) { return look_of_state(service.state).up; }
 
 std::string show_service(const ServiceView& service, const Look& look, bool detail) {
@@ -173,7 +187,10 @@ std::string show_service(const ServiceView& service, const Look& look, bool deta
     std::string text = paint(look, state.colour, look.utf8 ? state.mark : state.plain_mark) + " " + escaped(service.name);
     if (!service.description.empty()) text += " - " + escaped(service.description);
     text += "\n    State: " + state_line(service, look) + "\n";
+    if (service.paused_by_hand) text += "    Paused: who connects waits for swathectl resume\n";
     if (service.main_pid) text += fmt::format("    Main PID: {}\n", *service.main_pid);
+    if (wants_instances(service))
+        for (const InstanceView& instance : service.instances) text += show_instance(instance);
     if (!service.status_text.empty()) text += "    Status: \"" + escaped(service.status_text) + "\"\n";
     if (detail) {
         text += fmt::format("    Activation: {}, type {}\n", escaped(service.activation), escaped(service.type));

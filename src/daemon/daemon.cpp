@@ -315,7 +315,7 @@ void Daemon::start(const std::string& service, Done done) {
 }
 
 void Daemon::stop(const std::string& service, Done done) {
-    ask(service, [](ServiceUnit& unit, auto answer) { unit.stop(std::move(answer)); }, std::move(done));
+    ask(service, [&](ServiceUnit&, auto answer) { supervisor_->stop(service, std::move(answer)); }, std::move(done));
 }
 
 void Daemon::restart(const std::string& service, bool overlap, Done done) {

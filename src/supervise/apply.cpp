@@ -2,6 +2,7 @@
 // dispatchers switch, one step each; then sockets and services follow, which cannot fail any more.
 
 #include "base/log.h"
+#include "model/order.h"
 #include "socket/backlog.h"
 #include "socket/revive.h"
 #include "supervise/supervisor.h"
@@ -234,7 +235,7 @@ Supervisor::Applied Supervisor::commit(Draft& draft, std::vector<std::unique_ptr
         const std::shared_ptr<const Service> service = service_of(world_, s);
         units_.at(service->name)->replace(service, std::move(listeners[s]), with_new[s]);
     }
-    for (const std::uint32_t s : draft.plan().added) units_.at(world_->config.services[s].name)->begin();
+    begin_in_order(draft.plan().added);
     leave_sites(*before);
     tracing_->sources_changed();
 
@@ -242,6 +243,16 @@ Supervisor::Applied Supervisor::commit(Draft& draft, std::vector<std::unique_ptr
     for (const auto& [name, unit] : units_)
         if (unit->lacks_sockets()) applied.lines.push_back(unit->hint_of_restart());
     return applied;
+}
+
+/// Who is to follow another is started after it, where both are started now.
+void Supervisor::begin_in_order(const std::vector<std::uint32_t>& added) {
+    const auto order = start_order(world_->config.services);
+    if (!order) log(LogLevel::error, order.error().to_string()); // the configuration is refused for this
+    for (std::size_t i = 0; i < world_->config.services.size(); ++i) {
+        const auto s = static_cast<std::uint32_t>(order ? (*order)[i] : i);
+        if (std::find(added.begin(), added.end(), s) != added.end()) units_.at(world_->config.services[s].name)->begin();
+    }
 }
 
 /// The listeners of the next world, with the sockets that they keep and those that are new, by service. Sockets that nobody keeps are closed.

@@ -20,7 +20,7 @@ void ServiceUnit::watch_as_needed() {
     std::vector<State> states;
     for (const auto& worker : workers_) states.push_back(worker->life.state);
     const Watching watching = watching_for(states);
-    arming_.wanted = watching == Watching::armed;
+    arming_.wanted = watching == Watching::armed && !awaits_needed_;
     if (watching == Watching::closed && !closed_) close_listeners();
     watch_allowed();
 }
@@ -91,7 +91,7 @@ void ServiceUnit::woken(std::size_t listener, std::size_t socket, std::uint32_t 
     }
     switch (wake(arming_, listener, now())) {
     case Waking::ignored: return;
-    case Waking::start: return post_to_all(Traffic{});
+    case Waking::start: return begin_start(Traffic{});
     case Waking::poll_limit: return watch_allowed();
     case Waking::trigger_limit:
         say(LogLevel::warning, fmt::format("trigger limit of listener {} hit; who connects waits until the interval has passed", name));

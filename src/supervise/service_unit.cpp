@@ -54,13 +54,13 @@ Status ServiceUnit::make_workers() {
 
 void ServiceUnit::begin() {
     watch_as_needed();
-    if (service_->activation == Activation::eager) post_to_all(StartAsked{});
+    if (service_->activation == Activation::eager) begin_start(StartAsked{});
 }
 
 void ServiceUnit::start(Done done) {
     waiters_.push_back({Awaited::running, std::move(done)});
     clear_limits(arming_); // the administrator overrules them
-    post_to_all(StartAsked{});
+    begin_start(StartAsked{});
 }
 
 void ServiceUnit::stop(Done done) {
@@ -125,7 +125,7 @@ void ServiceUnit::replace(std::shared_ptr<const Service> service, std::vector<Li
     keep_slots();
     watch_as_needed();
     follow_idleness();
-    if (now_eager && state() == State::idle) post_to_all(StartAsked{});
+    if (now_eager && state() == State::idle) begin_start(StartAsked{});
 }
 
 /// New workers join those that run; those that are too many end.

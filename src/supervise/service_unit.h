@@ -33,6 +33,8 @@ struct LiveListener {
 inline constexpr std::uint32_t kMostRevivals = 5;
 inline constexpr Duration kRevivalWindow = std::chrono::seconds(10);
 
+class ServiceUnit;
+
 /// What a unit needs of its surroundings, so that it knows nothing else of them.
 class UnitHost {
 public:
@@ -43,6 +45,9 @@ public:
     [[nodiscard]] virtual std::shared_ptr<ServiceLog> open_log(const std::string& service) = 0;
     /// Opens the sockets of a listener anew, at the same homes.
     [[nodiscard]] virtual Result<std::vector<BoundSocket>> reopen(const Listener& listener, const LiveListener& closed) = 0;
+    /// Starts what the service requires and wants. `ready` comes, now or later, when those that it is to follow run, or with the reason why one
+    /// that it requires does not.
+    virtual void start_needed(const ServiceUnit& unit, std::function<void(Status)> ready) = 0;
     [[nodiscard]] virtual const CgroupTree& cgroups() const noexcept = 0;
     virtual void remove_later(std::shared_ptr<PrivateTmp> used) = 0;
     [[nodiscard]] virtual std::uint64_t packets(const LiveSocket& socket) const = 0; ///< that were meant for it, so far
@@ -147,6 +152,7 @@ private:
     // service_workers.cpp: lifecycles
     void post(Worker& worker, Event event);
     void post_to_all(const Event& event);
+    void begin_start(const Event& event);
     void drain_events();
     void take(Worker& worker, const Event& event);
     [[nodiscard]] bool perform(Worker& worker, const Action& action);
@@ -229,6 +235,7 @@ private:
     bool watches_use_ = false;    ///< idle_ is about the run that is under way
     std::uint64_t idle_run_ = 0;  ///< counts these
     bool directories_used_ = false;
+    bool awaits_needed_ = false; ///< a start waits for other services
     bool closed_ = false;      ///< the listeners are
     bool slots_empty_ = false; ///< of the listeners that say when_down = drop or pass
     std::uint64_t socket_set_ = 0; ///< counts the sets of sockets that instances may have inherited

@@ -20,6 +20,21 @@ void ServiceUnit::post_to_all(const Event& event) {
     drain_events();
 }
 
+/// A first start, by traffic or by hand, waits for the services that this one is to follow. Meanwhile nobody is told of more traffic.
+void ServiceUnit::begin_start(const Event& event) {
+    const bool alone = service_->requires_.empty() && service_->wants.empty() && service_->after.empty();
+    if (alone || has_instance()) return post_to_all(event);
+    if (std::exchange(awaits_needed_, true)) return;
+    watch_as_needed();
+    host_.start_needed(*this, [this, event](const Status& ready) {
+        awaits_needed_ = false;
+        if (ready) return post_to_all(event);
+        last_failure_ = ready.error().to_string();
+        say(LogLevel::error, fmt::format("cannot be started: {}", last_failure_));
+        settle();
+    });
+}
+
 void ServiceUnit::drain_events() {
     if (draining_events_) return; // an action's answer: taken up when its turn comes
     draining_events_ = true;
@@ -197,7 +212,7 @@ void ServiceUnit::answer_waiters() {
     };
     const bool oneshot_done = service_->type == ServiceType::oneshot && all_in(State::idle, State::running) && lifecycle().result == ServiceResult::success;
     const bool running = all_in(State::running) || oneshot_done;
-    const bool on_the_way = some_in(State::starting) || some_in(State::stopping);
+    const bool on_the_way = some_in(State::starting) || some_in(State::stopping) || awaits_needed_;
     std::vector<Waiter> waiting = std::exchange(waiters_, {});
     for (Waiter& waiter : waiting) {
         if (waiter.what == Awaited::running ? running : !has_instance())

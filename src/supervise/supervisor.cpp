@@ -138,10 +138,84 @@ void Supervisor::begin_shut_down_if_asked() {
     tracing_->stop("swathed is stopping"); // while everything is there that it asks for
     for (const Part& part : world_->parts)
         if (auto detached = part.site->dispatcher.detach(); !detached) log(LogLevel::error, detached.error().to_string());
-    std::vector<std::string> names;
-    for (const auto& [name, unit] : units_) names.push_back(name);
-    for (const std::string& name : names) retire(name);
+    retire_who_may_go();
     (void)sweep_->trigger();
+}
+
+namespace {
+
+bool names(const std::vector<ServiceName>& list, const std::string& name) {
+    return std::any_of(list.begin(), list.end(), [&](const ServiceName& one) { return one.value == name; });
+}
+
+bool names_of(const std::vector<std::string>& list, const std::string& name) {
+    return std::find(list.begin(), list.end(), name) != list.end();
+}
+
+bool follows(const Service& service, const std::string& name) { return names(service.after, name) || names(service.requires_, name); }
+
+} // namespace
+
+/// At the end of the daemon services stop in the reverse of the order in which they start: nobody goes before who follows him.
+void Supervisor::retire_who_may_go() {
+    std::vector<std::string> going;
+    for (const auto& [name, unit] : units_) {
+        const auto is_follower = [&](const ServiceUnit& other) { return follows(other.service(), name) && other.has_instance(); };
+        const bool awaited = std::any_of(units_.begin(), units_.end(), [&](const auto& entry) { return is_follower(*entry.second); }) ||
+                             std::any_of(leaving_.begin(), leaving_.end(), [&](const auto& one) { return is_follower(*one); });
+        if (!awaited) going.push_back(name);
+    }
+    for (const std::string& name : going) retire(name);
+}
+
+void Supervisor::stop(const std::string& service, Done done) {
+    std::vector<std::string> first;
+    for (const auto& [name, unit] : units_)
+        if (names(unit->service().requires_, service) && unit->has_instance()) first.push_back(name);
+    if (first.empty()) return find(service)->stop(std::move(done));
+    auto left = std::make_shared<std::size_t>(first.size());
+    for (const std::string& name : first)
+        stop(name, [this, left, service, done](const Status&) {
+            if (--*left > 0) return;
+            if (ServiceUnit* unit = find(service); unit != nullptr) return unit->stop(done);
+            done({}); // a reload has taken it away
+        });
+}
+
+void Supervisor::start_needed(const ServiceUnit& unit, std::function<void(Status)> ready) {
+    struct Waiting {
+        std::size_t count = 1; // one for this call
+        Status outcome;
+        std::function<void(Status)> ready;
+    };
+    auto waiting = std::make_shared<Waiting>();
+    waiting->ready = std::move(ready);
+    const auto told = [this, waiting, tag = unit.tag()](const std::string& name, bool required, const Status& outcome) {
+        if (!outcome && required && waiting->outcome) waiting->outcome = failure(fmt::format("requires {}: {}", name, outcome.error().to_string()));
+        if (--waiting->count > 0) return;
+        const bool there = std::any_of(units_.begin(), units_.end(), [&](const auto& entry) { return entry.second->tag() == tag; });
+        if (there) waiting->ready(std::move(waiting->outcome));
+    };
+    const Service& service = unit.service();
+    std::vector<std::string> needed;
+    for (const auto* list : {&service.requires_, &service.wants})
+        for (const ServiceName& name : *list)
+            if (!names_of(needed, name.value)) needed.push_back(name.value);
+    for (const ServiceName& name : service.after) // it starts nobody, but who is being started comes first
+        if (const ServiceUnit* other = find(name.value); other != nullptr && other->state() == State::starting && !names_of(needed, name.value))
+            needed.push_back(name.value);
+    for (const std::string& name : needed) {
+        ServiceUnit* const other = find(name);
+        if (other == nullptr || other->state() == State::running) continue;
+        const bool required = names(service.requires_, name);
+        if (!follows(service, name)) {
+            other->start([](const Status&) {});
+            continue;
+        }
+        ++waiting->count;
+        other->start([told, name, required](const Status& outcome) { told(name, required, outcome); });
+    }
+    told("", false, {});
 }
 
 /// Stops a unit that is no longer wanted; sweep() forgets it when its child is gone.
@@ -159,7 +233,9 @@ void Supervisor::release(const LiveListener& listener) {
 void Supervisor::sweep() {
     graveyard_.clear();
     std::erase_if(leaving_, [](const auto& unit) { return !unit->has_instance(); });
-    if (!leaving_.empty() || !shut_down_done_ || unsettled_ > 0) return;
+    if (!shut_down_done_ || unsettled_ > 0) return;
+    retire_who_may_go();
+    if (!leaving_.empty() || !units_.empty()) return;
     for (const Part& part : world_->parts)
         if (part.site->has_routes)
             if (auto removed = sync_local_routes({}, part.site->ns); !removed) log(LogLevel::error, removed.error().to_string());

@@ -49,6 +49,9 @@ public:
 
     [[nodiscard]] ServiceUnit* find(const std::string& service); ///< nullptr = no such service
 
+    /// Stops a service, and before it those that require it. `done` when no process of it is left. Requires find(service).
+    void stop(const std::string& service, Done done);
+
     /// Detaches the dispatchers and stops every service, once a reload that is under way has been called off. `done` is called when
     /// no child is left.
     void shut_down(std::function<void()> done);
@@ -84,6 +87,7 @@ private:
     [[nodiscard]] Status publish_all(Draft& draft);
     [[nodiscard]] Applied commit(Draft& draft, std::vector<std::unique_ptr<ServiceUnit>> added);
     [[nodiscard]] std::vector<std::vector<LiveListener>> hand_over(Draft& draft, std::vector<bool>& with_new);
+    void begin_in_order(const std::vector<std::uint32_t>& added);
     void leave_sites(const World& before);
 
     void build(const std::shared_ptr<Reload>& reload);
@@ -95,12 +99,14 @@ private:
     void complain(const std::string& text);
     void begin_shut_down_if_asked();
     void retire(const std::string& name);
+    void retire_who_may_go();
     void release(const LiveListener& listener);
     void sweep();
     [[nodiscard]] std::string why_unusable(ListenerRef ref, Family family) const;
     [[nodiscard]] std::optional<ListenerRef> owner_of(std::uint64_t cookie) const;
     [[nodiscard]] Result<Evidence> question_all(const Part& part, const Flow& flow, std::optional<LiveSocketFound>& found) const;
     [[nodiscard]] bool is_waited_for(pid_t pid) const;
+    void start_needed(const ServiceUnit& unit, std::function<void(Status)> ready) override;
     const CgroupTree& cgroups() const noexcept override { return *cgroups_; }
     void remove_later(std::shared_ptr<PrivateTmp> used) override;
     std::uint64_t packets(const LiveSocket& socket) const override;

@@ -30,6 +30,15 @@ struct ListenerView {
     std::string netns = {};             ///< network namespace; "" = the daemon's own
 };
 
+/// One running instance of a service.
+struct InstanceView {
+    std::uint32_t number = 1; ///< of its worker
+    std::string phase;        ///< to_string(Phase): "start-pre", "running", "stop-sigterm", ...
+    bool draining = false;    ///< another one has taken its place
+    std::optional<std::int64_t> main_pid;
+    std::string status_text;  ///< the last STATUS=
+};
+
 struct ServiceView {
     std::string name;
     std::string description;
@@ -43,6 +52,8 @@ struct ServiceView {
     std::uint32_t starts = 0;   ///< children started since the daemon started
     std::uint32_t restarts = 0; ///< of these, automatic restarts
     std::int64_t state_since_usec = 0; ///< CLOCK_REALTIME, microseconds
+    bool paused_by_hand = false;
+    std::vector<InstanceView> instances;
     std::vector<ListenerView> listeners;
     std::vector<std::string> files;
 };

@@ -54,6 +54,12 @@ ListenerView::Socket view_of(const LiveSocket& socket, Protocol protocol) {
     return view;
 }
 
+InstanceView view_of(const Instance& instance, bool draining) {
+    InstanceView view{instance.number(), to_string(instance.run().phase), draining, std::nullopt, instance.status_text()};
+    if (instance.main_pid() != 0) view.main_pid = instance.main_pid();
+    return view;
+}
+
 ServiceView view_of(const ServiceUnit& unit) {
     const Service& service = unit.service();
     ServiceView view;
@@ -70,6 +76,11 @@ ServiceView view_of(const ServiceUnit& unit) {
     view.restarts = unit.restarts();
     view.state_since_usec = unit.since_usec();
     view.files = service.files;
+    view.paused_by_hand = unit.is_held();
+    for (const auto& worker : unit.workers())
+        for (const Instance* instance : {worker->instance.get(), worker->successor.get()})
+            if (instance != nullptr) view.instances.push_back(view_of(*instance, false));
+    for (const auto& instance : unit.draining()) view.instances.push_back(view_of(*instance, true));
     for (std::size_t i = 0; i < service.listeners.size(); ++i) {
         const Listener& listener = service.listeners[i];
         ListenerView& shown = view.listeners.emplace_back();

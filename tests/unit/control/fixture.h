@@ -82,7 +82,14 @@ struct FakeBackend final : ControlBackend {
     }
     void start(const std::string& service, Done done) override { act("start", service, std::move(done)); }
     void stop(const std::string& service, Done done) override { act("stop", service, std::move(done)); }
-    void restart(const std::string& service, Done done) override { act("restart", service, std::move(done)); }
+    void restart(const std::string& service, bool overlap, Done done) override {
+        act(overlap ? "restart --overlap" : "restart", service, std::move(done));
+    }
+    void reload_service(const std::string& service, Done done) override { act("reload", service, std::move(done)); }
+    void pause(const std::string& service, Duration longest, Done done) override {
+        act(longest == kInfinity ? "pause" : ("pause " + std::to_string(longest.count())).c_str(), service, std::move(done));
+    }
+    void resume(const std::string& service, Done done) override { act("resume", service, std::move(done)); }
     void reload(Reloaded done) override {
         ++reloads;
         if (!reload_works) return done(tl::unexpected(ControlError{Refusal::failed, "a.toml:1:1: no"}));

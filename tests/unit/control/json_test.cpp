@@ -38,6 +38,8 @@ StatusView some_status() {
     edge.state = "running";
     edge.result = "exit-code";
     edge.failure = "pid 7 exited with status 1";
+    edge.paused_by_hand = true;
+    edge.instances = {{2, "stop-sigterm", true, 77, "draining"}, {1, "start", false, std::nullopt, ""}};
     edge.activation = "on-demand";
     edge.type = "notify";
     edge.main_pid = 900;

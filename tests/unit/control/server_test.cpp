@@ -118,8 +118,15 @@ TEST_CASE("control: what is asked is answered, each with its type") {
     CHECK(*lines == std::vector<std::string>{"one", "tw\xef\xbf\xbdo"});
     CHECK(client.start("edge"));
     CHECK(client.stop("edge"));
-    CHECK(client.restart("edge"));
-    CHECK(server.inside([&] { return server.backend.acts; }) == std::vector<std::string>{"start edge", "stop edge", "restart edge"});
+    CHECK(client.restart("edge", false));
+    CHECK(client.restart("edge", true));
+    CHECK(client.reload_service("edge"));
+    CHECK(client.pause("edge", kInfinity));
+    CHECK(client.pause("edge", std::chrono::milliseconds(1500)));
+    CHECK(client.resume("edge"));
+    CHECK(server.inside([&] { return server.backend.acts; }) ==
+          std::vector<std::string>{"start edge", "stop edge", "restart edge", "restart --overlap edge", "reload edge", "pause edge",
+                                   "pause 1500000 edge", "resume edge"});
 }
 
 TEST_CASE("control: refusals keep their kind across the socket") {
@@ -209,7 +216,7 @@ TEST_CASE("control: a client that is gone before the answer costs nothing") {
 TEST_CASE("control: an answer may outlive its server") {
     const TempDir dir;
     RunningServer server(dir / "control");
-    auto pending = std::async(std::launch::async, [path = dir / "control"] { return client_of(path).restart("slow"); });
+    auto pending = std::async(std::launch::async, [path = dir / "control"] { return client_of(path).restart("slow", false); });
     REQUIRE(server.eventually([&] { return server.backend.waiting.size() == 1; }));
     server.stop();
     CHECK(pending.get().error().kind == Trouble::failed);
@@ -291,7 +298,8 @@ TEST_CASE("control: members of the group look and do not act, strangers do not e
         if (!client) return 1;
         if (!client->status("edge") || !client->rules() || !client->version()) return 2;
         if (!client->explain({"tcp", "192.0.2.9", "443", "", "", false})) return 3;
-        for (const auto& outcome : {client->start("edge"), client->stop("edge"), client->restart("edge")})
+        for (const auto& outcome : {client->start("edge"), client->stop("edge"), client->restart("edge", true), client->reload_service("edge"),
+                                    client->pause("edge", kInfinity), client->resume("edge")})
             if (outcome || outcome.error().kind != Trouble::denied) return 4;
         if (client->trace({}).error().kind != Trouble::denied) return 6; // it shows addresses of clients
         if (client->logs({}).error().kind != Trouble::denied) return 7; // it shows what services say

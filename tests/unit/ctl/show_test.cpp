@@ -18,6 +18,8 @@ ServiceView edge() {
     service.description = "Edge proxy";
     service.state = "running";
     service.result = "success";
+    service.paused_by_hand = true;
+    service.instances = {{1, "reload", false, 812, ""}, {1, "stop-sigterm", true, 811, ""}};
     service.activation = "on-demand";
     service.type = "notify";
     service.main_pid = 900;
@@ -80,7 +82,10 @@ TEST_CASE("show: a status says what the daemon and its services do") {
           "\n"
           "* edge - Edge proxy\n"
           "    State: running since Mon 2025-03-03 10:08:05 UTC; 3min 7s ago\n"
+          "    Paused: who connects waits for swathectl resume\n"
           "    Main PID: 900\n"
+          "    Instance 1: reload, pid 812\n"
+          "    Instance 1: stop-sigterm, drains, pid 811\n"
           "    Status: \"serving\"\n"
           "    http: tcp 192.0.2.0/24 2001:db8:1::/64 ports 80,443\n"
           "        home [2001:db8:1::]:80  slot 5  lookups 10  steered 7  no socket 2  errors 1 (last: Socket type not supported)  queued 6\n");
@@ -103,6 +108,8 @@ TEST_CASE("show: one service in detail, also when it is down and closed") {
     service.state = "failed";
     service.result = "exit-code";
     service.failure = "pid 7 exited with status 1";
+    service.paused_by_hand = false;
+    service.instances.clear();
     service.main_pid.reset();
     service.status_text.clear();
     service.listeners[0].ports = "all";

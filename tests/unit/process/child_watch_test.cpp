@@ -34,8 +34,8 @@ SpawnPlan shell(const std::string& script, const std::string& argument = "") {
     return plan;
 }
 
-ChildWatch must_watch(Loop& loop, Child child, ChildWatch::Handler handler) {
-    auto watch = ChildWatch::watch(loop, std::move(child), std::move(handler));
+ChildWatch must_watch(Loop& loop, Child child, ChildWatch::Handler handler, bool kill_group = false) {
+    auto watch = ChildWatch::watch(loop, std::move(child), std::move(handler), kill_group);
     REQUIRE(watch);
     return std::move(*watch);
 }
@@ -98,14 +98,14 @@ TEST_CASE("child watch: its handler may destroy it, and it may be moved") {
     CHECK(open_fds() == before);
 }
 
-TEST_CASE("child watch: what is left of the process group when the main process ends is killed, a new session is not") {
+TEST_CASE("child watch: what is left of the process group when the main process ends is killed where that is asked for, a new session is not") {
     const TempDir dir;
     Loop loop = make_loop();
     bool ended = false;
     const ChildWatch watch = must_watch(
         loop, must_spawn(shell("sleep 60 & echo $! > \"$0.worker\"; setsid sh -c 'echo $$ > \"$0.session\"; exec sleep 60' \"$0\" & "
                                "while ! test -s \"$0.session\"; do sleep 0.01; done", dir / "pid")),
-        [&](const Exit&) { ended = true; });
+        [&](const Exit&) { ended = true; }, true);
     CHECK(run_until(loop, [&] { return ended; }));
     const pid_t worker = pid_in(dir / "pid.worker");
     const pid_t session = pid_in(dir / "pid.session");

@@ -491,8 +491,11 @@ TEST_CASE("child: a signal goes to the whole process group, and one to a child t
     for (int i = 0; i < 500 && !std::filesystem::exists(dir / "ready"); ++i) ::usleep(10'000);
     REQUIRE(std::filesystem::exists(dir / "ready"));
     CHECK(child.signal(0));
+    CHECK(child.signal_group(0));
+    CHECK(child.has_group());
     CHECK_FALSE(child.signal(9999));
-    REQUIRE(child.signal(SIGTERM));
+    CHECK_FALSE(child.signal_group(9999));
+    REQUIRE(child.signal_group(SIGTERM));
     auto exit = reap(child);
     REQUIRE(exit);
     CHECK(*exit == Exit{Exit::Kind::signal, SIGTERM});
@@ -503,6 +506,8 @@ TEST_CASE("child: a signal goes to the whole process group, and one to a child t
     }
     CHECK(group_is_empty);
     CHECK(child.signal(SIGTERM));
+    CHECK(child.signal_group(SIGTERM));
+    CHECK_FALSE(child.has_group());
     CHECK_FALSE(reap(child)); // once only
 }
 
