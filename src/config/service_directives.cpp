@@ -113,9 +113,6 @@ constexpr std::array kTable{
 
     Directive{service, "workers", "X-Swathe", "Workers", T::count, replace, "1", "Instances that run side by side", kNoWords,
               into<&Service::workers, read_workers>},
-    Directive{service, "listener_mode", "X-Swathe", "ListenerMode", T::choice, replace, "shared", "How instances share a listener",
-              words_of<ListenerMode>, chosen<&Service::listener_mode>},
-
     Directive{service, "kill_mode", "Service", "KillMode", T::choice, replace, "control-group", "Whom the signals of a stop reach",
               words_of<KillMode>, chosen<&Service::kill_mode>},
     signal<&Service::kill_signal>("kill_signal", "KillSignal", "TERM", "Signal that asks it to end"),

@@ -30,8 +30,6 @@ template <> inline constexpr auto kChoices<NotifyAccess> = std::to_array<Choice<
     {{"none", NotifyAccess::none}, {"main", NotifyAccess::main}, {"exec", NotifyAccess::exec}, {"all", NotifyAccess::all}});
 template <> inline constexpr auto kChoices<RestartMode> = std::to_array<Choice<RestartMode>>(
     {{"normal", RestartMode::normal}, {"overlap", RestartMode::overlap}});
-template <> inline constexpr auto kChoices<ListenerMode> = std::to_array<Choice<ListenerMode>>(
-    {{"shared", ListenerMode::shared}, {"reuseport", ListenerMode::reuseport}});
 template <> inline constexpr auto kChoices<StorePreserve> = std::to_array<Choice<StorePreserve>>(
     {{"no", StorePreserve::no}, {"restart", StorePreserve::restart}, {"yes", StorePreserve::yes}});
 template <> inline constexpr auto kChoices<TimeoutFailure> = std::to_array<Choice<TimeoutFailure>>(

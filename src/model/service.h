@@ -28,12 +28,6 @@ enum class RestartMode : std::uint8_t {
     overlap, ///< it ends once the next one is ready
 };
 
-/// How the instances of a service with several workers share a listener.
-enum class ListenerMode : std::uint8_t {
-    shared,    ///< one socket, and so one queue, for all
-    reuseport, ///< a socket each, among which the kernel spreads connections
-};
-
 /// systemd.service(5), FileDescriptorStorePreserve=.
 enum class StorePreserve : std::uint8_t { no, restart, yes };
 
@@ -106,7 +100,6 @@ struct Service : ExecContext, KillContext, CgroupContext {
     Duration idle_stop_sec = kInfinity;             ///< kInfinity = never
 
     std::uint32_t workers = 1; ///< instances that run side by side, 1 to limits::kWorkers
-    ListenerMode listener_mode = ListenerMode::shared;
 
     SourcePos pos;                   ///< its file, without line
     std::vector<std::string> files;  ///< every file that was read for it, in order

@@ -8,7 +8,7 @@
 
 namespace swathe {
 
-// listener_mode = "reuseport": a socket for each worker, all bound to one home in one SO_REUSEPORT group (socket(7)). The SOCKMAP has one
+// Not used by the supervisor yet. A socket for each worker, all bound to one home in one SO_REUSEPORT group (socket(7)). The SOCKMAP has one
 // of them, any one, and the dispatcher does not say BPF_SK_LOOKUP_F_NO_REUSEPORT, so that the kernel takes it for its group and spreads
 // new connections over all members by a hash of both ends. Each member has an accept queue of its own. What there is to know:
 //

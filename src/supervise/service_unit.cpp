@@ -1,3 +1,4 @@
+#include "model/same_run.h"
 #include "supervise/service_unit.h"
 
 #include <algorithm>
@@ -125,6 +126,11 @@ void ServiceUnit::replace(std::shared_ptr<const Service> service, std::vector<Li
     keep_slots();
     watch_as_needed();
     follow_idleness();
+    const bool as_it_was = !with_new_sockets && same_run(*before, *service_); // sockets that it lacks are a reason, too
+    if (service_->restart_mode == RestartMode::overlap && state() == State::running && !as_it_was)
+        restart(true, [this](const Status& done) {
+            if (!done) say(LogLevel::error, fmt::format("what the reload has changed is not in force: {}", done.error().to_string()));
+        });
     if (now_eager && state() == State::idle) begin_start(StartAsked{});
 }
 

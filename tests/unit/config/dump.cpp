@@ -146,9 +146,9 @@ std::string dump(const ExecContext& c) {
 }
 
 std::string dump_supervision(const Service& s) {
-    return fmt::format("  remain={} pid_file={} access={} reload={} store={} preserve={} mode={} workers={} listeners={}\n", s.remain_after_exit,
+    return fmt::format("  remain={} pid_file={} access={} reload={} store={} preserve={} mode={} workers={}\n", s.remain_after_exit,
                        dump(s.pid_file), s.notify_access ? name_of(*s.notify_access) : "-", s.reload_signal, s.file_descriptor_store_max,
-                       name_of(s.file_descriptor_store_preserve), name_of(s.restart_mode), s.workers, name_of(s.listener_mode)) +
+                       name_of(s.file_descriptor_store_preserve), name_of(s.restart_mode), s.workers) +
            dump("success", s.success_exit_status) + dump("prevent", s.restart_prevent_exit_status) + dump("force", s.restart_force_exit_status);
 }
 
