@@ -40,7 +40,8 @@ void RunTransition::on(const ProcessFailed& failed) {
     if (!std::exchange(next_.starting, false)) return;
     const bool is_main = std::exchange(next_.starting_main, false);
     const Exit exit{Exit::Kind::code, failed.exit_status};
-    if (failed.exit_status == 0) return after_command(ServiceResult::resources);
+    const bool may_fail = is_main ? main_may_fail() : command_may_fail();
+    if (failed.exit_status == 0 && !may_fail) return after_command(ServiceResult::resources);
     is_main ? main_ended(exit, false) : control_ended(exit);
 }
 

@@ -94,9 +94,10 @@ TEST_CASE("run: what cannot be started is a failure; of what cannot be executed,
     CHECK(run.now.result == ServiceResult::exit_code);
     CHECK(run.now.main_exit == code(203));
 
-    run.service.exec_start_pre = {command(true)};
+    run.service.exec_start_pre = {command(true), command(true)};
     run.give(Begin{});
-    CHECK(run.give(ProcessFailed{203}) == "exec_start"); // "-"
+    CHECK(run.give(ProcessFailed{203}) == "exec_start_pre"); // "-"
+    CHECK(run.give(ProcessFailed{}) == "exec_start");        // found missing before there was a process
     run.give(ProcessStarted{});
     CHECK(run.now.phase == Phase::running);
 }
@@ -109,6 +110,12 @@ TEST_CASE("run: \"-\" in front of exec_start makes every end of the main process
     run.service = service;
     run.give(Begin{});
     CHECK(run.give(ProcessFailed{203}) == "exec_stop");
+    CHECK(run.now.result == ServiceResult::success);
+
+    run = OneRun{}; // there was never a process
+    run.service = service;
+    run.give(Begin{});
+    CHECK(run.give(ProcessFailed{}) == "exec_stop");
     CHECK(run.now.result == ServiceResult::success);
 
     run = started(service); // ends in start_post
