@@ -128,6 +128,7 @@ void ServiceUnit::changed(Instance& instance) {
     Worker* const worker = worker_of(instance);
     if (worker != nullptr && worker->instance.get() == &instance) {
         if (ended) {
+            if (service_->file_descriptor_store_preserve == StorePreserve::no) worker->store->clear();
             events_.push_back({worker, Ended{instance.run().result, instance.run().main_exit}});
             host_.bury(std::move(worker->instance));
         } else if (instance.run().is_up() && worker->life.state == State::starting) {
@@ -173,8 +174,7 @@ void ServiceUnit::worker_changed(Worker& worker) {
     case State::stopped: say(LogLevel::info, "stopped"); break;
     }
     const bool at_rest = worker.life.state == State::idle || worker.life.state == State::stopped || worker.life.state == State::failed;
-    const bool forget = service_->file_descriptor_store_preserve == StorePreserve::no ? worker.life.state == State::backoff : false;
-    if (forget || (at_rest && service_->file_descriptor_store_preserve != StorePreserve::yes)) worker.store->clear();
+    if (at_rest && service_->file_descriptor_store_preserve != StorePreserve::yes) worker.store->clear();
 }
 
 /// What follows from the states that the workers have come to rest in for now.
