@@ -120,6 +120,7 @@ private:
     std::optional<ChildWatch> main_, control_;
     std::optional<TimerSource> timer_;
     std::optional<TimerSource> pid_file_look_; ///< while a pid file is waited for
+    std::string pid_file_trouble_;             ///< what was wrong with it at the last look
 };
 
 } // namespace swathe

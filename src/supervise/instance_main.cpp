@@ -42,7 +42,9 @@ void Instance::find_main() {
     const auto& file = host_.service().pid_file;
     if (!file) return post(MainMissing{}); // the group counts
     auto found = adopt_from_pid_file();
-    if (!found) say(LogLevel::warning, found.error().to_string());
+    const std::string trouble = found ? "" : found.error().to_string();
+    if (!trouble.empty() && trouble != pid_file_trouble_) say(LogLevel::warning, trouble); // not at each look
+    pid_file_trouble_ = trouble;
     if (found && *found) return post(MainFound{});
     if (!pid_file_look_) {
         auto look = TimerSource::create(loop_, [this] {
