@@ -20,6 +20,7 @@ public:
     /// Makes the control group with the limits that the service has. Errors: InstanceGroup::make()'s.
     [[nodiscard]] Status make_group(const CgroupTree& tree, const Service& service, unsigned number);
     [[nodiscard]] bool has_group() const noexcept { return group_.has_value(); } ///< make_group() was called
+    [[nodiscard]] bool has_cgroup() const noexcept { return cgroup() != nullptr; } ///< so that nobody can leave it unseen
     [[nodiscard]] Status change_limits(const CgroupTree& tree, const Service& service); ///< after a reload
     [[nodiscard]] Status enter(SpawnPlan& plan, bool main); ///< the plan's process will begin in the control group
     [[nodiscard]] std::string left_over() const;            ///< Cgroup::left_over(); "" where there is none

@@ -35,6 +35,7 @@ public:
     /// Descriptors that came with FDSTORE=1, or the name that came with FDSTOREREMOVE=1.
     virtual void store(const Instance& instance, std::vector<UniqueFd> fds, const Notification& message) = 0;
     virtual void forget_restarts(const Instance& instance) = 0; ///< the next pause before a restart is the shortest again
+    [[nodiscard]] virtual bool is_waited_for(pid_t pid) const = 0; ///< it is the main or a control process of an instance, of any service
     virtual void drain_notifications() = 0; ///< hands on every datagram that has come before now
     virtual void changed(Instance& instance) = 0; ///< its phase is another one; must not destroy it
     virtual void say(const Instance& instance, LogLevel level, const std::string& text) const = 0;
@@ -97,6 +98,7 @@ private:
     void find_main();
     [[nodiscard]] Result<bool> adopt_from_pid_file();
     [[nodiscard]] Status adopt_main(pid_t pid, bool trusted);
+    [[nodiscard]] bool may_be_orphan(const Child& process) const;
     void said_main_pid(const NotifySocket::Sender& sender, pid_t pid);
     void say(LogLevel level, const std::string& text) const { host_.say(*this, level, text); }
 

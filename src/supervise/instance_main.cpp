@@ -71,11 +71,16 @@ Status Instance::adopt_main(pid_t pid, bool trusted) {
     if (pid == main_pid()) return {};
     auto process = find_process(pid);
     if (!process) return Failure(std::move(process).error());
-    if (!trusted && !members_.has(pid) && parent_of(*process) != ::getpid())
+    if (!trusted && !members_.has(pid) && !may_be_orphan(*process))
         return failure(fmt::format("pid {} is no process of this service", pid));
     if (is_zombie(*process)) return failure(fmt::format("pid {} has ended already", pid));
     members_.add(*process);
     return watch_process(true, std::move(*process));
+}
+
+/// Without control groups a process that has left its process group is known by nothing but that the daemon has adopted it.
+bool Instance::may_be_orphan(const Child& process) const {
+    return !members_.has_cgroup() && parent_of(process) == ::getpid() && !host_.is_waited_for(process.pid);
 }
 
 bool Instance::believes(const NotifySocket::Sender& sender) const {

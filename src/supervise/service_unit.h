@@ -41,6 +41,7 @@ public:
     virtual ~UnitHost() = default;
     [[nodiscard]] virtual Status fill_slot(const LiveSocket& socket) = 0;
     virtual void empty_slot(const LiveSocket& socket) = 0;
+    [[nodiscard]] virtual bool is_waited_for(pid_t pid) const = 0; ///< by any unit
     virtual void drain_notifications() = 0; ///< hands on every datagram that has come before now
     [[nodiscard]] virtual std::shared_ptr<ServiceLog> open_log(const std::string& service) = 0;
     /// Opens the sockets of a listener anew, at the same homes.
@@ -186,6 +187,7 @@ private:
     std::vector<PassedFd> descriptors(const Instance& instance) override;
     void store(const Instance& instance, std::vector<UniqueFd> fds, const Notification& message) override;
     void forget_restarts(const Instance& instance) override;
+    bool is_waited_for(pid_t pid) const override { return host_.is_waited_for(pid); }
     void drain_notifications() override { host_.drain_notifications(); }
     void changed(Instance& instance) override;
     void say(const Instance& instance, LogLevel level, const std::string& text) const override;

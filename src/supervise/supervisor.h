@@ -107,6 +107,7 @@ private:
     [[nodiscard]] Result<Evidence> question_all(const Part& part, const Flow& flow, std::optional<LiveSocketFound>& found) const;
     [[nodiscard]] bool is_waited_for(pid_t pid) const;
     void start_needed(const ServiceUnit& unit, std::function<void(Status)> ready) override;
+    [[nodiscard]] bool is_waited_for(pid_t pid) const override;
     const CgroupTree& cgroups() const noexcept override { return *cgroups_; }
     void remove_later(std::shared_ptr<PrivateTmp> used) override;
     std::uint64_t packets(const LiveSocket& socket) const override;
