@@ -46,10 +46,14 @@ def memory(content):
 
 
 def child(text=None):
-    """The pid of a new process; it notifies `text` and ends, or sleeps."""
+    """The pid of a new process; it notifies `text` and ends when that was heard, or sleeps."""
     pid = os.fork()
     if pid == 0:
-        notify(text) if text else time.sleep(1000)
+        if text:
+            notify(text)
+            barrier()
+        else:
+            time.sleep(1000)
         os._exit(0)
     if text:
         os.waitpid(pid, 0)
@@ -74,3 +78,4 @@ with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as orders:
         order, _ = orders.accept()
         with order, order.makefile("rb") as text:
             order.sendall(repr(eval(text.read().decode())).encode())
+            order.shutdown(socket.SHUT_RDWR) # a child may have it, too
