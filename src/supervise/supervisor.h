@@ -105,7 +105,6 @@ private:
     [[nodiscard]] std::string why_unusable(ListenerRef ref, Family family) const;
     [[nodiscard]] std::optional<ListenerRef> owner_of(std::uint64_t cookie) const;
     [[nodiscard]] Result<Evidence> question_all(const Part& part, const Flow& flow, std::optional<LiveSocketFound>& found) const;
-    [[nodiscard]] bool is_waited_for(pid_t pid) const;
     void start_needed(const ServiceUnit& unit, std::function<void(Status)> ready) override;
     [[nodiscard]] bool is_waited_for(pid_t pid) const override;
     const CgroupTree& cgroups() const noexcept override { return *cgroups_; }
