@@ -1,0 +1,142 @@
+"""Restarts whose successor is ready before the old instance goes."""
+
+import contextlib
+import threading
+import time
+
+import pytest
+
+from answers import HTTP
+from daemon import eventually
+from serving import Talk, alive, ask
+
+
+@contextlib.contextmanager
+def meanwhile(function):
+    """Runs in a thread of its own; what it raises is raised here, at the end."""
+    raised = []
+
+    def run():
+        try:
+            function()
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield thread
+    thread.join(30)
+    assert not thread.is_alive()
+    if raised:
+        raise raised[0]
+
+
+@pytest.fixture
+def ready(scratch):
+    """serve.py gets ready while this file is there."""
+    file = scratch / "ready"
+    file.touch()
+    return file
+
+
+@pytest.mark.parametrize("words, mode", [(["--overlap"], "normal"), ([], "overlap")])
+def test_the_old_instance_serves_until_the_new_one_is_ready(daemon, config, client, program, ready, words, mode):
+    config.service("web", HTTP, program("serve.py", "--hold", ready), type="notify", restart_mode=mode)
+    daemon.start()
+    old, _ = ask(client)
+    ready.unlink()
+    with meanwhile(lambda: daemon.ctl("restart", "web", *words)) as restart:
+        eventually(lambda: daemon.service("web")["starts"] == 2, what="the successor is started")
+        for _ in range(10):
+            assert ask(client)[0] == old
+        assert restart.is_alive() and alive(old)
+        assert daemon.service("web")["state"] == "running" and daemon.service("web")["main_pid"] == old
+        ready.touch()
+    new = daemon.service("web")["main_pid"]
+    assert new != old
+    eventually(lambda: not alive(old), what="the old instance is gone")
+    assert ask(client)[0] == new
+    daemon.stop()
+
+
+def test_a_reload_replaces_who_has_changed_and_leaves_the_others(daemon, config, client, program, ready):
+    config.service("web", HTTP, program("serve.py", "--hold", ready), type="notify", restart_mode="overlap")
+    config.service("other", {**HTTP, "ports": [8081]}, program("serve.py"), type="notify", restart_mode="overlap", activation="eager")
+    daemon.start()
+    old, _ = ask(client)
+    other = daemon.wait_state("other", "running")["main_pid"]
+    config.service("web", HTTP, program("serve.py", "--hold", ready), type="notify", restart_mode="overlap", environment={"NEW": "1"})
+    with Talk(client) as talk:
+        assert talk.ask()[0] == old
+        daemon.reload()
+        new = eventually(lambda: (pid := daemon.service("web")["main_pid"]) != old and pid, what="a successor has taken over")
+        assert talk.ask()[0] == old
+    assert ask(client)[0] == new
+    assert daemon.service("other")["main_pid"] == other
+    daemon.stop()
+
+
+def test_who_is_connected_is_served_to_the_end_by_the_old_instance(daemon, config, client, program):
+    config.service("web", HTTP, program("serve.py"), type="notify", drain_timeout_sec="60s", timeout_stop_sec="50ms")
+    daemon.start()
+    with Talk(client) as first, Talk(client) as second:
+        old, _ = first.ask()
+        assert second.ask()[0] == old
+        daemon.ctl("restart", "--overlap", "web")
+        new = daemon.service("web")["main_pid"]
+        assert new != old
+        first.close()
+        time.sleep(0.2) # beyond timeout_stop_sec, which is not what counts
+        assert second.ask()[0] == old and ask(client)[0] == new
+    eventually(lambda: not alive(old), what="the old instance is gone with its last client")
+    daemon.stop()
+
+
+def test_an_old_instance_that_drains_for_too_long_is_killed(daemon, config, client, program):
+    config.service("web", HTTP, program("serve.py"), type="notify", drain_timeout_sec="300ms", timeout_stop_sec="60s")
+    daemon.start()
+    with Talk(client) as talk:
+        old, _ = talk.ask()
+        began = time.monotonic()
+        daemon.ctl("restart", "--overlap", "web")
+        assert talk.hear() is None
+        assert 0.3 <= time.monotonic() - began < 10
+    eventually(lambda: not alive(old), what="the old instance is gone")
+    assert ask(client)[0] == daemon.service("web")["main_pid"] != old
+    daemon.stop()
+
+
+def test_a_second_overlap_while_the_first_still_drains_leaves_both_their_clients(daemon, config, client, program):
+    config.service("web", HTTP, program("serve.py"), type="notify", drain_timeout_sec="60s")
+    daemon.start()
+    with Talk(client) as first:
+        one, _ = first.ask()
+        daemon.ctl("restart", "--overlap", "web")
+        eventually(lambda: ask(client)[0] != one, what="the first takes no more")
+        with Talk(client) as second:
+            two, _ = second.ask()
+            daemon.ctl("restart", "--overlap", "web")
+            assert first.ask()[0] == one and second.ask()[0] == two
+    eventually(lambda: not alive(one) and not alive(two), what="both are gone")
+    daemon.stop()
+
+
+@pytest.mark.parametrize("how, reason", [("exits", "exited with status 7"), ("is late", "timeout")])
+def test_a_successor_that_fails_leaves_the_old_one_and_says_why(daemon, config, client, program, ready, scratch, how, reason):
+    fail = scratch / "fail"
+    config.service("web", HTTP, program("serve.py", "--hold", ready, "--fail", fail), type="notify", timeout_start_sec="1s")
+    daemon.start()
+    with Talk(client) as talk:
+        old, _ = talk.ask()
+        fail.touch() if how == "exits" else ready.unlink()
+        failed = daemon.ctl("restart", "--overlap", "web", status=1)
+        assert reason in failed.stderr
+        assert talk.ask()[0] == old and ask(client)[0] == old
+        view = daemon.service("web")
+        assert view["state"] == "running" and view["main_pid"] == old
+        fail.unlink(missing_ok=True) # and the next may succeed
+        ready.touch()
+        daemon.ctl("restart", "--overlap", "web")
+        assert talk.ask()[0] == old
+    assert daemon.service("web")["main_pid"] != old
+    daemon.stop()
