@@ -1,6 +1,7 @@
 """Says READY=1, and answers each line on any number of TCP connections with its pid and its number among the workers.
 
 --hold FILE: gets ready once FILE is there. --fail FILE: exits 7 instead if FILE is there. --single: takes no second client beside the first.
+--watchdog: says WATCHDOG=1 in time.
 --log FILE gets a line "ready NUMBER PID" and "term NUMBER PID". TERM: takes no more, and ends when its last client does."""
 
 import argparse
@@ -15,6 +16,7 @@ options.add_argument("--hold", type=pathlib.Path)
 options.add_argument("--fail", type=pathlib.Path)
 options.add_argument("--log", type=pathlib.Path, default="/dev/null")
 options.add_argument("--single", action="store_true")
+options.add_argument("--watchdog", action="store_true")
 args = options.parse_args()
 me = f"{os.environ.get('SWATHE_INSTANCE', '-')} {os.getpid()}"
 
@@ -36,10 +38,13 @@ log("ready")
 if "NOTIFY_SOCKET" in os.environ:
     notify("READY=1")
 
+every = int(os.environ["WATCHDOG_USEC"]) / 4e6 if args.watchdog else None
 connections = []
 while listeners or connections:
     busy = args.single and connections
-    readable, _, _ = select.select([*([drain] if listeners else []), *([] if busy else listeners), *connections], [], [])
+    readable, _, _ = select.select([*([drain] if listeners else []), *([] if busy else listeners), *connections], [], [], every)
+    if args.watchdog:
+        notify("WATCHDOG=1")
     if drain in readable:
         log("term")
         listeners = []
