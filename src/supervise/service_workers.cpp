@@ -136,7 +136,8 @@ void ServiceUnit::changed(Instance& instance) {
         }
     } else if (worker != nullptr && worker->successor.get() == &instance) {
         if (ended) {
-            say(LogLevel::error, fmt::format("its successor did not come up; it goes on: {}", instance.last_failure()));
+            if (instance.last_failure().empty()) last_failure_ = to_string(instance.run().result);
+            say(LogLevel::error, fmt::format("its successor did not come up; it goes on: {}", last_failure_));
             events_.push_back({worker, SuccessorEnded{}});
             host_.bury(std::move(worker->successor));
         } else if (instance.run().is_up()) {
@@ -231,6 +232,7 @@ void ServiceUnit::roll_on() {
         Worker& worker = *workers_[roll_->worker];
         if (!std::exchange(roll_->begun, true)) {
             roll_->old = worker.instance.get();
+            last_failure_.clear(); // what is told at the end is why this one failed
             return post(worker, RestartAsked{roll_->overlap}); // its settle() goes on here
         }
         const State state = worker.life.state;
@@ -238,7 +240,10 @@ void ServiceUnit::roll_on() {
         if (under_way) return;
         const bool anew = state == State::running && worker.instance.get() != roll_->old;
         const bool oneshot_done = service_->type == ServiceType::oneshot && state == State::idle && worker.life.result == ServiceResult::success;
-        if (!anew && !oneshot_done) return finish_roll(failure(last_failure_.empty() ? to_string(worker.life.result) : last_failure_));
+        if (!anew && !oneshot_done) {
+            if (last_failure_.empty()) last_failure_ = to_string(state == State::running ? ServiceResult::start_limit_hit : worker.life.result);
+            return finish_roll(failure(last_failure_));
+        }
         ++roll_->worker;
         roll_->begun = false;
     }
