@@ -58,7 +58,7 @@ void set_up_stream(ChildSetup& setup, int target) noexcept {
     case StreamSetup::From::path: return place_file(setup, target);
     case StreamSetup::From::fd:
         copy(stream.fd.fd);
-        if (stream.fd.is_socket) make_blocking(setup, target);
+        if (stream.fd.is_socket && !stream.fd.in_use) make_blocking(setup, target);
         return;
     case StreamSetup::From::input: return copy(STDIN_FILENO);
     case StreamSetup::From::output: return copy(STDOUT_FILENO);
@@ -82,7 +82,7 @@ void place_passed_fds(ChildSetup& setup) noexcept {
     for (int i = 0; i < static_cast<int>(setup.fd_count); ++i) {
         const int target = kFirstPassed + i;
         check(setup, SpawnStep::fds, place(setup.fds[i].fd, target));
-        if (setup.fds[i].is_socket) make_blocking(setup, target);
+        if (setup.fds[i].is_socket && !setup.fds[i].in_use) make_blocking(setup, target);
     }
 }
 

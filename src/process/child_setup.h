@@ -13,6 +13,7 @@ namespace swathe {
 struct InheritedFd {
     int fd = -1; ///< the child overwrites it
     bool is_socket = false;
+    bool in_use = false; ///< its O_NONBLOCK is another process's, too
 };
 
 /// Where a standard stream comes from.

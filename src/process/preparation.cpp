@@ -45,6 +45,7 @@ Prepare prepare_fds(const SpawnPlan& plan, Prepared& prepared) {
         if (!fd) return spawn_failure(SpawnStep::fds, "descriptor " + passed.name, fd.error().errno_value);
         if (!is_fd_name(passed.name)) return spawn_failure(SpawnStep::fds, "not a name for a descriptor", EINVAL);
         prepared.fds.push_back(*fd);
+        prepared.fds.back().in_use = passed.in_use;
     }
     return {};
 }

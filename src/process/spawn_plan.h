@@ -20,6 +20,7 @@ inline constexpr std::size_t kLongestFdName = 255; ///< sd_listen_fds_with_names
 struct PassedFd {
     int fd = -1;
     std::string name;
+    bool in_use = false; ///< by another process that may rely on its O_NONBLOCK, which is left as it is
 };
 
 /// Where one of a child's standard streams comes from.

@@ -215,10 +215,12 @@ Instance* ServiceUnit::speaker(const NotifySocket::Sender& sender) const noexcep
 
 std::vector<PassedFd> ServiceUnit::descriptors(const Instance& instance) {
     revive_listeners();
+    bool in_use = false; // by another worker, or by the predecessor, which must not come to wait in accept(2) for what its successor took
+    each_instance([&](const Instance& other) { in_use = in_use || (&other != &instance && !other.inherited().empty()); });
     std::vector<PassedFd> fds;
     for (std::size_t i = 0; i < listeners_.size(); ++i)
         for (const LiveSocket& socket : listeners_[i].sockets)
-            if (socket.bound.fd) fds.push_back({socket.bound.fd.get(), service_->listeners[i].name});
+            if (socket.bound.fd) fds.push_back({socket.bound.fd.get(), service_->listeners[i].name, in_use});
     if (const Worker* worker = worker_of(instance); worker != nullptr)
         for (PassedFd& stored : worker->store->all()) fds.push_back(std::move(stored));
     return fds;

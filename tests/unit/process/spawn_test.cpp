@@ -131,6 +131,14 @@ TEST_CASE("spawn: O_NONBLOCK is taken off sockets, and of nothing else, and none
     CHECK(report.at("fd").at(4) == "4 anon_inode:[eventfd] 0 nonblock");
 }
 
+TEST_CASE("spawn: a socket that another process uses keeps its O_NONBLOCK") {
+    const TempDir dir;
+    const UniqueFd socket = make_socket();
+    SpawnPlan plan = probe_plan(dir / "report");
+    plan.fds = {{socket.get(), "socket", true}};
+    CHECK(run_probe(plan).at("fd").at(3) == "3 " + socket_link(socket.get()) + " 0 nonblock");
+}
+
 TEST_CASE("spawn: without passed descriptors there is no LISTEN_ variable; what the plan sets wins over what is generated") {
     const TempDir dir;
     SpawnPlan plan = probe_plan(dir / "report");
