@@ -1,6 +1,8 @@
 """Restarts whose successor is ready before the old instance goes."""
 
 import contextlib
+import os
+import pathlib
 import threading
 import time
 
@@ -8,6 +10,7 @@ import pytest
 
 from answers import HTTP
 from daemon import eventually
+from netns import reset_on_close
 from serving import Talk, alive, ask
 
 
@@ -56,23 +59,6 @@ def test_the_old_instance_serves_until_the_new_one_is_ready(daemon, config, clie
     assert new != old
     eventually(lambda: not alive(old), what="the old instance is gone")
     assert ask(client)[0] == new
-    daemon.stop()
-
-
-def test_a_reload_replaces_who_has_changed_and_leaves_the_others(daemon, config, client, program, ready):
-    config.service("web", HTTP, program("serve.py", "--hold", ready), type="notify", restart_mode="overlap")
-    config.service("other", {**HTTP, "ports": [8081]}, program("serve.py"), type="notify", restart_mode="overlap", activation="eager")
-    daemon.start()
-    old, _ = ask(client)
-    other = daemon.wait_state("other", "running")["main_pid"]
-    config.service("web", HTTP, program("serve.py", "--hold", ready), type="notify", restart_mode="overlap", environment={"NEW": "1"})
-    with Talk(client) as talk:
-        assert talk.ask()[0] == old
-        daemon.reload()
-        new = eventually(lambda: (pid := daemon.service("web")["main_pid"]) != old and pid, what="a successor has taken over")
-        assert talk.ask()[0] == old
-    assert ask(client)[0] == new
-    assert daemon.service("other")["main_pid"] == other
     daemon.stop()
 
 
@@ -139,4 +125,94 @@ def test_a_successor_that_fails_leaves_the_old_one_and_says_why(daemon, config, 
         daemon.ctl("restart", "--overlap", "web")
         assert talk.ask()[0] == old
     assert daemon.service("web")["main_pid"] != old
+    daemon.stop()
+
+
+def test_a_successor_that_the_start_limit_refuses_leaves_the_old_one_and_says_why(daemon, config, client, program):
+    config.service("web", HTTP, program("serve.py"), type="notify", start_limit_burst=2, start_limit_interval_sec="1h")
+    daemon.start()
+    ask(client)
+    daemon.ctl("restart", "--overlap", "web")
+    pid = daemon.service("web")["main_pid"]
+    assert "web: start-limit-hit" in daemon.ctl("restart", "--overlap", "web", status=1).stderr
+    view = daemon.service("web")
+    assert view["state"] == "running" and view["main_pid"] == pid
+    daemon.stop()
+
+
+def is_nonblocking(pid):
+    """Its first inherited socket."""
+    flags = pathlib.Path(f"/proc/{pid}/fdinfo/3").read_text().split("flags:")[1].split()[0]
+    return bool(int(flags, 8) & os.O_NONBLOCK)
+
+
+def test_a_successor_does_not_make_its_predecessor_block(daemon, config, client, program):
+    """O_NONBLOCK is of the socket that both have: without it the old one may wait in accept(2) for whom the new one has taken."""
+    config.service("web", HTTP, program("serve.py"), type="notify", timeout_start_sec="1s")
+    daemon.start()
+    old, _ = ask(client)
+    assert is_nonblocking(old)
+    config.service("web", HTTP, ["/bin/sleep", "1000"], type="notify", timeout_start_sec="1s")
+    daemon.reload()
+    daemon.ctl("restart", "--overlap", "web", status=1)
+    assert daemon.service("web")["main_pid"] == old and is_nonblocking(old)
+    config.service("web", HTTP, ["/bin/sleep", "1000"])
+    daemon.reload()
+    daemon.ctl("restart", "web") # with nobody beside it
+    assert not is_nonblocking(daemon.service("web")["main_pid"])
+    daemon.stop()
+
+
+class Clients:
+    """Threads that send one HTTP request after the other, each on a connection of its own, and note what was wrong."""
+
+    def __init__(self, ns, port):
+        self.ns, self.port, self.going, self.served, self.wrong = ns, port, True, 0, []
+        self.lock = threading.Lock()
+        self.threads = [threading.Thread(target=self._ask_on) for _ in range(4)]
+
+    def _ask(self):
+        with self.ns.connect("192.0.2.7", self.port, timeout=20) as sock:
+            reset_on_close(sock)
+            sock.sendall(b"GET / HTTP/1.1\r\nHost: example.test\r\nConnection: close\r\n\r\n")
+            answer = b""
+            while data := sock.recv(65536):
+                answer += data
+        assert answer.startswith(b"HTTP/1.1 200 ") and answer.endswith(b"\n"), answer
+
+    def _ask_on(self):
+        while self.going:
+            try:
+                self._ask()
+                with self.lock:
+                    self.served += 1
+            except Exception as error: # counted and shown, whatever it is
+                self.wrong.append(repr(error))
+
+    def wait_for(self, number):
+        eventually(lambda: self.served >= number or self.wrong, 60, f"{number} requests are served")
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.going = False
+        for thread in self.threads:
+            thread.join(30)
+
+
+@pytest.mark.parametrize("name, service, signal", [("http-haproxy", "edge", "USR1"), ("http-lighttpd", "web", "INT")])
+def test_ten_thousand_requests_across_ten_overlapping_restarts_of_a_real_server(daemon, example, client, name, service, signal):
+    """Each server is told to end as its manual says that it serves to the end who is there."""
+    example(name, replace=[("[service]", f'[service]\nkill_signal = "{signal}"\nkill_mode = "mixed"\nstart_limit_burst = 0\nrestart_mode = "overlap"')])
+    daemon.start()
+    with Clients(client, 8080) as clients:
+        for number in range(1, 11):
+            clients.wait_for(number * 900)
+            daemon.ctl("restart", service)
+        clients.wait_for(10_000)
+    assert clients.wrong == [] and clients.served >= 10_000
+    assert daemon.service(service)["starts"] == 11
     daemon.stop()
