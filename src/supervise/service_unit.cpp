@@ -173,6 +173,10 @@ State ServiceUnit::state() const noexcept {
     return std::any_of(workers_.begin(), workers_.end(), runs) ? State::running : workers_.front()->life.state;
 }
 
+bool ServiceUnit::is_starting() const noexcept {
+    return awaits_needed_ || std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->life.state == State::starting; });
+}
+
 pid_t ServiceUnit::main_pid() const noexcept { return workers_.front()->instance ? workers_.front()->instance->main_pid() : 0; }
 
 const std::string& ServiceUnit::status_text() const noexcept {

@@ -110,6 +110,7 @@ public:
     [[nodiscard]] std::uint64_t tag() const noexcept { return tag_; } ///< of the connections of its listeners
     [[nodiscard]] const std::vector<LiveListener>& listeners() const noexcept { return listeners_; }
     [[nodiscard]] State state() const noexcept; ///< running if any worker is, else the first one's
+    [[nodiscard]] bool is_starting() const noexcept; ///< or waits for those that come before it
     [[nodiscard]] const Lifecycle& lifecycle() const noexcept { return workers_.front()->life; }
     [[nodiscard]] pid_t main_pid() const noexcept; ///< of the first worker; 0 = none
     [[nodiscard]] bool owns(pid_t pid) const noexcept; ///< is it a process that is waited for?

@@ -202,7 +202,7 @@ void Supervisor::start_needed(const ServiceUnit& unit, std::function<void(Status
         for (const ServiceName& name : *list)
             if (!names_of(needed, name.value)) needed.push_back(name.value);
     for (const ServiceName& name : service.after) // it starts nobody, but who is being started comes first
-        if (const ServiceUnit* other = find(name.value); other != nullptr && other->state() == State::starting && !names_of(needed, name.value))
+        if (const ServiceUnit* other = find(name.value); other != nullptr && other->is_starting() && !names_of(needed, name.value))
             needed.push_back(name.value);
     for (const std::string& name : needed) {
         ServiceUnit* const other = find(name);
