@@ -30,7 +30,7 @@ struct ChildSetup {
     const char* path = nullptr;
     char* const* argv = nullptr;
     char* const* envp = nullptr;
-    char* pid_digits[2] = {};      ///< where the digits of its pid go, room for 11 bytes; or nullptr
+    char* pid_digits[3] = {};      ///< where the digits of its pid go, room for 11 bytes; or nullptr
     StreamSetup streams[3];        ///< standard input, output, error
     InheritedFd* fds = nullptr;
     unsigned fd_count = 0;

@@ -123,6 +123,7 @@ Prepare prepare_env(const SpawnPlan& plan, Prepared& prepared) {
     if (!id) return tl::unexpected<SpawnError>(SpawnError{SpawnStep::none, std::move(id).error()});
     generate("INVOCATION_ID", *id);
     prepared.exec_pid = room_for_pid(plan, "SYSTEMD_EXEC_PID");
+    if (is_set(plan.env, "WATCHDOG_USEC")) prepared.watchdog_pid = room_for_pid(plan, "WATCHDOG_PID");
     if (prepared.fds.empty()) return {};
     generate("LISTEN_FDS", std::to_string(plan.fds.size()));
     generate("LISTEN_FDNAMES", joined_names(plan.fds));
@@ -180,7 +181,7 @@ tl::expected<void, SpawnError> prepare(const SpawnPlan& plan, Prepared& prepared
     if (plan.oom_score_adjust) prepared.oom_score_adjust = std::to_string(*plan.oom_score_adjust);
     for (const std::string& word : plan.argv) prepared.argv.push_back(as_argument(word));
     for (const std::string& entry : prepared.env) prepared.envp.push_back(as_argument(entry));
-    for (std::string* const variable : {&prepared.listen_pid, &prepared.exec_pid})
+    for (std::string* const variable : {&prepared.listen_pid, &prepared.exec_pid, &prepared.watchdog_pid})
         if (!variable->empty()) prepared.envp.push_back(variable->data());
     prepared.argv.push_back(nullptr);
     prepared.envp.push_back(nullptr);
@@ -195,6 +196,7 @@ ChildSetup setup_of(const SpawnPlan& plan, Prepared& prepared) {
     setup.cgroup = plan.cgroup_fd;
     setup.pid_digits[0] = digits_of(prepared.listen_pid);
     setup.pid_digits[1] = digits_of(prepared.exec_pid);
+    setup.pid_digits[2] = digits_of(prepared.watchdog_pid);
     std::copy(std::begin(prepared.streams), std::end(prepared.streams), std::begin(setup.streams));
     setup.fds = prepared.fds.data();
     setup.fd_count = static_cast<unsigned>(prepared.fds.size());

@@ -10,7 +10,7 @@ namespace swathe {
 /// Everything of a ChildSetup that needs memory.
 struct Prepared {
     std::vector<std::string> env;
-    std::string listen_pid, exec_pid; ///< "NAME=" and room for digits; empty = none
+    std::string listen_pid, exec_pid, watchdog_pid; ///< "NAME=" and room for digits; empty = none
     std::vector<unsigned long> cpu_mask;
     StreamSetup streams[3];
     std::string oom_score_adjust;

@@ -199,10 +199,11 @@ def test_an_exec_stop_that_hangs_is_given_up(daemon, config, notes):
 
 
 def test_exec_stop_post_is_told_how_the_service_ended(daemon, config, notes):
-    ends = {"clean": ("exit 0", "success exited 0"), "code": ("exit 3", "exit-code exited 3"), "term": ("kill -TERM $$", "success killed TERM"),
-            "kill": ("kill -KILL $$", "signal killed KILL")}
+    ends = {"clean": ("exit 0", "success exited 0"), "code": ("exit 3", "exit-code exited 3"),
+            "term": ("kill -TERM $$", "success killed TERM"), "kill": ("kill -KILL $$", "signal killed KILL")}
     for name, (script, _) in ends.items():
-        lone(config, name, exec_start=sh(script), exec_stop_post=notes.note(f"{name} $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS"), activation="eager")
+        lone(config, name, exec_start=sh(script), activation="eager",
+             exec_stop_post=notes.note(f"{name} $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS"))
     daemon.start()
     wanted = sorted(f"{name} {said}" for name, (_, said) in ends.items())
     eventually(lambda: sorted(notes.lines()) == wanted, what=f"{wanted}")

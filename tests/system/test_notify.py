@@ -74,7 +74,8 @@ def test_forking_takes_its_main_process_from_the_pid_file(daemon, config, scratc
 def test_forking_waits_for_a_pid_file_that_comes_late(daemon, config, scratch):
     pid_file, now, parent = scratch / "pid", scratch / "now", scratch / "parent"
     late = f"until [ -e {now} ]; do sleep 0.02; done; echo $$ > {pid_file}; exec sleep 1000"
-    lone(config, "web", type="forking", pid_file=str(pid_file), exec_start=sh(f"sh -c '{late}' & echo $$ > {parent}.part; mv {parent}.part {parent}"))
+    lone(config, "web", type="forking", pid_file=str(pid_file),
+         exec_start=sh(f"sh -c '{late}' & echo $$ > {parent}.part; mv {parent}.part {parent}"))
     daemon.start()
     start = Aside(daemon, "start", "web")
     eventually(parent.exists, what="the parent")
@@ -266,7 +267,8 @@ def test_a_service_may_change_its_watchdog(daemon, puppet):
 
 
 def test_an_aborted_service_that_hangs_is_killed(daemon, puppet, notes):
-    puppet("web", "catch('ABRT')", READY, watchdog_sec="300ms", timeout_abort_sec="300ms", exec_stop_post=notes.note("$SERVICE_RESULT $EXIT_STATUS"))
+    puppet("web", "catch('ABRT')", READY, watchdog_sec="300ms", timeout_abort_sec="300ms",
+           exec_stop_post=notes.note("$SERVICE_RESULT $EXIT_STATUS"))
     assert daemon.wait_state("web", "idle")["result"] == "watchdog"
     assert notes.lines() == ["watchdog KILL"]
     daemon.stop()
@@ -370,7 +372,8 @@ def test_a_service_may_change_its_notify_access(daemon, puppet):
     daemon.stop()
 
 
-FORGED = ["READY=1", "STATUS=forged", "STOPPING=1", "WATCHDOG=trigger", "MAINPID={stranger}", "NOTIFYACCESS=all", "FDSTORE=1", "RELOADING=1"]
+FORGED = ["READY=1", "STATUS=forged", "STOPPING=1", "WATCHDOG=trigger", "MAINPID={stranger}", "NOTIFYACCESS=all", "FDSTORE=1",
+          "RELOADING=1"]
 
 
 def test_forged_messages_change_nothing_and_cost_one_line_each(daemon, config, client, program, puppet, base):

@@ -63,7 +63,8 @@ def test_what_ends_how_is_started_again_as_its_policy_says(daemon, config, scrat
     for name, keys, result, again in cases():
         wanted[name] = ("backoff" if again else "idle", result, 1)
         (scratch / name).mkdir() # cores that are written to one file at once are none
-        lone(config, name, **keys, **SIGNALS, activation="eager", restart_sec="1h", working_directory=str(scratch / name), limit_core="infinity")
+        lone(config, name, **keys, **SIGNALS, activation="eager", restart_sec="1h", limit_core="infinity",
+             working_directory=str(scratch / name))
     assert len(wanted) == len(CAUSES) * len(POLICIES) + len(STATUSES)
     daemon.start()
     busy = ("starting", "running", "stopping")

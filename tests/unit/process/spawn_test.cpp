@@ -156,6 +156,16 @@ TEST_CASE("spawn: without passed descriptors there is no LISTEN_ variable; what 
                                                     {"LISTEN_FDNAMES", "web"}, {"LISTEN_FDNAMESX", "other"}, {"SYSTEMD_EXEC_PID", ""}});
 }
 
+TEST_CASE("spawn: who is watched is told that it is") {
+    const TempDir dir;
+    SpawnPlan plan = probe_plan(dir / "report");
+    plan.env = {"WATCHDOG_USEC=1000"};
+    const Report report = run_probe(plan);
+    CHECK(env_of(report).at("WATCHDOG_PID") == report.at("pid").at(0));
+    plan.env.emplace_back("WATCHDOG_PID=7");
+    CHECK(env_of(run_probe(plan)).at("WATCHDOG_PID") == "7");
+}
+
 TEST_CASE("spawn: what is unset is not generated either: by name, or by an assignment of the same value") {
     const TempDir dir;
     const UniqueFd socket = make_socket();
