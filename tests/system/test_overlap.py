@@ -206,7 +206,8 @@ class Clients:
 @pytest.mark.parametrize("name, service, signal", [("http-haproxy", "edge", "USR1"), ("http-lighttpd", "web", "INT")])
 def test_ten_thousand_requests_across_ten_overlapping_restarts_of_a_real_server(daemon, example, client, name, service, signal):
     """Each server is told to end as its manual says that it serves to the end who is there."""
-    example(name, replace=[("[service]", f'[service]\nkill_signal = "{signal}"\nkill_mode = "mixed"\nstart_limit_burst = 0\nrestart_mode = "overlap"')])
+    keys = f'kill_signal = "{signal}"\nkill_mode = "mixed"\nstart_limit_burst = 0\nrestart_mode = "overlap"'
+    example(name, replace=[("[service]", f"[service]\n{keys}")])
     daemon.start()
     with Clients(client, 8080) as clients:
         for number in range(1, 11):
@@ -216,3 +217,22 @@ def test_ten_thousand_requests_across_ten_overlapping_restarts_of_a_real_server(
     assert clients.wrong == [] and clients.served >= 10_000
     assert daemon.service(service)["starts"] == 11
     daemon.stop()
+
+
+def test_a_reload_replaces_who_has_changed_and_leaves_the_others(daemon, config, client, program, ready):
+    config.service("web", HTTP, program("serve.py", "--hold", ready), type="notify", restart_mode="overlap")
+    config.service("other", {**HTTP, "ports": [8081]}, program("serve.py"), type="notify", restart_mode="overlap", activation="eager")
+    daemon.start()
+    old, _ = ask(client)
+    other = daemon.wait_state("other", "running")["main_pid"]
+    config.service("web", HTTP, program("serve.py", "--hold", ready), type="notify", restart_mode="overlap", environment={"NEW": "1"})
+    with Talk(client) as talk:
+        assert talk.ask()[0] == old
+        daemon.reload()
+        new = eventually(lambda: (pid := daemon.service("web")["main_pid"]) != old and pid, what="a successor has taken over")
+        assert talk.ask()[0] == old
+    assert ask(client)[0] == new
+    assert daemon.service("other")["main_pid"] == other
+    daemon.stop()
+
+

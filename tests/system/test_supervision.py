@@ -16,6 +16,7 @@ import pytest
 from answers import ECHO, HTTP, starts, tell
 from daemon import BIN, eventually
 from netns import reset_on_close
+from serving import alive
 
 
 class Knockers:
@@ -292,13 +293,6 @@ def test_what_a_child_has_forked_goes_with_it(daemon, config, client, scratch):
     for pid in pids.read_text().split():
         eventually(lambda p=pid: not alive(p), 5, f"process {pid} is gone")
     daemon.stop()
-
-
-def alive(pid):
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def test_no_zombie_is_left(daemon, config, client, program):

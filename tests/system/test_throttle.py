@@ -89,7 +89,8 @@ def test_a_poll_limit_lets_traffic_wait_until_its_window_has_passed(daemon, conf
 
 def test_a_limit_of_one_listener_holds_no_other(daemon, config, client, program):
     limited = {"poll_limit_burst": 1, "poll_limit_interval_sec": "1h"}
-    config.service("web", [{**HTTP, **limited}, {**HTTP, "name": "free", "ports": [8081]}], program("tell.py", "--once"), start_limit_burst=0)
+    config.service("web", [{**HTTP, **limited}, {**HTTP, "name": "free", "ports": [8081]}], program("tell.py", "--once"),
+                   start_limit_burst=0)
     daemon.start()
     assert tell(client, "192.0.2.7", 8080)["listener"] == "http"
     daemon.wait_state("web", "idle")

@@ -1,7 +1,7 @@
 """Says READY=1, and answers each line on any number of TCP connections with its pid and its number among the workers.
 
---hold FILE: gets ready once FILE is there. --fail FILE: exits 7 instead if FILE is there. --single: takes no second client beside the first.
---watchdog: says WATCHDOG=1 in time.
+--hold FILE: gets ready once FILE is there. --fail FILE: exits 7 instead if FILE is there. --watchdog: says WATCHDOG=1 in time.
+--single: takes no second client beside the first.
 --log FILE gets a line "ready NUMBER PID" and "term NUMBER PID". TERM: takes no more, and ends when its last client does."""
 
 import argparse
