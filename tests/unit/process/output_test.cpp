@@ -60,7 +60,7 @@ std::string random_output(std::mt19937& random) {
     return text;
 }
 
-[[gnu::noinline]] PipeEnds must_open_pipe() { // GCC 12 at -O2 else sees an error freed that is not there
+PipeEnds must_open_pipe() {
     auto ends = open_output_pipe(std::nullopt);
     REQUIRE(ends);
     return std::move(*ends);
