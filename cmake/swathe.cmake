@@ -5,6 +5,8 @@ target_include_directories(swathe_headers INTERFACE ${PROJECT_SOURCE_DIR}/src ${
 target_compile_options(swathe_headers INTERFACE -Wall -Wextra -Wshadow -Wconversion -Werror)
 # GCC 12 sees overlaps in std::string's operator+ that are not there (GCC bug 105651)
 target_compile_options(swathe_headers INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
+# and the error of a Result freed that has a value
+target_compile_options(swathe_headers INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-free-nonheap-object>)
 target_compile_definitions(swathe_headers INTERFACE SWATHE_VERSION="${PROJECT_VERSION}")
 target_link_libraries(swathe_headers INTERFACE tl::expected)
 if(SWATHE_SANITIZE)
