@@ -96,7 +96,7 @@ TEST_CASE("run: what cannot be started is a failure; of what cannot be executed,
 
     run.service.exec_start_pre = {command(true), command(true)};
     run.give(Begin{});
-    CHECK(run.give(ProcessFailed{203}) == "exec_start_pre"); // "-"
+    CHECK(run.give(ProcessFailed{203}) == "exec_start_pre#1"); // "-"
     CHECK(run.give(ProcessFailed{}) == "exec_start");        // found missing before there was a process
     run.give(ProcessStarted{});
     CHECK(run.now.phase == Phase::running);
