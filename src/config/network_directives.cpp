@@ -131,6 +131,8 @@ constexpr std::array kTable{
     Directive{listen, "when_down", "X-Swathe", "WhenDown", T::choice, replace, "queue",
               "What becomes of packets while there is no usable socket", words_of<WhenDown>,
               chosen<&Listener::when_down>},
+    Directive{listen, "listener_mode", "X-Swathe", "ListenerMode", T::choice, replace, "shared", "How workers share the listener",
+              words_of<ListenerMode>, chosen<&Listener::listener_mode>},
     Directive{listen, "steal", "X-Swathe", "Steal", T::boolean, replace, "false",
               "Takes over what another process listens on", kNoWords, into<&Listener::steal, read_boolean>},
     Directive{listen, "local_routes", "X-Swathe", "LocalRoutes", T::boolean, replace, "false",

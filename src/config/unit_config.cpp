@@ -5,6 +5,7 @@
 #include "config/build.h"
 #include "config/service_checks.h"
 #include "config/service_name.h"
+#include "config/systemd_names.h"
 
 #include <algorithm>
 #include <map>
@@ -49,6 +50,20 @@ bool add_addresses(SocketUnit& socket, const AddressList& more, const Block& blo
     return true;
 }
 
+/// systemd's ReusePort= lets others bind the same address. Where it is ignored that is said; beside a group of our own it contradicts.
+bool check_group(const Listener& common, const Unit& unit, Report& report) {
+    if (common.listener_mode != ListenerMode::reuseport) return true;
+    const auto& foreign = unit.text.foreign;
+    const auto asks_for_it = [](const UnitText::Foreign& line) {
+        return foreign_directive(UnitKind::socket, line.section, line.key, line.value) == ForeignDirective::unsupported;
+    };
+    const auto reuse = std::find_if(foreign.begin(), foreign.end(),
+                                    [&](const UnitText::Foreign& line) { return line.key == "ReusePort" && asks_for_it(line); });
+    if (reuse == foreign.end()) return true;
+    report.error(reuse->pos, reuse->key, "does not go with ListenerMode=reuseport, whose group of sockets is the workers' alone");
+    return false;
+}
+
 Socket build_socket(const Unit& unit, Report& report) {
     Socket socket{&unit, {}, {}, {}, true};
     SocketUnit own;
@@ -58,6 +73,7 @@ Socket build_socket(const Unit& unit, Report& report) {
     socket.ok = report_foreign(unit.text, UnitKind::socket, report);
     socket.ok = apply(unit.text.block, Scope::socket_unit, &own, Format::unit, unit.name, report) && socket.ok;
     socket.ok = apply(unit.text.block, Scope::listen, &common, Format::unit, unit.name, report) && socket.ok;
+    socket.ok = check_group(common, unit, report) && socket.ok;
     socket.ok = socket.ok && check_sources(common.guard, unit.text.block, Format::unit, report);
     const std::vector<Endpoint> of_files = std::exchange(common.endpoints, {});
     if (!of_files.empty())

@@ -21,6 +21,8 @@ template <> inline constexpr auto kChoices<WhenDown> = std::to_array<Choice<When
     {{"queue", WhenDown::queue}, {"drop", WhenDown::drop}, {"pass", WhenDown::pass}});
 template <> inline constexpr auto kChoices<FamilySockets> = std::to_array<Choice<FamilySockets>>(
     {{"dual", FamilySockets::dual}, {"split", FamilySockets::split}});
+template <> inline constexpr auto kChoices<ListenerMode> = std::to_array<Choice<ListenerMode>>(
+    {{"shared", ListenerMode::shared}, {"reuseport", ListenerMode::reuseport}});
 template <> inline constexpr auto kChoices<Activation> = std::to_array<Choice<Activation>>(
     {{"on-demand", Activation::on_demand}, {"eager", Activation::eager}});
 template <> inline constexpr auto kChoices<ServiceType> = std::to_array<Choice<ServiceType>>(

@@ -38,6 +38,12 @@ enum class FamilySockets : std::uint8_t {
     split, ///< an IPv4 and an IPv6 socket (IPV6_V6ONLY), in this order
 };
 
+/// How the workers of a service share a listener.
+enum class ListenerMode : std::uint8_t {
+    shared,    ///< one socket, and so one queue, for all
+    reuseport, ///< a socket each, among which the kernel spreads who comes
+};
+
 /// So many events in so long; 0 of either = no limit.
 struct EventLimit {
     Duration interval{};
@@ -57,6 +63,7 @@ struct Listener {
     std::optional<SocketAddress> home; ///< where to bind; nothing = chosen by socket/home
     FamilySockets family_sockets = FamilySockets::dual;
     WhenDown when_down = WhenDown::queue;
+    ListenerMode listener_mode = ListenerMode::shared;
     EventLimit trigger_limit{std::chrono::seconds(2), 20}; ///< starts of the service by its traffic. systemd.socket(5), TriggerLimitBurst=
     EventLimit poll_limit{std::chrono::seconds(2), 15};    ///< times that its traffic wakes the daemon. systemd.socket(5), PollLimitBurst=
     bool trigger_limit_fails = false; ///< beyond the trigger limit its service fails, as under systemd; else it pauses

@@ -21,19 +21,18 @@ std::shared_ptr<const Service> service_of(const std::shared_ptr<const World>& wo
 
 void set_backlogs(const LiveListener& listener, int backlog) {
     for (const LiveSocket& socket : listener.sockets)
-        if (socket.bound.fd) set_backlog(socket.bound.fd.get(), backlog);
+        for (const BoundSocket& bound : socket.group)
+            if (bound.fd) set_backlog(bound.fd.get(), backlog);
+}
+
+void let_all_in(const LiveSocket& socket) {
+    for (const BoundSocket& bound : socket.group) let_in(bound.fd.get());
 }
 
 /// What a worker may know of a socket: all but its descriptor, which the loop may close at any time.
 LiveSocket without_descriptor(const LiveSocket& socket) {
-    LiveSocket copy;
-    copy.bound.home = socket.bound.home;
-    copy.bound.takes_ipv4 = socket.bound.takes_ipv4;
-    copy.bound.takes_ipv6 = socket.bound.takes_ipv6;
-    copy.bound.cookie = socket.bound.cookie;
-    copy.slot = socket.slot;
-    copy.site = socket.site;
-    return copy;
+    const BoundSocket& bound = socket.bound();
+    return {Group(BoundSocket{UniqueFd(), bound.home, bound.takes_ipv4, bound.takes_ipv6, bound.cookie}), socket.slot, socket.site};
 }
 
 /// Rules are as many as an administrator writes: that they are too many for the memory there is must not end what runs.
@@ -131,7 +130,10 @@ void Supervisor::finish(Reload& reload, Outcome outcome) {
 Supervisor::Outcome Supervisor::switch_and_commit(Draft& draft) {
     if (shut_down_done_) return tl::unexpected(refusal({"the daemon is stopping", 0, std::nullopt}));
     std::vector<std::unique_ptr<ServiceUnit>> added;
-    if (auto switched = switch_to(draft, added); !switched) return tl::unexpected(refusal(std::move(switched).error()));
+    if (auto switched = switch_to(draft, added); !switched) {
+        for (const auto& [name, unit] : units_) unit->trim_groups(); // those that have grown
+        return tl::unexpected(refusal(std::move(switched).error()));
+    }
     return commit(draft, std::move(added));
 }
 
@@ -140,8 +142,8 @@ Running Supervisor::running() const {
     known.world = world_;
     const auto note = [&](const std::vector<LiveSocket>& sockets) {
         for (const LiveSocket& socket : sockets)
-            if (socket.bound.fd)
-                if (const auto inode = socket_inode(socket.bound.fd.get()); inode) known.inodes.insert(*inode);
+            for (const BoundSocket& bound : socket.group)
+                if (const auto inode = socket_inode(bound.fd.get()); inode) known.inodes.insert(*inode); // closed: it has none
     };
     for (std::uint32_t s = 0; s < world_->config.services.size(); ++s) {
         const std::vector<LiveListener>& listeners = units_.at(world_->config.services[s].name)->listeners();
@@ -178,7 +180,20 @@ void Supervisor::give_back(Draft& draft) {
     }
 }
 
+/// Groups that are kept get the members that their new workers will need.
+Status Supervisor::grow_groups(const Draft& draft) {
+    const Config& config = draft.world()->config;
+    for (const auto& step : draft.plan().listeners) {
+        if (!step.kept) continue;
+        const Service& service = config.services[step.next.service];
+        const Listener& listener = listener_at(config, step.next);
+        if (auto grown = units_.at(service.name)->grow_groups(step.kept->listener, listener, members_of(service, listener)); !grown) return grown;
+    }
+    return {};
+}
+
 Status Supervisor::switch_to(Draft& draft, std::vector<std::unique_ptr<ServiceUnit>>& added) {
+    if (auto grown = grow_groups(draft); !grown) return grown;
     for (const std::uint32_t s : draft.plan().added) {
         auto unit = ServiceUnit::create(loop_, *this, options_.notify_path, service_of(draft.world(), s));
         if (!unit) return Failure(std::move(unit).error());
@@ -187,12 +202,12 @@ Status Supervisor::switch_to(Draft& draft, std::vector<std::unique_ptr<ServiceUn
     for (std::size_t i = 0; i < draft.opened().size(); ++i)
         for (const LiveSocket& socket : draft.opened()[i]) {
             // whoever may come by no other way than the rules let in must not before these are in force; the others lose nothing meanwhile
-            if (listener_at(draft.world()->config, draft.plan().listeners[i].next).guard.empty()) let_in(socket.bound.fd.get());
+            if (listener_at(draft.world()->config, draft.plan().listeners[i].next).guard.empty()) let_all_in(socket);
             if (auto filled = fill_slot(socket); !filled) return filled;
         }
     if (auto published = publish_all(draft); !published) return published;
     for (const std::vector<LiveSocket>& sockets : draft.opened())
-        for (const LiveSocket& socket : sockets) let_in(socket.bound.fd.get());
+        for (const LiveSocket& socket : sockets) let_all_in(socket);
     return {};
 }
 

@@ -181,9 +181,16 @@ std::optional<Listener> Draft::without_socket(std::size_t step) {
 
 Status Draft::open_listener_of(std::size_t step, const Listener& listener, const HomeCheck& usable_home) {
     const std::shared_ptr<Site>& site = world_->part_of(listener.netns)->site;
-    auto opened = open_listener(listener, site->ns, usable_home, Admission::held_back);
-    if (!opened) return Failure(std::move(opened).error().within(fmt::format("listener {}", listener.name)));
-    for (BoundSocket& bound : *opened) opened_[step].push_back({std::move(bound), LiveSocket::kNoSlot, site});
+    const auto name_it = [&](Error error) { return Failure(std::move(error).within(fmt::format("listener {}", listener.name))); };
+    const bool grouped = listener.listener_mode == ListenerMode::reuseport;
+    auto opened = open_listener(listener, site->ns, usable_home, Admission::held_back, grouped ? Sharing::alone : Sharing::with_listeners);
+    if (!opened) return name_it(std::move(opened).error());
+    const std::size_t members = members_of(world_->config.services[plan_.listeners[step].next.service], listener);
+    for (BoundSocket& bound : *opened) {
+        LiveSocket& live = opened_[step].emplace_back(LiveSocket{Group(std::move(bound)), LiveSocket::kNoSlot, site});
+        if (!grouped) continue;
+        if (auto grown = live.group.grow(listener, site->ns, members, Admission::held_back); !grown) return name_it(std::move(grown).error());
+    }
     return {};
 }
 
@@ -225,7 +232,8 @@ Checked Draft::build_part(std::size_t number) {
     std::unordered_set<std::uint64_t> ours = running_.inodes;
     for (const std::vector<LiveSocket>& sockets : opened_)
         for (const LiveSocket& socket : sockets)
-            if (const auto inode = socket_inode(socket.bound.fd.get()); inode) ours.insert(*inode);
+            for (const BoundSocket& bound : socket.group)
+                if (const auto inode = socket_inode(bound.fd.get()); inode) ours.insert(*inode);
     const ClaimCheck claims = claim_check(said, part.tables, slot_of);
     append(warnings_, check_network(said, part.site->ns, ours, [&](const Listener& listener, const SocketAddress& at) {
                return claims(listener, at) && !steers_now(part, listener.protocol, at);
@@ -254,7 +262,7 @@ SlotOf Draft::slots() const {
 std::vector<Home> Draft::homes_in(const Part& part) const {
     std::vector<Home> homes;
     const auto add = [&](Protocol protocol, const std::vector<LiveSocket>& sockets) {
-        for (const LiveSocket& socket : sockets) homes.push_back({protocol, socket.bound.home});
+        for (const LiveSocket& socket : sockets) homes.push_back({protocol, socket.bound().home});
     };
     for (std::size_t i = 0; i < plan_.listeners.size(); ++i) {
         const Listener& listener = listener_at(world_->config, plan_.listeners[i].next);
@@ -273,7 +281,7 @@ void Draft::check_kept_homes(std::size_t step) {
     const Part& part = *world_->part_of(listener.netns);
     const Config& said = said_of(static_cast<std::size_t>(&part - world_->parts.data()));
     for (const LiveSocket& socket : *kept) {
-        const SocketAddress& home = socket.bound.home;
+        const SocketAddress& home = socket.bound().home;
         const Decision decision = decide(part.tables, from_anywhere(listener.protocol, home));
         const bool passed = decision.rule && decision.verdict == Verdict::pass;
         if (!passed && !some_pass(said, listener.protocol, home, !is_wildcard(home))) continue;

@@ -10,7 +10,7 @@ namespace {
 
 /// What makes a listener the same listener. Not the families: a socket that takes more than it is sent is good enough, and what it does
 /// not take gets a socket of its own.
-using Identity = std::tuple<std::string, std::string, unsigned, Protocol, FamilySockets, std::optional<SocketAddress>, std::string>;
+using Identity = std::tuple<std::string, std::string, unsigned, Protocol, FamilySockets, ListenerMode, std::optional<SocketAddress>, std::string>;
 
 std::map<Identity, ListenerRef> identities(const Config& config, const PlaceOf& place) {
     std::map<Identity, ListenerRef> all;
@@ -19,8 +19,8 @@ std::map<Identity, ListenerRef> identities(const Config& config, const PlaceOf& 
         const Service& service = config.services[s];
         for (std::uint32_t l = 0; l < service.listeners.size(); ++l) {
             const Listener& listener = service.listeners[l];
-            all.emplace(Identity{service.name, listener.name, seen[listener.name]++, listener.protocol, listener.family_sockets, listener.home,
-                                 place(listener.netns)},
+            all.emplace(Identity{service.name, listener.name, seen[listener.name]++, listener.protocol, listener.family_sockets,
+                                 listener.listener_mode, listener.home, place(listener.netns)},
                         ListenerRef{s, l});
         }
     }

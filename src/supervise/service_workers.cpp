@@ -183,6 +183,8 @@ void ServiceUnit::settle() {
     if (draining_events_) return;
     forget_workers();
     forget_directories();
+    trim_groups();
+    spread_traffic(false);
     keep_slots();
     watch_as_needed();
     follow_idleness();
@@ -228,7 +230,8 @@ void ServiceUnit::answer_waiters() {
 /// A restart of one worker after the other goes on when the one whose turn it is runs anew.
 void ServiceUnit::roll_on() {
     while (roll_) {
-        if (roll_->worker >= workers_.size()) return finish_roll({});
+        const bool wanted = roll_->worker < std::max(service_->workers, 1U); // the others are on their way out
+        if (!wanted || roll_->worker >= workers_.size()) return finish_roll({});
         Worker& worker = *workers_[roll_->worker];
         if (!std::exchange(roll_->begun, true)) {
             roll_->old = worker.instance.get();

@@ -1,6 +1,7 @@
 #include "supervise/supervisor.h"
 
 #include "base/log.h"
+#include "dispatch/migration.h"
 #include "socket/connections.h"
 #include "socket/local_routes.h"
 
@@ -96,7 +97,9 @@ Status Supervisor::tag(const LiveSocket& socket, std::uint64_t tag) {
         if (!tags) return Failure(std::move(tags).error().within("idle_stop_sec"));
         tags_.emplace(std::move(*tags));
     }
-    return tags_->put(socket.bound.fd.get(), tag);
+    for (const BoundSocket& bound : socket.group)
+        if (auto put = tags_->put(bound.fd.get(), tag); !put) return put;
+    return {};
 }
 
 /// A unit that is gone by then is not told: it is looked up by its tag.
@@ -243,7 +246,7 @@ void Supervisor::sweep() {
     std::exchange(shut_down_done_, nullptr)();
 }
 
-Status Supervisor::fill_slot(const LiveSocket& socket) { return socket.site->dispatcher.set_socket(socket.slot, socket.bound.fd.get()); }
+Status Supervisor::fill_slot(const LiveSocket& socket) { return socket.site->dispatcher.set_socket(socket.slot, socket.bound().fd.get()); }
 
 void Supervisor::empty_slot(const LiveSocket& socket) { socket.site->dispatcher.clear_socket(socket.slot); }
 
@@ -251,16 +254,29 @@ std::shared_ptr<ServiceLog> Supervisor::open_log(const std::string& service) { r
 
 void Supervisor::drain_notifications() { notify_->drain(); }
 
-Result<std::vector<BoundSocket>> Supervisor::reopen(const Listener& listener, const LiveListener& closed) {
-    std::vector<BoundSocket> opened;
+Result<int> Supervisor::migration() {
+    if (!migration_) {
+        auto loaded = load_migration();
+        if (!loaded) return Failure(std::move(loaded).error());
+        migration_ = std::move(*loaded);
+    }
+    return migration_.get();
+}
+
+Result<std::vector<Group>> Supervisor::reopen(const Listener& listener, const LiveListener& closed, std::size_t members) {
+    const bool grouped = listener.listener_mode == ListenerMode::reuseport;
+    std::vector<Group> opened;
     for (const LiveSocket& socket : closed.sockets) {
-        const bool both = socket.bound.takes_ipv4 && socket.bound.takes_ipv6;
-        Listener part = both ? listener : only_family(listener, socket.bound.takes_ipv4 ? Family::ipv4 : Family::ipv6);
+        const bool both = socket.bound().takes_ipv4 && socket.bound().takes_ipv6;
+        Listener part = both ? listener : only_family(listener, socket.bound().takes_ipv4 ? Family::ipv4 : Family::ipv6);
         part.family_sockets = FamilySockets::dual;
-        part.home = socket.bound.home; // there or nowhere: it is what the implicit home rule guards
-        auto bound = open_listener(part, socket.site->ns, [](const SocketAddress&) { return true; });
-        if (!bound) return bound;
-        opened.push_back(std::move(bound->front()));
+        part.home = socket.bound().home; // there or nowhere: it is what the implicit home rule guards
+        auto bound = open_listener(part, socket.site->ns, [](const SocketAddress&) { return true; }, Admission::at_once,
+                                   grouped ? Sharing::alone : Sharing::with_listeners);
+        if (!bound) return Failure(std::move(bound).error());
+        Group& group = opened.emplace_back(std::move(bound->front()));
+        if (!grouped) continue;
+        if (auto grown = group.grow(part, socket.site->ns, members); !grown) return Failure(std::move(grown).error());
     }
     return opened;
 }

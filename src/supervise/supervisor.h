@@ -78,11 +78,13 @@ private:
     void empty_slot(const LiveSocket& socket) override;
     void drain_notifications() override;
     std::shared_ptr<ServiceLog> open_log(const std::string& service) override;
-    Result<std::vector<BoundSocket>> reopen(const Listener& listener, const LiveListener& closed) override;
+    Result<std::vector<Group>> reopen(const Listener& listener, const LiveListener& closed, std::size_t members) override;
+    Result<int> migration() override;
 
     [[nodiscard]] Running running() const;
     [[nodiscard]] Status number_sockets(Draft& draft);
     void give_back(Draft& draft);
+    [[nodiscard]] Status grow_groups(const Draft& draft);
     [[nodiscard]] Status switch_to(Draft& draft, std::vector<std::unique_ptr<ServiceUnit>>& added);
     [[nodiscard]] Status publish_all(Draft& draft);
     [[nodiscard]] Applied commit(Draft& draft, std::vector<std::unique_ptr<ServiceUnit>> added);
@@ -125,6 +127,7 @@ private:
     std::unique_ptr<ServiceLogs> logs_; ///< before the units, which hold its logs
     std::optional<CgroupTree> cgroups_; ///< before the units, whose groups are in it
     std::optional<ConnectionTags> tags_; ///< made for the first service with idle_stop_sec
+    UniqueFd migration_; ///< loaded for the first group that shrinks
     std::map<std::string, std::unique_ptr<ServiceUnit>> units_;
     std::vector<std::unique_ptr<ServiceUnit>> leaving_; ///< removed from the configuration, child not yet gone
     std::optional<NotifySocket> notify_;

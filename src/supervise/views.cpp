@@ -45,10 +45,12 @@ ListenerView::Socket view_of(const LiveSocket& socket, Protocol protocol) {
     view.no_socket = counters.no_socket;
     view.assign_errors = counters.assign_errors;
     view.last_errno = counters.last_errno;
-    if (!socket.bound.fd) return view;
-    view.home = socket.bound.home.to_string();
-    view.queued = queued(socket.bound.fd.get(), protocol);
-    view.unusable = why_unusable(socket.bound.fd.get(), protocol);
+    if (!socket.group.is_open()) return view;
+    view.home = socket.bound().home.to_string();
+    for (const BoundSocket& bound : socket.group) {
+        view.queued += queued(bound.fd.get(), protocol);
+        if (view.unusable.empty()) view.unusable = why_unusable(bound.fd.get(), protocol);
+    }
     if (!view.unusable.empty() && counters.assign_errors > 0)
         view.unusable += fmt::format("; last refused: {}", std::system_category().message(counters.last_errno));
     return view;

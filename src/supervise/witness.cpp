@@ -55,9 +55,9 @@ std::string Supervisor::why_unusable(ListenerRef ref, Family family) const {
     const std::vector<LiveSocket>& sockets = unit.listeners()[ref.listener].sockets;
     const auto slot = slot_for(sockets, family);
     const auto socket = std::find_if(sockets.begin(), sockets.end(), [&](const LiveSocket& s) { return s.slot == slot; });
-    if (socket == sockets.end() || !socket->bound.fd) return "it is closed";
+    if (socket == sockets.end() || !socket->group.is_open()) return "it is closed";
     if (unit.slots_empty() && listener.when_down != WhenDown::queue) return fmt::format("the service is {}", to_string(unit.state()));
-    return swathe::why_unusable(socket->bound.fd.get(), listener.protocol);
+    return swathe::why_unusable(socket->bound().fd.get(), listener.protocol);
 }
 
 std::optional<ListenerRef> Supervisor::owner_of(std::uint64_t cookie) const {
@@ -65,7 +65,8 @@ std::optional<ListenerRef> Supervisor::owner_of(std::uint64_t cookie) const {
         const std::vector<LiveListener>& listeners = units_.at(world_->config.services[s].name)->listeners();
         for (std::uint32_t l = 0; l < listeners.size(); ++l)
             for (const LiveSocket& socket : listeners[l].sockets)
-                if (socket.bound.fd && socket.bound.cookie == cookie) return ListenerRef{s, l};
+                for (const BoundSocket& bound : socket.group)
+                    if (bound.fd && bound.cookie == cookie) return ListenerRef{s, l};
     }
     return std::nullopt;
 }

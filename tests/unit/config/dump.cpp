@@ -31,13 +31,15 @@ std::string dump_limits(const Listener& l) {
     return fmt::format("    trigger={} fails={} poll={}\n", dump(l.trigger_limit), l.trigger_limit_fails, dump(l.poll_limit));
 }
 
+std::string dump_mode(const Listener& l) { return fmt::format("    mode={}\n", name_of(l.listener_mode)); }
+
 /// What `line` says about `of`, unless it is what it says about one that nothing was said about.
 template <class T> std::string unless_default(std::string (*line)(const T&), const T& of) { return line(of) == line(T{}) ? "" : line(of); }
 
 std::string dump(const Listener& l) {
     return fmt::format("  listener {} {} backlog={} home={} sockets={} when_down={} steal={} local_routes={}\n", l.name, to_string(l.protocol), l.backlog,
                        l.home ? l.home->to_string() : "-", name_of(l.family_sockets), name_of(l.when_down), l.steal, l.local_routes) +
-           unless_default(dump_limits, l) +
+           unless_default(dump_limits, l) + unless_default(dump_mode, l) +
            (l.netns.empty() ? "" : fmt::format("    netns {}\n", l.netns)) + dump(l.endpoints, "claims") + dump(l.except, "except") + dump(l.guard);
 }
 

@@ -63,7 +63,9 @@ TEST_CASE("reload plan: what a socket is made from makes it another socket") {
     const Config old = config({service("edge", {listener("http", {"192.0.2.0/24"})})});
     Listener elsewhere = listener("http", {"192.0.2.0/24"});
     elsewhere.home = SocketAddress{Address::v4(0x7f000001), 8080};
-    for (const Listener& changed : {elsewhere, listener("http", {"192.0.2.0/24"}, Protocol::udp), listener("web", {"192.0.2.0/24"})}) {
+    Listener grouped = listener("http", {"192.0.2.0/24"});
+    grouped.listener_mode = ListenerMode::reuseport;
+    for (const Listener& changed : {elsewhere, grouped, listener("http", {"192.0.2.0/24"}, Protocol::udp), listener("web", {"192.0.2.0/24"})}) {
         CAPTURE(changed.name);
         const ReloadPlan plan = plan_reload(old, config({service("edge", {changed})}));
         REQUIRE(plan.listeners.size() == 1);
