@@ -2,7 +2,7 @@
 
 #include "base/text.h"
 #include "ctl/help.h"
-#include "supervise/view.h"
+#include "supervise/stream_view.h"
 
 #include <charconv>
 #include <memory>
