@@ -85,7 +85,7 @@ Diagnostics check_service(const Service& service) {
     for (const auto& [key, commands] : commands_of(service))
         if (!commands->empty()) {
             if (auto plan = plan_spawn(service, commands->front(), key, {}); !plan)
-                found.all().push_back({Diagnostic::Severity::error, std::move(plan).error()});
+                found.all().push_back({Diagnostic::Severity::error, std::move(plan).error().error});
             break; // what it says of the surroundings holds for all
         }
     return found.all();

@@ -20,6 +20,8 @@
 namespace swathe {
 namespace {
 
+tl::unexpected<SpawnError> refused(SpawnStep step, Error error) { return tl::unexpected(SpawnError{step, std::move(error)}); }
+
 Result<std::optional<User>> user_of(const Service& service) {
     if (!service.user) return std::optional<User>();
     auto found = look_up_user(service.user->value);
@@ -114,12 +116,16 @@ Status plan_environment(const Service& service, const Command& command, const st
     return {};
 }
 
-/// A command that is not confined stays in our root, and enters the same directory from there.
-Status plan_directory(const Service& service, const Command& command, const std::optional<User>& user, SpawnPlan& plan) {
+Status plan_directory(const Service& service, const std::optional<User>& user, SpawnPlan& plan) {
     auto directory = directory_of(service, user);
     if (!directory) return Failure(std::move(directory).error().within("working_directory").at(service.working_directory->pos));
     plan.working_directory = std::move(*directory);
     plan.working_directory_optional = service.working_directory_optional;
+    return {};
+}
+
+/// A command that is not confined stays in our root, and enters the same directory from there.
+Status plan_root(const Service& service, const Command& command, SpawnPlan& plan) {
     if (!service.root_directory || service.root_directory->value == "/") return {};
     if (!plan.directories.empty()) // nobody mounts them there
         return failure_at(service.root_directory->pos, "root_directory: the service's own directories would not be seen below it");
@@ -130,38 +136,56 @@ Status plan_directory(const Service& service, const Command& command, const std:
     return {};
 }
 
-/// What keeps a service from doing harm, and a "+" off.
-Status plan_confinement(const Service& service, const RunFacts& facts, SpawnPlan& plan) {
-    plan.limits = service.limits;
+Status plan_program(const Command& command, std::string_view key, SpawnPlan& plan) {
+    auto path = find_program(command.path, plan.root_directory);
+    if (!path) return Failure(std::move(path).error().within(std::string(key)).at(command.pos));
+    plan.path = std::move(*path);
+    return {};
+}
+
+Status plan_capabilities(const Service& service, SpawnPlan& plan) {
     plan.capability_bounding_set = service.capability_bounding_set;
     if (const CapabilitySet dropped = dropped_capabilities(service); dropped != 0)
         plan.capability_bounding_set = plan.capability_bounding_set.value_or(~CapabilitySet{0}) & ~dropped;
     plan.ambient_capabilities = service.ambient_capabilities;
-    plan.no_new_privileges = service.no_new_privileges;
-    auto sandbox = plan_sandbox(service, {facts.tmp, facts.var_tmp, own_paths(plan)});
-    if (!sandbox) return Failure(std::move(sandbox).error());
-    plan.sandbox = std::move(*sandbox);
-    plan.warnings.insert(plan.warnings.end(), plan.sandbox.filters->warnings.begin(), plan.sandbox.filters->warnings.end());
     const CapabilitySet missing = plan.ambient_capabilities & ~plan.capability_bounding_set.value_or(~CapabilitySet{0});
     if (missing == 0) return {};
     const auto first = static_cast<unsigned>(std::countr_zero(missing));
     return failure_at(service.pos, fmt::format("ambient_capabilities: {} is not in capability_bounding_set", capability_name(first)));
 }
 
+/// Mounts are tried by the child alone: what can go wrong here is a system call filter.
+Status plan_sandbox(const Service& service, const RunFacts& facts, SpawnPlan& plan) {
+    plan.no_new_privileges = service.no_new_privileges;
+    auto sandbox = swathe::plan_sandbox(service, {facts.tmp, facts.var_tmp, own_paths(plan)});
+    if (!sandbox) return Failure(std::move(sandbox).error());
+    plan.sandbox = std::move(*sandbox);
+    plan.warnings.insert(plan.warnings.end(), plan.sandbox.filters->warnings.begin(), plan.sandbox.filters->warnings.end());
+    return {};
+}
+
+/// What keeps a service from doing harm, and a "+" off.
+tl::expected<void, SpawnError> plan_confinement(const Service& service, const RunFacts& facts, SpawnPlan& plan) {
+    plan.limits = service.limits;
+    if (auto ok = plan_capabilities(service, plan); !ok) return refused(SpawnStep::capabilities, std::move(ok).error());
+    if (auto ok = plan_sandbox(service, facts, plan); !ok) return refused(SpawnStep::seccomp, std::move(ok).error());
+    return {};
+}
+
 } // namespace
 
-Result<SpawnPlan> plan_spawn(const Service& service, const Command& command, std::string_view key, const RunFacts& facts) {
+tl::expected<SpawnPlan, SpawnError> plan_spawn(const Service& service, const Command& command, std::string_view key,
+                                               const RunFacts& facts) {
     SpawnPlan plan;
     auto user = user_of(service);
-    if (!user) return Failure(std::move(user).error());
-    if (auto ok = plan_credentials(service, command, *user, facts, plan); !ok) return Failure(std::move(ok).error());
-    if (auto ok = plan_directory(service, command, *user, plan); !ok) return Failure(std::move(ok).error());
-    auto path = find_program(command.path, plan.root_directory);
-    if (!path) return Failure(std::move(path).error().within(std::string(key)).at(command.pos));
-    plan.path = std::move(*path);
-    if (auto ok = plan_environment(service, command, *user, facts, plan); !ok) return Failure(std::move(ok).error());
+    if (!user) return refused(SpawnStep::user, std::move(user).error());
+    if (auto ok = plan_credentials(service, command, *user, facts, plan); !ok) return refused(SpawnStep::group, std::move(ok).error());
+    if (auto ok = plan_directory(service, *user, plan); !ok) return refused(SpawnStep::chdir, std::move(ok).error());
+    if (auto ok = plan_root(service, command, plan); !ok) return refused(SpawnStep::chroot, std::move(ok).error());
+    if (auto ok = plan_program(command, key, plan); !ok) return refused(SpawnStep::exec, std::move(ok).error());
+    if (auto ok = plan_environment(service, command, *user, facts, plan); !ok) return refused(SpawnStep::none, std::move(ok).error());
     if (!command.privileged)
-        if (auto ok = plan_confinement(service, facts, plan); !ok) return Failure(std::move(ok).error());
+        if (auto ok = plan_confinement(service, facts, plan); !ok) return tl::unexpected(std::move(ok).error());
     if (!plan.limits[RLIMIT_NOFILE]) plan.limits[RLIMIT_NOFILE] = inherited_descriptor_limit();
     plan_streams(service, plan);
     plan_scheduling(service, plan);

@@ -46,8 +46,9 @@ enum class SpawnStep : int {
 
 /// Why no child came to be.
 struct SpawnError {
-    SpawnStep step = SpawnStep::none; ///< none: clone itself failed
+    SpawnStep step = SpawnStep::none; ///< none: it did not come to any step: clone itself failed
     Error error;
+    [[nodiscard]] std::string to_string() const { return error.to_string(); }
 };
 
 /// As a failure to be returned.

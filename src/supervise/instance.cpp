@@ -143,7 +143,7 @@ void Instance::change_limits() {
 }
 
 /// What all commands of one run share. Once.
-Status Instance::prepare_surroundings() {
+Status Instance::prepare_surroundings(SpawnStep& failed_at) {
     const Service& service = host_.service();
     if (!members_.has_group()) {
         if (auto made = members_.make_group(host_.cgroups(), service, group_); !made) return made;
@@ -155,9 +155,11 @@ Status Instance::prepare_surroundings() {
         oom_kills_ = members_.oom_kills();
     }
     if (service.private_tmp && !tmp_) {
+        failed_at = SpawnStep::name_space;
         auto made = PrivateTmp::make(service.name);
         if (!made) return Failure(std::move(made).error().within("private_tmp"));
         tmp_ = std::make_shared<PrivateTmp>(std::move(*made));
+        failed_at = SpawnStep::none;
     }
     return {};
 }
@@ -189,7 +191,8 @@ void Instance::start_process(const StartProcess& order) {
     SpawnStep failed_at = SpawnStep::none;
     auto pid = spawn_process(order, failed_at);
     if (pid) return post(ProcessStarted{});
-    const std::string why = pid.error().to_string();
+    const bool has_code = failed_at != SpawnStep::none;
+    const std::string why = pid.error().to_string() + (has_code ? fmt::format(" (status {}/{})", static_cast<int>(failed_at), to_string(failed_at)) : "");
     const auto& commands = commands_of(host_.service(), order.kind);
     const bool ignored = order.index < commands.size() && commands[order.index].ignore_failure;
     if (!ignored) last_failure_ = why;
@@ -201,9 +204,13 @@ void Instance::start_process(const StartProcess& order) {
 Result<pid_t> Instance::spawn_process(const StartProcess& order, SpawnStep& failed_at) {
     const auto& commands = commands_of(host_.service(), order.kind);
     if (order.index >= commands.size()) return failure("a reload has taken the command away");
-    if (auto ready = prepare_surroundings(); !ready) return Failure(std::move(ready).error());
+    if (auto ready = prepare_surroundings(failed_at); !ready) return Failure(std::move(ready).error());
     auto plan = plan_spawn(host_.service(), commands[order.index], key_of(order.kind), facts_for(order.kind));
-    if (!plan) return Failure(std::move(plan).error());
+    if (!plan) {
+        failed_at = plan.error().step;
+        return Failure(std::move(plan).error().error);
+    }
+    failed_at = SpawnStep::cgroup;
     for (const std::string& warning : plan->warnings) say(LogLevel::warning, warning);
     if (order.kind == CommandKind::start) plan->fds = host_.descriptors(*this);
     if (auto entered = members_.enter(*plan, order.kind == CommandKind::start); !entered) return Failure(std::move(entered).error());

@@ -86,7 +86,7 @@ private:
 
     void start_process(const StartProcess& order);
     [[nodiscard]] Result<pid_t> spawn_process(const StartProcess& order, SpawnStep& failed_at);
-    [[nodiscard]] Status prepare_surroundings();
+    [[nodiscard]] Status prepare_surroundings(SpawnStep& failed_at);
     [[nodiscard]] RunFacts facts_for(CommandKind kind) const;
     [[nodiscard]] Status watch_process(bool as_main, Child child);
     void send(const SendSignal& order);
