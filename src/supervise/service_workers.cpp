@@ -105,7 +105,7 @@ bool ServiceUnit::start_instance(Worker& worker, bool as_successor) {
 
 /// Its control group is nobody else's, even while a predecessor of the same worker still drains.
 std::uint32_t ServiceUnit::free_group() const {
-    for (std::uint32_t group = 1;; ++group) {
+    for (std::uint32_t group = 0;; ++group) {
         bool taken = false;
         each_instance([&](const Instance& instance) { taken = taken || instance.group() == group; });
         if (!taken) return group;

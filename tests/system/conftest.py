@@ -146,9 +146,9 @@ def daemon(make_daemon):
 
 
 @pytest.fixture
-def box(server):
-    """A systemd whose network is the daemon's side, with the programs under test at /opt/swathe."""
-    with RealSystemd(server, {BIN: "/opt/swathe"}) as one:
+def box(server, shared):
+    """A systemd whose network is the daemon's side, with the programs under test at /opt/swathe and those of program() where they are."""
+    with RealSystemd(server, {BIN: "/opt/swathe", shared: shared}) as one:
         yield one
 
 
