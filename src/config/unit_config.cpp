@@ -75,7 +75,7 @@ Socket build_socket(const Unit& unit, Report& report) {
         report.error(unit.pos, "ListenStream", "missing; a socket needs at least one ListenStream= or ListenDatagram=");
         socket.ok = false;
     }
-    socket.service = own.service.empty() ? fmt::format("{}.service", unit.stem()) : own.service;
+    socket.service = service_of(unit);
     socket.service_pos = own.service.empty() ? unit.pos : own.service_pos;
     return socket;
 }
@@ -106,18 +106,40 @@ std::optional<Service> build_unit_service(const Unit& unit, std::vector<Socket>&
     return service;
 }
 
-/// `units` are sorted by name.
-const Unit* find_unit(const std::vector<Unit>& units, std::string_view name) {
-    const auto found = std::lower_bound(units.begin(), units.end(), name,
-                                        [](const Unit& u, std::string_view n) { return u.name < n; });
-    return found == units.end() || found->name != name ? nullptr : &*found;
-}
+/// Units by all their names.
+class UnitNames {
+public:
+    explicit UnitNames(const std::vector<Unit>& units) {
+        for (const Unit& unit : units) {
+            by_name_.emplace(unit.name, &unit);
+            for (const std::string& alias : unit.aliases) by_name_.emplace(alias, &unit);
+        }
+    }
+
+    /// Null = there is none.
+    [[nodiscard]] const Unit* find(std::string_view name) const {
+        const auto found = by_name_.find(name);
+        return found == by_name_.end() ? nullptr : found->second;
+    }
+
+private:
+    std::map<std::string_view, const Unit*> by_name_;
+};
 
 } // namespace
 
+std::string service_of(const Unit& socket) {
+    const Setting* service = socket.text.block.find("Service");
+    const auto* name = service == nullptr ? nullptr : service->value.get<std::string>();
+    const bool sound = name != nullptr && name->ends_with(".service"); // else it was refused
+    return sound ? *name : fmt::format("{}.service", socket.stem());
+}
+
 std::vector<Service> build_unit_services(const std::vector<Unit>& sockets, const std::vector<Unit>& services,
                                          Report& report) {
-    std::map<std::string, std::vector<Socket>> by_service;
+    const UnitNames known_services(services);
+    const UnitNames known_sockets(sockets);
+    std::map<std::string, std::vector<Socket>> by_service; ///< by the unit's own name, whatever Service= calls it
     for (const Unit& unit : sockets) {
         if (unit.masked || unit.broken) continue;
         if (const auto ok = check_service_name(unit.stem()); !ok) {
@@ -125,20 +147,20 @@ std::vector<Service> build_unit_services(const std::vector<Unit>& sockets, const
             continue;
         }
         Socket socket = build_socket(unit, report);
-        const Unit* target = find_unit(services, socket.service);
+        const Unit* target = known_services.find(socket.service);
         if (target == nullptr)
             report.error(socket.service_pos, "",
                          fmt::format("there is no unit {} for this socket to start", quoted(socket.service)));
         else if (target->masked)
             report.warning(socket.service_pos, "", fmt::format("{} is masked: nothing listens for it", socket.service));
-        by_service[socket.service].push_back(std::move(socket));
+        if (target != nullptr) by_service[target->name].push_back(std::move(socket));
     }
     std::vector<Service> built;
     for (const Unit& unit : services) {
         const auto group = by_service.find(unit.name);
         if (unit.masked || unit.broken) continue;
         if (group == by_service.end()) {
-            const bool has_socket = find_unit(sockets, fmt::format("{}.socket", unit.stem())) !=
+            const bool has_socket = known_sockets.find(fmt::format("{}.socket", unit.stem())) !=
                                     nullptr; // masked, broken, or for another service
             if (!has_socket) report.warning(unit.pos, "", "no .socket unit starts it; it is ignored");
         } else if (const auto ok = check_service_name(unit.stem()); !ok) {
