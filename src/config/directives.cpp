@@ -29,7 +29,8 @@ bool fits(const Directive& directive, UnitKind kind) noexcept {
 std::span<const Directive> directives() {
     static const std::vector<Directive> table = [] {
         std::vector<Directive> all;
-        for (const auto part : {network_directives(), service_directives(), exec_directives(), sandbox_directives(), cgroup_directives()})
+        for (const auto part : {network_directives(), loading_directives(), service_directives(), exec_directives(),
+                                sandbox_directives(), cgroup_directives()})
             all.insert(all.end(), part.begin(), part.end());
         return all;
     }();
@@ -108,6 +109,13 @@ std::string_view to_string(Scope scope) noexcept {
 bool is_word_list(ValueType type) noexcept {
     return type == T::endpoints || type == T::prefixes || type == T::interfaces || type == T::accounts || type == T::services ||
            type == T::statuses;
+}
+
+bool has_per_cent_signs(ValueType type) noexcept { return type == T::amount || type == T::percentage; }
+
+bool is_list(const Directive& directive) noexcept {
+    const T type = directive.type;
+    return directive.repeat == add || is_word_list(type) || type == T::addresses || type == T::ports || type == T::protocols;
 }
 
 } // namespace swathe

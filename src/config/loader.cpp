@@ -8,6 +8,7 @@
 #include "config/service_name.h"
 #include "config/settings.h"
 #include "config/source_finder.h"
+#include "config/texts.h"
 #include "config/toml_reader.h"
 #include "config/validate.h"
 
@@ -39,21 +40,20 @@ bool stands_before(const SourceList& a, const SourceList& b) {
 /// The services and rules of all files, while they are read.
 class Loading {
 public:
-    explicit Loading(const SearchPath& path) : path_(path) {}
+    Loading(const SearchPath& path, Texts& texts) : path_(path), texts_(texts) {}
 
-    Inspection run() {
+    Loaded run() {
         if (path_.required) check_directories();
         read_daemon_settings();
         read_toml_services();
         read_units();
-        Config& config = seen_.loaded.config;
-        std::sort(config.services.begin(), config.services.end(), [](const Service& a, const Service& b) { return a.name < b.name; });
-        follow_aliases(config.services);
-        link_services(config.services, [this](const Service& s) { return toml_files_.count(s.name) == 0; }, report_);
-        validate(config, report_);
-        seen_.loaded.diagnostics = report_.take();
-        std::stable_sort(seen_.sources.begin(), seen_.sources.end(), stands_before);
-        return std::move(seen_);
+        std::sort(config_.services.begin(), config_.services.end(),
+                  [](const Service& a, const Service& b) { return a.name < b.name; });
+        follow_aliases(config_.services);
+        link_services(config_.services, [this](const Service& s) { return toml_files_.count(s.name) == 0; }, report_);
+        validate(config_, report_);
+        std::stable_sort(texts_.sources.begin(), texts_.sources.end(), stands_before);
+        return {std::move(config_), report_.take()};
     }
 
 private:
@@ -109,14 +109,13 @@ private:
 
     void read_daemon_settings() {
         SourceList list = SourceFinder(path_, {"", ".toml", ".toml"}, report_).find_plain("swathe.toml");
-        TomlDaemon& text = seen_.daemon;
+        TomlDaemon& text = texts_.daemon;
         const auto merge = [&](const Raw::Table& root, SourceFile file) { merge_toml_daemon(text, root, file, report_); };
         (void)read_all(list, table_taker(merge), true);
-        Config& config = seen_.loaded.config;
-        (void)apply(text.daemon, Scope::daemon, &config.daemon, Format::toml, {}, report_);
+        (void)apply(text.daemon, Scope::daemon, &config_.daemon, Format::toml, {}, report_);
         for (const TomlDaemon::Rule& rule : text.rules)
-            if (auto built = build_rule(rule, report_)) config.rules.push_back(std::move(*built));
-        seen_.sources.push_back(std::move(list));
+            if (auto built = build_rule(rule, report_)) config_.rules.push_back(std::move(*built));
+        texts_.sources.push_back(std::move(list));
     }
 
     void read_toml_services() {
@@ -124,7 +123,7 @@ private:
         for (SourceList& list : finder.all()) {
             list.service = stem_of(list.name);
             read_toml_service(list);
-            seen_.sources.push_back(std::move(list));
+            texts_.sources.push_back(std::move(list));
         }
         finder.report_lone_drop_ins();
     }
@@ -134,16 +133,17 @@ private:
         const std::string& path = list.files.front().path;
         if (const auto ok = check_service_name(name); !ok) return report_.error(place_of(path), "", ok.error().message);
         TomlService text;
-        const std::vector<std::string> paths =
-            read_all(list, table_taker([&](const Raw::Table& root, SourceFile file) { merge_toml_service(text, name, root, file, report_); }));
+        const auto merge = [&](const Raw::Table& root, SourceFile file) { merge_toml_service(text, name, root, file, report_); };
+        const std::vector<std::string> paths = read_all(list, table_taker(merge));
         if (paths.empty()) return; // masked or broken
         toml_files_.emplace(name, path);
         for (const std::string& alias : list.aliases) aliases_.emplace(stem_of(alias), name);
         auto service = build_service(text, name, report_); // even if a drop-in is broken: all errors are to be told at once
-        seen_.tomls.push_back({name, std::move(text)});
-        if (is_broken(list) || !service) return;
-        service->files.insert(service->files.begin(), paths.begin(), paths.end());
-        seen_.loaded.config.services.push_back(std::move(*service));
+        if (!is_broken(list) && service) {
+            service->files.insert(service->files.begin(), paths.begin(), paths.end());
+            config_.services.push_back(std::move(*service));
+        }
+        texts_.toml.push_back({name, std::move(text), paths});
     }
 
     Unit read_unit(SourceList& list, UnitKind kind) {
@@ -152,7 +152,7 @@ private:
         unit.aliases = list.aliases;
         unit.pos = unit.text.block.pos = place_of(list.files.front().path);
         unit.files = read_all(list, [&](std::string_view text, SourceFile source) {
-            merge_unit(unit.text, kind, unit.name, lex_unit(text, source, report_), report_);
+            merge_unit(unit.text, kind, {unit.name, unit.pos.file.name()}, lex_unit(text, source, report_), report_);
             return true;
         });
         unit.broken = is_broken(list);
@@ -166,7 +166,7 @@ private:
         for (SourceList& list : finder.all()) {
             units.push_back(read_unit(list, UnitKind::socket));
             list.service = stem_of(service_of(units.back()));
-            seen_.sources.push_back(std::move(list));
+            texts_.sources.push_back(std::move(list));
         }
         finder.report_lone_drop_ins();
         return units;
@@ -177,7 +177,7 @@ private:
         SourceFinder finder(path_, {"units", ".service", ".conf"}, report_);
         std::map<std::string, SourceList> wanted;
         for (SourceList& list : finder.all()) wanted.emplace(list.name, std::move(list));
-        for (const Unit& socket : seen_.sockets)
+        for (const Unit& socket : texts_.sockets)
             if (const std::string name = service_of(socket); !socket.masked && wanted.count(name) == 0)
                 if (auto list = finder.find(name)) wanted.emplace(list->name, std::move(*list));
         std::vector<Unit> units;
@@ -185,7 +185,7 @@ private:
             list.service = stem_of(name);
             units.push_back(read_unit(list, UnitKind::service));
             for (const std::string& alias : list.aliases) aliases_.emplace(stem_of(alias), list.service);
-            seen_.sources.push_back(std::move(list));
+            texts_.sources.push_back(std::move(list));
         }
         finder.report_lone_drop_ins();
         return units;
@@ -201,21 +201,24 @@ private:
     }
 
     void read_units() {
-        seen_.sockets = read_sockets();
-        seen_.services = read_services();
-        for (Service& service : build_unit_services(seen_.sockets, seen_.services, report_)) {
+        report_.be_strict(config_.daemon.strict);
+        texts_.sockets = read_sockets();
+        texts_.services = read_services();
+        for (Service& service : build_unit_services(texts_.sockets, texts_.services, report_, config_.daemon.allow_unsupported)) {
             const auto same = toml_files_.find(service.name);
             if (same == toml_files_.end())
-                seen_.loaded.config.services.push_back(std::move(service));
+                config_.services.push_back(std::move(service));
             else
                 report_.error(service.pos, "",
                               fmt::format("there is also a service {} in {}; remove one of them", service.name, same->second));
         }
+        report_.be_strict(false);
     }
 
     const SearchPath& path_;
     Report report_;
-    Inspection seen_;
+    Texts& texts_;
+    Config config_;
     std::map<std::string, std::string> toml_files_; ///< by the service's name
     std::map<std::string, std::string> aliases_;    ///< other names of services -> the names that they have
 };
@@ -228,13 +231,14 @@ SearchPath SearchPath::standard() {
 
 SearchPath SearchPath::only(std::string directory) { return {{std::move(directory)}, true}; }
 
-Inspection inspect_config(const SearchPath& path) { return Loading(path).run(); }
+Loaded load_config(const SearchPath& path, Texts* texts) {
+    Texts own;
+    return Loading(path, texts == nullptr ? own : *texts).run();
+}
 
-Loaded load_config(const SearchPath& path) { return inspect_config(path).loaded; }
-
-std::vector<const SourceList*> sources_of(const Inspection& inspection, std::string_view service) {
+std::vector<const SourceList*> Texts::sources_of(std::string_view service) const {
     std::vector<const SourceList*> lists;
-    for (const SourceList& list : inspection.sources)
+    for (const SourceList& list : sources)
         if (!list.service.empty() && list.service == service) lists.push_back(&list);
     return lists;
 }

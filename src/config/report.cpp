@@ -20,7 +20,10 @@ void Report::error(const SourcePos& where, std::string_view key, std::string_vie
 }
 
 void Report::warning(const SourcePos& where, std::string_view key, std::string_view reason) {
-    add(Diagnostic::Severity::warning, where, key, reason);
+    if (strict_)
+        add(Diagnostic::Severity::error, where, key, fmt::format("{} (strict)", reason));
+    else
+        add(Diagnostic::Severity::warning, where, key, reason);
 }
 
 Diagnostics Report::take() {

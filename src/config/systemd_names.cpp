@@ -174,6 +174,10 @@ ForeignDirective foreign_directive(UnitKind kind, std::string_view section, std:
     return has_word(kProtectionNames, key) ? ForeignDirective::protection : ForeignDirective::unsupported;
 }
 
+bool is_protection(std::string_view key) noexcept { return has_word(kProtectionNames, key); }
+
+std::vector<std::string_view> protections() { return split(kProtectionNames, ' '); }
+
 std::vector<std::string_view> systemd_names(UnitKind kind, std::string_view section) {
     std::vector<std::string_view> names;
     for (const std::string_view list : lists_of(kind, section))

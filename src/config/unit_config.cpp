@@ -5,6 +5,7 @@
 #include "config/build.h"
 #include "config/service_checks.h"
 #include "config/service_name.h"
+#include "config/unit_ranges.h"
 
 #include <algorithm>
 #include <map>
@@ -49,13 +50,13 @@ bool add_addresses(SocketUnit& socket, const AddressList& more, const Block& blo
     return true;
 }
 
-Socket build_socket(const Unit& unit, Report& report) {
+Socket build_socket(const Unit& unit, const std::vector<std::string>& allowed, Report& report) {
     Socket socket{&unit, {}, {}, {}, true};
     SocketUnit own;
     Listener common;
     common.name = unit.name; // systemd.socket(5), FileDescriptorName=
     common.trigger_limit_fails = true; // systemd's
-    socket.ok = report_foreign(unit.text, UnitKind::socket, report);
+    socket.ok = report_foreign(unit.text, UnitKind::socket, allowed, report);
     socket.ok = apply(unit.text.block, Scope::socket_unit, &own, Format::unit, unit.name, report) && socket.ok;
     socket.ok = apply(unit.text.block, Scope::listen, &common, Format::unit, unit.name, report) && socket.ok;
     socket.ok = socket.ok && check_sources(common.guard, unit.text.block, Format::unit, report);
@@ -64,6 +65,7 @@ Socket build_socket(const Unit& unit, Report& report) {
         socket.ok = socket.ok && add_addresses(own, of_files.front().addresses, unit.text.block, report);
     else if (own.v6_only)
         drop_ipv4_wildcards(own);
+    socket.ok = widen_lines(own, report) && socket.ok;
     for (SocketUnit::Line& line : own.lines) {
         Listener& listener = socket.listeners.emplace_back(common);
         listener.protocol = line.protocol;
@@ -80,13 +82,14 @@ Socket build_socket(const Unit& unit, Report& report) {
     return socket;
 }
 
-std::optional<Service> build_unit_service(const Unit& unit, std::vector<Socket>& sockets, Report& report) {
+std::optional<Service> build_unit_service(const Unit& unit, std::vector<Socket>& sockets, const std::vector<std::string>& allowed,
+                                          Report& report) {
     Service service;
     service.name = unit.stem();
     service.pos = unit.pos;
     service.start_limit_hit = LimitAction::fail; // systemd's
     ServiceText text{{}, Format::unit, true};
-    bool ok = report_foreign(unit.text, UnitKind::service, report);
+    bool ok = report_foreign(unit.text, UnitKind::service, allowed, report);
     for (Socket& socket : sockets) {
         const Block& block = socket.unit->text.block;
         text.blocks.push_back(&block);
@@ -98,8 +101,9 @@ std::optional<Service> build_unit_service(const Unit& unit, std::vector<Socket>&
         append_address_files(block, service.files);
     }
     service.files.insert(service.files.end(), unit.files.begin(), unit.files.end());
-    ok = apply(unit.text.block, Scope::file, &service, Format::unit, unit.name, report) && ok;
-    text.sound = apply(unit.text.block, Scope::service, &service, Format::unit, unit.name, report) && text.sound;
+    const UnitId id(unit.name, unit.pos.file.name());
+    ok = apply(unit.text.block, Scope::file, &service, Format::unit, id, report) && ok;
+    text.sound = apply(unit.text.block, Scope::service, &service, Format::unit, id, report) && text.sound;
     text.blocks.push_back(&unit.text.block);
     ok = check_service(service, text, report) && ok;
     if (!ok) return std::nullopt;
@@ -136,7 +140,7 @@ std::string service_of(const Unit& socket) {
 }
 
 std::vector<Service> build_unit_services(const std::vector<Unit>& sockets, const std::vector<Unit>& services,
-                                         Report& report) {
+                                         Report& report, const std::vector<std::string>& allowed) {
     const UnitNames known_services(services);
     const UnitNames known_sockets(sockets);
     std::map<std::string, std::vector<Socket>> by_service; ///< by the unit's own name, whatever Service= calls it
@@ -146,7 +150,7 @@ std::vector<Service> build_unit_services(const std::vector<Unit>& sockets, const
             report.error(unit.pos, "", ok.error().message);
             continue;
         }
-        Socket socket = build_socket(unit, report);
+        Socket socket = build_socket(unit, allowed, report);
         const Unit* target = known_services.find(socket.service);
         if (target == nullptr)
             report.error(socket.service_pos, "",
@@ -165,7 +169,7 @@ std::vector<Service> build_unit_services(const std::vector<Unit>& sockets, const
             if (!has_socket) report.warning(unit.pos, "", "no .socket unit starts it; it is ignored");
         } else if (const auto ok = check_service_name(unit.stem()); !ok) {
             report.error(unit.pos, "", ok.error().message);
-        } else if (auto service = build_unit_service(unit, group->second, report)) {
+        } else if (auto service = build_unit_service(unit, group->second, allowed, report)) {
             built.push_back(std::move(*service));
         }
     }

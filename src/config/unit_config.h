@@ -27,8 +27,9 @@ struct Unit {
 
 /// Puts .socket units and the .service units that they start together. A service's name is that of its .service unit;
 /// it has the listeners of all .socket units that name it, in the order of their names. Both lists are sorted by name.
-/// Reports all that is wrong, and leaves out what it is wrong in.
+/// Reports all that is wrong, and leaves out what it is wrong in. `allowed`: directives that protect and may go unheeded.
 [[nodiscard]] std::vector<Service> build_unit_services(const std::vector<Unit>& sockets,
-                                                       const std::vector<Unit>& services, Report& report);
+                                                       const std::vector<Unit>& services, Report& report,
+                                                       const std::vector<std::string>& allowed = {});
 
 } // namespace swathe

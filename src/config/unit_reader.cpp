@@ -1,6 +1,7 @@
 #include "config/unit_reader.h"
 
 #include "base/text.h"
+#include "config/loading_values.h"
 #include "config/specifier.h"
 #include "config/systemd_names.h"
 
@@ -20,16 +21,16 @@ bool is_known_section(UnitKind kind, std::string_view name) noexcept {
            name == (kind == UnitKind::socket ? "Socket" : "Service");
 }
 
-/// Is the directive taken back together with `other`? systemd empties all Listen lines at once.
+/// Is the directive taken back together with `other`? systemd empties all Listen lines at once. Ours is not one of systemd's.
 bool resets_with(const Directive& directive, const Directive& other) noexcept {
     const auto is_listen_line = [](const Directive& d) {
-        return d.scope == Scope::socket_unit && d.repeat == Repeat::add;
+        return d.scope == Scope::socket_unit && d.repeat == Repeat::add && d.unit_section != kOurs;
     };
     return &directive == &other || (is_listen_line(directive) && is_listen_line(other));
 }
 
 /// Splits a line's value into words, each with its place, specifiers replaced. Nothing after a report.
-std::optional<Raw::List> words_of(const UnitLine& line, std::string_view unit, Report& report) {
+std::optional<Raw::List> words_of(const UnitLine& line, const UnitId& unit, Report& report) {
     constexpr std::string_view kSpace = " \t\r";
     Raw::List words;
     for (std::size_t at = line.value.find_first_not_of(kSpace); at != line.value.npos;
@@ -48,11 +49,11 @@ std::optional<Raw::List> words_of(const UnitLine& line, std::string_view unit, R
 
 /// Command lines and variables are split first and have their specifiers replaced then; in a percentage there are none.
 bool is_read_verbatim(ValueType type) noexcept {
-    return type == ValueType::commands || type == ValueType::environment || type == ValueType::amount || type == ValueType::percentage;
+    return type == ValueType::commands || type == ValueType::environment || has_per_cent_signs(type);
 }
 
 /// The value as the readers want it.
-std::optional<Raw> raw_of(const Directive& directive, const UnitLine& line, std::string_view unit, Report& report) {
+std::optional<Raw> raw_of(const Directive& directive, const UnitLine& line, const UnitId& unit, Report& report) {
     if (is_word_list(directive.type)) {
         auto words = words_of(line, unit, report);
         if (!words) return std::nullopt;
@@ -65,7 +66,7 @@ std::optional<Raw> raw_of(const Directive& directive, const UnitLine& line, std:
     return std::nullopt;
 }
 
-void assign(Block& block, const Directive& directive, const UnitLine& line, std::string_view unit, Report& report) {
+void assign(Block& block, const Directive& directive, const UnitLine& line, const UnitId& unit, Report& report) {
     auto& settings = block.settings;
     const auto erase = [&](auto condition) {
         settings.erase(std::remove_if(settings.begin(), settings.end(), condition), settings.end());
@@ -111,7 +112,7 @@ void report_unknown(UnitKind kind, std::string_view section, const UnitLine& lin
         report.warning(line.pos, quoted(line.key), fmt::format("unknown key in [{}]; it is ignored{}", section, hint));
 }
 
-void merge_section(UnitText& text, UnitKind kind, std::string_view unit, const UnitSection& section, Report& report) {
+void merge_section(UnitText& text, UnitKind kind, const UnitId& unit, const UnitSection& section, Report& report) {
     for (const UnitLine& line : section.lines) {
         if (is_extension(line.key)) continue;
         if (const Directive* directive = find_unit_directive(kind, section.name, line.key)) {
@@ -126,9 +127,18 @@ void merge_section(UnitText& text, UnitKind kind, std::string_view unit, const U
     }
 }
 
+/// What AllowUnsupported= says.
+std::vector<std::string> allowed_in(const Block& block) {
+    std::vector<std::string> names;
+    for (const Setting& setting : block.settings)
+        if (const auto* text = setting.value.get<std::string>(); text != nullptr && setting.directive->unit_key == kAllowUnsupported)
+            for (const std::string_view name : split(*text, ' ')) names.emplace_back(name);
+    return names;
+}
+
 } // namespace
 
-void merge_unit(UnitText& text, UnitKind kind, std::string_view unit, const std::vector<UnitSection>& sections,
+void merge_unit(UnitText& text, UnitKind kind, const UnitId& unit, const std::vector<UnitSection>& sections,
                 Report& report) {
     for (const UnitSection& section : sections) {
         if (is_known_section(kind, section.name))
@@ -138,7 +148,10 @@ void merge_unit(UnitText& text, UnitKind kind, std::string_view unit, const std:
     }
 }
 
-bool report_foreign(const UnitText& text, UnitKind kind, Report& report) {
+bool report_foreign(const UnitText& text, UnitKind kind, const std::vector<std::string>& allowed, Report& report) {
+    const auto is_allowed = [own = allowed_in(text.block), &allowed](const std::string& key) {
+        return std::find(allowed.begin(), allowed.end(), key) != allowed.end() || std::find(own.begin(), own.end(), key) != own.end();
+    };
     bool ok = true;
     for (const UnitText::Foreign& line : text.foreign) {
         switch (foreign_directive(kind, line.section, line.key, line.value)) {
@@ -148,9 +161,14 @@ bool report_foreign(const UnitText& text, UnitKind kind, Report& report) {
             report.warning(line.pos, line.key, "this directive of systemd's is not implemented yet; it is ignored");
             break;
         case ForeignDirective::protection:
+            if (is_allowed(line.key)) {
+                report.warning(line.pos, line.key,
+                               "this directive of systemd's is not implemented yet; the service goes without its protection");
+                break;
+            }
             report.error(line.pos, line.key,
                          "not implemented yet, and to ignore it would weaken the service's protection; "
-                         "remove it, or set it to nothing or \"no\" in a drop-in");
+                         "remove it, set it to nothing or \"no\" in a drop-in, or name it in AllowUnsupported=");
             ok = false;
             break;
         case ForeignDirective::not_ip:

@@ -272,3 +272,20 @@ TEST_CASE("limits: paths and system calls of a sandbox") {
     CHECK(with_service_line("system_call_filter = " + list_of(limits::kSystemCalls / 2 + 1, "read @mount"))
               .find("more than 2048 system calls and groups") != std::string::npos);
 }
+
+TEST_CASE("limits: a unit of a hundred thousand lines is read, one of 100 MB is refused before it is read") {
+    const Scratch scratch;
+    std::string text = "[Service]\nExecStart=/bin/true\n";
+    for (int i = 0; i < 100000; ++i) text += fmt::format("X-Line{}=value\n", i);
+    scratch.write("units/a.socket", "[Socket]\nListenStream=192.0.2.1:80\n");
+    scratch.write("units/a.service", text);
+    CHECK(problems(scratch) == "");
+    std::string unknown = "[Service]\nExecStart=/bin/true\n";
+    for (int i = 0; i < 100000; ++i) unknown += "Unheard=1\n";
+    scratch.write("units/a.service", unknown); // says so a thousand times, and that it said no more
+    const Diagnostics said = scratch.load().diagnostics;
+    CHECK(said.size() == limits::kDiagnostics + 1);
+    scratch.write("units/a.service", "");
+    std::filesystem::resize_file(scratch.path("units/a.service"), 100'000'000); // a hole: takes no room
+    CHECK(problems(scratch) == "units/a.service: larger than 16777216 bytes\n");
+}
