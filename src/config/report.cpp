@@ -26,6 +26,10 @@ void Report::warning(const SourcePos& where, std::string_view key, std::string_v
         add(Diagnostic::Severity::warning, where, key, reason);
 }
 
+bool Report::shows_error() const noexcept { return errors_ < limits::kDiagnostics; }
+
+bool Report::shows_warning() const noexcept { return strict_ ? shows_error() : warnings_ < limits::kDiagnostics; }
+
 Diagnostics Report::take() {
     Diagnostics all = std::exchange(all_, {});
     sort_by_place(all);

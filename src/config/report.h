@@ -17,6 +17,10 @@ public:
     /// From now on, is every warning an error?
     void be_strict(bool strict) noexcept { strict_ = strict; }
 
+    /// Would one more be shown? If not, there is no need to word it well.
+    [[nodiscard]] bool shows_error() const noexcept;
+    [[nodiscard]] bool shows_warning() const noexcept;
+
     [[nodiscard]] bool has_errors() const noexcept { return errors_ > 0; }
     [[nodiscard]] Diagnostics take(); ///< sorted by place
 

@@ -1,18 +1,21 @@
 #include "config/settings.h"
 
 #include <algorithm>
+#include <map>
 
 namespace swathe {
 namespace {
 
 /// `later` wins, key by key.
 void merge(Raw::Table& into, Raw::Table later) {
+    std::map<std::string, std::size_t> places;
+    for (std::size_t i = 0; i < into.size(); ++i) places.emplace(into[i].key, i);
     for (RawEntry& entry : later) {
-        const auto same = std::find_if(into.begin(), into.end(), [&](const RawEntry& e) { return e.key == entry.key; });
-        if (same == into.end())
+        const auto same = places.find(entry.key);
+        if (same == places.end())
             into.push_back(std::move(entry));
         else
-            *same = std::move(entry);
+            into[same->second] = std::move(entry);
     }
 }
 

@@ -69,6 +69,7 @@ struct UnitName {
         case 'j': return std::string(last_part(prefix));
         case 'J': return unescape(last_part(prefix));
         case 'f': return unescape_path(instance.empty() ? prefix : instance);
+        case 'd': return "/run/credentials/" + std::string(full);
         default: return std::nullopt;
         }
     }
@@ -84,7 +85,6 @@ Result<std::string> value_of(char specifier, const UnitId& unit, MachineDoor mac
     if (auto own = UnitName(unit.name).value(specifier)) return std::move(*own);
     if (const auto fixed = directory(specifier)) return std::string(*fixed);
     if (specifier == 'y' || specifier == 'Y') return of_fragment(specifier, unit.fragment);
-    if (specifier == 'd') return failure("%d: services have no credentials");
     if (kMachine.find(specifier) == kMachine.npos)
         return failure(fmt::format("{} is no specifier; a per cent sign is written %%", quoted(std::string{'%', specifier})));
     auto found = machine(specifier);

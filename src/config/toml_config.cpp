@@ -34,7 +34,7 @@ std::string hint_for(Scope scope, std::string_view key, std::vector<std::string_
 /// `tables`: what may stand beside the scope's keys.
 void report_unknown(Scope scope, const RawEntry& entry, std::vector<std::string_view> tables, Report& report) {
     const std::string_view key = std::string_view(entry.key).substr(entry.key.starts_with('+') ? 1 : 0);
-    const std::string hint = hint_for(scope, key, std::move(tables));
+    const std::string hint = report.shows_error() ? hint_for(scope, key, std::move(tables)) : std::string();
     report.error(entry.pos, quoted(entry.key), hint.empty() ? "unknown key" : "unknown key; " + hint);
 }
 

@@ -6,6 +6,8 @@
 #include "config/systemd_names.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -66,19 +68,30 @@ std::optional<Raw> raw_of(const Directive& directive, const UnitLine& line, cons
     return std::nullopt;
 }
 
-void assign(Block& block, const Directive& directive, const UnitLine& line, const UnitId& unit, Report& report) {
-    auto& settings = block.settings;
-    const auto erase = [&](auto condition) {
-        settings.erase(std::remove_if(settings.begin(), settings.end(), condition), settings.end());
-    };
+/// Takes back the settings of the directives that `matches(directive)` is true for. Looks no further back than they stand: a file of many
+/// lines is read in a time that grows with their number only.
+template <class F> void take_back(UnitText& text, F matches) {
+    std::size_t standing = 0;
+    for (auto& [directive, count] : text.standing)
+        if (matches(*directive)) standing += std::exchange(count, 0);
+    auto& settings = text.block.settings;
+    const auto is_one = [&](const Setting& s) { return matches(*s.directive); };
+    auto from = settings.end();
+    while (standing > 0 && from != settings.begin())
+        if (is_one(*--from)) --standing;
+    settings.erase(std::remove_if(from, settings.end(), is_one), settings.end());
+}
+
+void assign(UnitText& text, const Directive& directive, const UnitLine& line, const UnitId& unit, Report& report) {
     if (line.value.empty()) {
-        erase([&](const Setting& s) { return resets_with(directive, *s.directive); });
+        take_back(text, [&](const Directive& d) { return resets_with(directive, d); });
         if (directive.type != ValueType::capabilities) return; // of them an empty value is none, not the default: systemd.exec(5)
     }
     auto raw = raw_of(directive, line, unit, report);
     if (!raw) return;
-    if (directive.repeat == Repeat::replace) erase([&](const Setting& s) { return s.directive == &directive; });
-    settings.push_back({&directive, line.pos, std::move(*raw)});
+    if (directive.repeat == Repeat::replace) take_back(text, [&](const Directive& d) { return &d == &directive; });
+    text.block.settings.push_back({&directive, line.pos, std::move(*raw)});
+    ++text.standing[&directive];
 }
 
 /// Where a key of ours would have been right, or what it was meant to be; "" = no idea.
@@ -105,7 +118,8 @@ void keep_foreign(UnitText& text, std::string_view section, const UnitLine& line
 }
 
 void report_unknown(UnitKind kind, std::string_view section, const UnitLine& line, Report& report) {
-    const std::string hint = hint_for(kind, section, line.key);
+    const bool shows = section == kOurs ? report.shows_error() : report.shows_warning();
+    const std::string hint = shows ? hint_for(kind, section, line.key) : std::string();
     if (section == kOurs)
         report.error(line.pos, quoted(line.key), "unknown key" + hint);
     else
@@ -116,7 +130,7 @@ void merge_section(UnitText& text, UnitKind kind, const UnitId& unit, const Unit
     for (const UnitLine& line : section.lines) {
         if (is_extension(line.key)) continue;
         if (const Directive* directive = find_unit_directive(kind, section.name, line.key)) {
-            assign(text.block, *directive, line, unit, report);
+            assign(text, *directive, line, unit, report);
             continue;
         }
         const bool known = foreign_directive(kind, section.name, line.key, line.value) != ForeignDirective::unknown;

@@ -3,6 +3,7 @@
 #include "config/settings.h"
 #include "config/unit_lexer.h"
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,7 @@ struct UnitText {
     };
     Block block;
     std::vector<Foreign> foreign; ///< the last one of each key
+    std::map<const Directive*, std::size_t> standing; ///< how many settings of a directive `block` has
 };
 
 /// Takes the lines of one file of `unit` into `text`; files come in the order in which they are applied.

@@ -285,6 +285,11 @@ TEST_CASE("limits: a unit of a hundred thousand lines is read, one of 100 MB is 
     scratch.write("units/a.service", unknown); // says so a thousand times, and that it said no more
     const Diagnostics said = scratch.load().diagnostics;
     CHECK(said.size() == limits::kDiagnostics + 1);
+    std::string mixed = "[Service]\nExecStart=/bin/true\n"; // what is replaced, or taken back, is not looked for in all that came before
+    for (int i = 0; i < 50000; ++i) mixed += "ReadOnlyPaths=/x\n";
+    for (int i = 0; i < 25000; ++i) mixed += "Nice=1\nEnvironment=\n";
+    scratch.write("units/a.service", mixed + "ReadOnlyPaths=\n");
+    CHECK(problems(scratch) == "");
     scratch.write("units/a.service", "");
     std::filesystem::resize_file(scratch.path("units/a.service"), 100'000'000); // a hole: takes no room
     CHECK(problems(scratch) == "units/a.service: larger than 16777216 bytes\n");

@@ -32,7 +32,9 @@ TEST_CASE("specifiers: the parts of a unit's name") {
         {"foo-bar@7-99-10.0.0.1:80-10.0.0.2:555.service", "%p|%i|%j", "foo-bar|7-99-10.0.0.1:80-10.0.0.2:555|bar"},
         {"foo-bar@7-99-10.0.0.1:80-10.0.0.2:555.service", "%I", "7/99/10.0.0.1:80/10.0.0.2:555"},
         {"x.service", "plain", "plain"}, {"x.service", "", ""}, {"x.service", "%%", "%"}, {"x.service", "100%%", "100%"}, {"x.service", "%%n", "%n"}, {"x.service", "%%%n", "%x.service"},
-        {"x.service", "a%nb%Nc", "ax.servicebxc"},
+        {"x.service", "a%nb%Nc", "ax.servicebxc"}, {"x@y.service", "%d", "/run/credentials/x@y.service"},
+        {"exec-specifier.service", "%N %P %J %f", "exec-specifier exec/specifier specifier /exec/specifier"},
+        {"exec-specifier@foo-bar.service", "%p %P %i %I %j %f", "exec-specifier exec/specifier foo-bar foo/bar specifier /foo/bar"},
         {"x.service", "%t", "/run"}, {"x.service", "%S", "/var/lib"}, {"x.service", "%C", "/var/cache"}, {"x.service", "%L", "/var/log"}, {"x.service", "%E", "/etc"}, {"x.service", "%D", "/usr/share"},
         {"x.service", "%H%l%m%b%v%q%a%A%B%M%o%w%W", "<H><l><m><b><v><q><a><A><B><M><o><w><W>"}, {"x.service", "%u%U%g%G%h%s%T%V", "<u><U><g><G><h><s><T><V>"},
     };
@@ -50,7 +52,7 @@ TEST_CASE("specifiers: where the unit's file is") {
 }
 
 TEST_CASE("specifiers: an unknown one, one that stands for nothing, and a single per cent sign are errors") {
-    for (const char* text : {"%", "a%", "%%%", "%z", "%c", "%r", "%R", "%x", "%1", "% ", "%\n", "%-", "%d", "%O", "%Q", "%X", "%Z", "%K", "%e", "%k"}) {
+    for (const char* text : {"%", "a%", "%%%", "%z", "%c", "%r", "%R", "%x", "%1", "% ", "%\n", "%-", "%O", "%Q", "%X", "%Z", "%K", "%e", "%k"}) {
         CAPTURE(std::string(text));
         CHECK_FALSE(expand_specifiers(text, "x.service", &echo));
     }
