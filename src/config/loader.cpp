@@ -40,7 +40,7 @@ bool stands_before(const SourceList& a, const SourceList& b) {
 /// The services and rules of all files, while they are read.
 class Loading {
 public:
-    Loading(const SearchPath& path, Texts& texts) : path_(path), texts_(texts) {}
+    Loading(const SearchPath& path, Texts& texts, bool keeps) : path_(path), texts_(texts), keeps_(keeps) {}
 
     Loaded run() {
         if (path_.required) check_directories();
@@ -143,7 +143,7 @@ private:
             service->files.insert(service->files.begin(), paths.begin(), paths.end());
             config_.services.push_back(std::move(*service));
         }
-        texts_.toml.push_back({name, std::move(text), paths});
+        if (keeps_) texts_.toml.push_back({name, std::move(text), paths});
     }
 
     Unit read_unit(SourceList& list, UnitKind kind) {
@@ -218,6 +218,7 @@ private:
     const SearchPath& path_;
     Report report_;
     Texts& texts_;
+    bool keeps_ = false; ///< all that TOML files say, which may be a million addresses
     Config config_;
     std::map<std::string, std::string> toml_files_; ///< by the service's name
     std::map<std::string, std::string> aliases_;    ///< other names of services -> the names that they have
@@ -233,7 +234,7 @@ SearchPath SearchPath::only(std::string directory) { return {{std::move(director
 
 Loaded load_config(const SearchPath& path, Texts* texts) {
     Texts own;
-    return Loading(path, texts == nullptr ? own : *texts).run();
+    return Loading(path, texts == nullptr ? own : *texts, texts != nullptr).run();
 }
 
 std::vector<const SourceList*> Texts::sources_of(std::string_view service) const {
