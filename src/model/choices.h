@@ -17,6 +17,11 @@ template <class T> inline constexpr std::array<Choice<T>, 0> kChoices{};
 
 template <> inline constexpr auto kChoices<Protocol> = std::to_array<Choice<Protocol>>(
     {{"tcp", Protocol::tcp}, {"udp", Protocol::udp}});
+template <> inline constexpr auto kChoices<SocketKind> = std::to_array<Choice<SocketKind>>(
+    {{"tcp", SocketKind::tcp}, {"udp", SocketKind::udp}, {"unix-stream", SocketKind::unix_stream},
+     {"unix-datagram", SocketKind::unix_datagram}, {"unix-seqpacket", SocketKind::unix_seqpacket}});
+template <> inline constexpr auto kChoices<Timestamping> = std::to_array<Choice<Timestamping>>(
+    {{"off", Timestamping::off}, {"us", Timestamping::us}, {"ns", Timestamping::ns}});
 template <> inline constexpr auto kChoices<WhenDown> = std::to_array<Choice<WhenDown>>(
     {{"queue", WhenDown::queue}, {"drop", WhenDown::drop}, {"pass", WhenDown::pass}});
 template <> inline constexpr auto kChoices<FamilySockets> = std::to_array<Choice<FamilySockets>>(
