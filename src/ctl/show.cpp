@@ -53,6 +53,11 @@ std::string dash_if_empty(const std::string& text) { return text.empty() ? "-" :
 
 std::string ports_text(const std::string& ports) { return ports == "all" ? "all ports" : "ports " + escaped(ports); }
 
+/// A UNIX socket has no ports, and each address has its own where they differ.
+std::string behind_addresses(const ListenerView& listener) { return listener.ports.empty() ? "" : " " + ports_text(listener.ports); }
+
+bool is_unix(const ListenerView& listener) { return listener.protocol.starts_with("unix-"); }
+
 /// A line for each network namespace that we share with other programs.
 std::string programs_lines(const DaemonView& daemon) {
     std::map<std::string, std::string> lines;
@@ -100,10 +105,10 @@ std::string socket_line(const ListenerView::Socket& socket) {
 std::string in_namespace(const ListenerView& listener) { return listener.netns.empty() ? "" : " in " + escaped(listener.netns); }
 
 std::string show_listener(const ListenerView& listener, const Look& look) {
-    std::string text = fmt::format("    {}: {} {} {}{}\n", escaped(listener.name), escaped(listener.protocol), joined(listener.addresses, " "),
-                                   ports_text(listener.ports), in_namespace(listener));
+    std::string text = fmt::format("    {}: {} {}{}{}\n", escaped(listener.name), escaped(listener.protocol), joined(listener.addresses, " "),
+                                   behind_addresses(listener), in_namespace(listener));
     for (const auto& socket : listener.sockets) {
-        text += "        " + socket_line(socket) + "\n";
+        text += "        " + (is_unix(listener) ? fmt::format("queued {}", socket.queued) : socket_line(socket)) + "\n";
         if (!socket.unusable.empty()) text += paint(look, Colour::red, "        unusable: " + escaped(socket.unusable)) + "\n";
     }
     return text;
@@ -112,8 +117,8 @@ std::string show_listener(const ListenerView& listener, const Look& look) {
 std::string listeners_cell(const ServiceView& service) {
     std::string text;
     for (const ListenerView& listener : service.listeners)
-        text += fmt::format("{}{} {} {}{}", text.empty() ? "" : "; ", escaped(listener.protocol), joined(listener.addresses, ","),
-                            ports_text(listener.ports), in_namespace(listener));
+        text += fmt::format("{}{} {}{}{}", text.empty() ? "" : "; ", escaped(listener.protocol), joined(listener.addresses, ","),
+                            behind_addresses(listener), in_namespace(listener));
     return text;
 }
 

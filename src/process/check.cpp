@@ -80,6 +80,10 @@ Diagnostics check_service(const Service& service) {
     if (service.user) found.refuse_failed(look_up_user(service.user->value), "user", service.user->pos);
     if (service.group) found.refuse_failed(look_up_group(service.group->value), "group", service.group->pos);
     for (const auto& name : service.supplementary_groups) found.refuse_failed(look_up_group(name.value), "supplementary_groups", name.pos);
+    for (const Listener& listener : service.listeners) {
+        if (listener.socket_user) found.refuse_failed(look_up_user(listener.socket_user->value), "socket_user", listener.socket_user->pos);
+        if (listener.socket_group) found.refuse_failed(look_up_group(listener.socket_group->value), "socket_group", listener.socket_group->pos);
+    }
     check_streams(service, found);
     if (!found.all().empty()) return found.all();
     for (const auto& [key, commands] : commands_of(service))

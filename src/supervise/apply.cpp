@@ -4,12 +4,16 @@
 #include "base/log.h"
 #include "model/order.h"
 #include "socket/backlog.h"
+#include "socket/options.h"
 #include "socket/revive.h"
+#include "supervise/node_owner.h"
 #include "supervise/supervisor.h"
 
 #include <algorithm>
 #include <malloc.h>
 #include <new>
+
+#include <fmt/format.h>
 
 namespace swathe {
 namespace {
@@ -22,6 +26,20 @@ std::shared_ptr<const Service> service_of(const std::shared_ptr<const World>& wo
 void set_backlogs(const LiveListener& listener, int backlog) {
     for (const LiveSocket& socket : listener.sockets)
         if (socket.bound.fd) set_backlog(socket.bound.fd.get(), backlog);
+}
+
+/// The draft has tried them on a new socket. What goes wrong all the same is told, and the socket goes on with what it has.
+void change_options(const LiveListener& live, const Listener& before, const Listener& next) {
+    const auto tell = [&](const Status& done) {
+        if (!done) log(LogLevel::error, Error(done.error()).within(fmt::format("listener {}", next.name)).to_string());
+    };
+    for (const LiveSocket& socket : live.sockets) {
+        const BoundSocket& bound = socket.bound;
+        if (bound.fd) tell(swathe::change_options(bound.fd.get(), before, next, {bound.takes_ipv4, bound.takes_ipv6}, socket.site->ns));
+        if (!bound.node) continue;
+        const auto owner = node_owner(next);
+        tell(owner ? bound.node->follow(next, *owner) : Status(Failure(owner.error())));
+    }
 }
 
 /// What a worker may know of a socket: all but its descriptor, which the loop may close at any time.
@@ -162,6 +180,7 @@ Running Supervisor::running() const {
 Status Supervisor::number_sockets(Draft& draft) {
     for (std::vector<LiveSocket>& sockets : draft.opened())
         for (LiveSocket& socket : sockets) {
+            if (socket.bound.is_unix()) continue;
             const auto slot = socket.site->dispatcher.allocate_slot();
             if (!slot) return Failure(slot.error());
             socket.slot = *slot;
@@ -271,6 +290,7 @@ std::vector<std::vector<LiveListener>> Supervisor::hand_over(Draft& draft, std::
         LiveListener live;
         if (step.kept) live = std::move(old.extract(*step.kept).mapped());
         if (step.new_backlog) set_backlogs(live, listener_at(config, step.next).backlog);
+        if (step.new_options) change_options(live, listener_at(world_->config, *step.kept), listener_at(config, step.next));
         if (!opened.empty()) with_new[step.next.service] = true;
         std::move(opened.begin(), opened.end(), std::back_inserter(live.sockets));
         opened.clear(); // no longer the draft's to give back

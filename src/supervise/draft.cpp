@@ -4,7 +4,10 @@
 #include "socket/local_routes.h"
 #include "socket/backlog.h"
 #include "socket/natives.h"
+#include "socket/options.h"
 #include "socket/revive.h"
+#include "socket/unix_socket.h"
+#include "supervise/node_owner.h"
 #include "supervise/preflight.h"
 
 #include <cerrno>
@@ -143,6 +146,7 @@ Checked Draft::open_sockets() {
         std::vector<std::pair<std::size_t, Listener>> wanted; // step, and what of its listener needs a socket
         for (std::size_t i = 0; i < plan_.listeners.size(); ++i) {
             if (!part.names.contains(listener_at(world_->config, plan_.listeners[i].next).netns)) continue;
+            if (auto tried = try_new_options(i); !tried) failed.push_back({Diagnostic::Severity::error, std::move(tried).error()});
             if (auto missing = without_socket(i)) wanted.emplace_back(i, std::move(*missing));
         }
         // the rules without homes tell which addresses may serve as homes
@@ -153,7 +157,7 @@ Checked Draft::open_sockets() {
         const std::size_t before = failed.size();
         for (const auto& [step, listener] : wanted) {
             const HomeCheck usable_home = home_check(said, part.rules, decide_so_far, plan_.listeners[step].next);
-            auto opened = open_listener_of(step, listener, usable_home);
+            auto opened = listener.is_unix() ? open_unix_of(step, listener) : open_listener_of(step, listener, usable_home);
             if (opened) continue;
             failed.push_back({Diagnostic::Severity::error, std::move(opened).error().at(listener.pos)});
             if (is_exhausted(failed.back().error)) return tl::unexpected(std::move(failed)); // the others would say the same
@@ -184,6 +188,31 @@ Status Draft::open_listener_of(std::size_t step, const Listener& listener, const
     auto opened = open_listener(listener, site->ns, usable_home, Admission::held_back);
     if (!opened) return Failure(std::move(opened).error().within(fmt::format("listener {}", listener.name)));
     for (BoundSocket& bound : *opened) opened_[step].push_back({std::move(bound), LiveSocket::kNoSlot, site});
+    return {};
+}
+
+Status Draft::open_unix_of(std::size_t step, const Listener& listener) {
+    const std::shared_ptr<Site>& site = world_->part_of(listener.netns)->site;
+    const auto name_it = [&](Error error) { return Failure(std::move(error).within(fmt::format("listener {}", listener.name))); };
+    const auto owner = node_owner(listener);
+    if (!owner) return name_it(owner.error());
+    auto opened = open_unix_socket(listener, site->ns, *owner);
+    if (!opened) return name_it(std::move(opened).error());
+    opened_[step].push_back({std::move(*opened), LiveSocket::kNoSlot, site});
+    return {};
+}
+
+/// Once the loop commits nothing may fail.
+Status Draft::try_new_options(std::size_t step) const {
+    if (!plan_.listeners[step].new_options) return {};
+    const Listener& listener = listener_at(world_->config, plan_.listeners[step].next);
+    const auto refuse = [&](Error error) {
+        return Failure(std::move(error).within(fmt::format("listener {}", listener.name)).at(listener.pos));
+    };
+    if (auto owner = node_owner(listener); !owner) return refuse(std::move(owner).error());
+    const Families families{listener.has_family(Family::ipv4), listener.has_family(Family::ipv6)};
+    auto tried = try_options(listener, families, world_->part_of(listener.netns)->site->ns);
+    if (!tried) return refuse(std::move(tried).error());
     return {};
 }
 
@@ -254,7 +283,8 @@ SlotOf Draft::slots() const {
 std::vector<Home> Draft::homes_in(const Part& part) const {
     std::vector<Home> homes;
     const auto add = [&](Protocol protocol, const std::vector<LiveSocket>& sockets) {
-        for (const LiveSocket& socket : sockets) homes.push_back({protocol, socket.bound.home});
+        for (const LiveSocket& socket : sockets)
+            if (!socket.bound.is_unix()) homes.push_back({protocol, socket.bound.home});
     };
     for (std::size_t i = 0; i < plan_.listeners.size(); ++i) {
         const Listener& listener = listener_at(world_->config, plan_.listeners[i].next);
@@ -268,8 +298,8 @@ std::vector<Home> Draft::homes_in(const Part& part) const {
 /// A pass rule leaves what it matches to the kernel's own lookup, which would find a kept socket at its home, whatever the listener claims.
 void Draft::check_kept_homes(std::size_t step) {
     const std::vector<LiveSocket>* kept = kept_sockets(step);
-    if (kept == nullptr) return;
     const Listener& listener = listener_at(world_->config, plan_.listeners[step].next);
+    if (kept == nullptr || listener.is_unix()) return;
     const Part& part = *world_->part_of(listener.netns);
     const Config& said = said_of(static_cast<std::size_t>(&part - world_->parts.data()));
     for (const LiveSocket& socket : *kept) {

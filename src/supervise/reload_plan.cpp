@@ -10,7 +10,8 @@ namespace {
 
 /// What makes a listener the same listener. Not the families: a socket that takes more than it is sent is good enough, and what it does
 /// not take gets a socket of its own.
-using Identity = std::tuple<std::string, std::string, unsigned, Protocol, FamilySockets, std::optional<SocketAddress>, std::string>;
+using Identity =
+    std::tuple<std::string, std::string, unsigned, SocketKind, std::string, FamilySockets, std::optional<SocketAddress>, std::string>;
 
 std::map<Identity, ListenerRef> identities(const Config& config, const PlaceOf& place) {
     std::map<Identity, ListenerRef> all;
@@ -19,8 +20,8 @@ std::map<Identity, ListenerRef> identities(const Config& config, const PlaceOf& 
         const Service& service = config.services[s];
         for (std::uint32_t l = 0; l < service.listeners.size(); ++l) {
             const Listener& listener = service.listeners[l];
-            all.emplace(Identity{service.name, listener.name, seen[listener.name]++, listener.protocol, listener.family_sockets, listener.home,
-                                 place(listener.netns)},
+            all.emplace(Identity{service.name, listener.name, seen[listener.name]++, listener.kind(), listener.path, listener.family_sockets,
+                                 listener.home, place(listener.netns)},
                         ListenerRef{s, l});
         }
     }
@@ -57,11 +58,12 @@ ReloadPlan plan_reload(const Config& old, const Config& next, const PlaceOf& old
     auto before = identities(old, old_place);
     std::map<ListenerRef, ReloadPlan::ListenerStep> steps;
     for (const auto& [identity, ref] : identities(next, next_place)) {
-        ReloadPlan::ListenerStep found{ref, std::nullopt, false};
+        ReloadPlan::ListenerStep found{ref, std::nullopt, false, false};
         if (const auto same = before.find(identity); same != before.end()) {
             const Listener& kept = listener_at(old, same->second);
             found.kept = same->second;
             found.new_backlog = kept.protocol == Protocol::tcp && kept.backlog != listener_at(next, ref).backlog;
+            found.new_options = kept.options() != listener_at(next, ref).options() || !kept.has_same_file(listener_at(next, ref));
             before.erase(same);
         }
         steps.emplace(ref, found);
@@ -69,6 +71,7 @@ ReloadPlan plan_reload(const Config& old, const Config& next, const PlaceOf& old
     for (const auto& [ref, found] : steps) {
         plan.listeners.push_back(found);
         if (!found.kept) plan.lines.push_back(fmt::format("{}: socket opened", label(next, ref)));
+        if (found.new_options) plan.lines.push_back(fmt::format("{}: options changed", label(next, ref)));
         if (found.new_backlog) plan.lines.push_back(fmt::format("{}: backlog changed", label(next, ref)));
     }
     for (const auto& [identity, ref] : before) plan.lines.push_back(fmt::format("{}: socket closed", label(old, ref)));

@@ -1,6 +1,7 @@
 // ServiceUnit: its listeners, when they are watched, and how they are kept usable.
 
 #include "socket/backlog.h"
+#include "socket/flush.h"
 #include "socket/revive.h"
 #include "supervise/service_unit.h"
 
@@ -20,7 +21,8 @@ void ServiceUnit::watch_as_needed() {
     std::vector<State> states;
     for (const auto& worker : workers_) states.push_back(worker->life.state);
     const Watching watching = watching_for(states);
-    arming_.wanted = watching == Watching::armed && !awaits_needed_;
+    const bool watched = std::exchange(arming_.wanted, watching == Watching::armed && !awaits_needed_);
+    if (arming_.wanted && !watched) flush_listeners();
     if (watching == Watching::closed && !closed_) close_listeners();
     watch_allowed();
 }
@@ -109,10 +111,33 @@ void ServiceUnit::revive_listeners() {
             if (listeners_[l].sockets[s].bound.fd) revive_socket(l, s);
 }
 
+/// systemd.socket(5), FlushPending=: who waits when the listeners begin to be watched has come for a service that has ended.
+void ServiceUnit::flush_listeners() const {
+    for (std::size_t l = 0; l < listeners_.size(); ++l)
+        for (const LiveSocket& socket : listeners_[l].sockets)
+            if (service_->listeners[l].flush_pending && socket.bound.fd) flush(socket.bound.fd.get(), service_->listeners[l].protocol);
+}
+
+/// Nothing makes a UNIX socket that was shut down listen again: a new one takes its place, and who waits in the old one is sent away.
+void ServiceUnit::replace_socket(std::size_t listener, const std::string& why) {
+    const Listener& wanted = service_->listeners[listener];
+    auto opened = host_.reopen(wanted, listeners_[listener]);
+    if (!opened) return say(LogLevel::error, std::move(opened).error().within(fmt::format("listener {}: {}", wanted.name, why)).to_string());
+    std::erase_if(sources_, [&](const Watched& watched) { return watched.listener == listener; });
+    listeners_[listener].sockets.front().bound = std::move(opened->front());
+    ++socket_set_;
+    say(LogLevel::notice, fmt::format("listener {}: {}; opened anew", wanted.name, why));
+    if (arming_.watches(listener, now())) watch_listener(listener);
+}
+
 void ServiceUnit::revive_socket(std::size_t listener, std::size_t socket) {
     const Listener& wanted = service_->listeners[listener];
     const LiveSocket& live = listeners_[listener].sockets[socket];
     const std::string why = why_unusable(live.bound.fd.get(), wanted.protocol);
+    if (wanted.is_unix()) {
+        if (!why.empty()) replace_socket(listener, why);
+        return;
+    }
     auto revived = revive(live.bound, wanted.protocol, wanted.backlog);
     if (revived && !*revived) return;
     if (!revived) return say(LogLevel::error, std::move(revived).error().within(fmt::format("listener {}: {}", wanted.name, why)).to_string());
@@ -129,6 +154,7 @@ void ServiceUnit::close_listeners() {
         for (LiveSocket& socket : listener.sockets) {
             host_.empty_slot(socket);
             socket.bound.fd.reset();
+            socket.bound.node.reset();
         }
 }
 

@@ -17,8 +17,10 @@ struct LiveSocket {
     static constexpr std::uint32_t kNoSlot = 0xffffffff;
 
     BoundSocket bound;
-    std::uint32_t slot = kNoSlot; ///< of the dispatcher of `site`
+    std::uint32_t slot = kNoSlot; ///< of the dispatcher of `site`; a UNIX socket has none
     std::shared_ptr<Site> site; ///< the network namespace that it is in
+
+    [[nodiscard]] bool is_steered() const noexcept { return slot != kNoSlot; }
 };
 
 /// The sockets of one listener: one, or two with family_sockets = "split" and after a reload that added a family.
@@ -212,6 +214,8 @@ private:
     void tag_listeners();
     void revive_listeners();
     void revive_socket(std::size_t listener, std::size_t socket);
+    void replace_socket(std::size_t listener, const std::string& why);
+    void flush_listeners() const;
     void close_listeners();
     [[nodiscard]] Status open_listeners();
     void keep_slots();

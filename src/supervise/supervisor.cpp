@@ -3,6 +3,8 @@
 #include "base/log.h"
 #include "socket/connections.h"
 #include "socket/local_routes.h"
+#include "socket/unix_socket.h"
+#include "supervise/node_owner.h"
 
 #include <algorithm>
 
@@ -88,7 +90,9 @@ void Supervisor::remove_later(std::shared_ptr<PrivateTmp> used) {
     worker_->run([used] { (void)used->remove(); }, [] {});
 }
 
-std::uint64_t Supervisor::packets(const LiveSocket& socket) const { return socket.site->dispatcher.counters(socket.slot).lookups; }
+std::uint64_t Supervisor::packets(const LiveSocket& socket) const {
+    return socket.is_steered() ? socket.site->dispatcher.counters(socket.slot).lookups : 0;
+}
 
 Status Supervisor::tag(const LiveSocket& socket, std::uint64_t tag) {
     if (!tags_) {
@@ -227,7 +231,8 @@ void Supervisor::retire(const std::string& name) {
 }
 
 void Supervisor::release(const LiveListener& listener) {
-    for (const LiveSocket& socket : listener.sockets) socket.site->dispatcher.release_slot(socket.slot);
+    for (const LiveSocket& socket : listener.sockets)
+        if (socket.is_steered()) socket.site->dispatcher.release_slot(socket.slot);
 }
 
 void Supervisor::sweep() {
@@ -243,17 +248,38 @@ void Supervisor::sweep() {
     std::exchange(shut_down_done_, nullptr)();
 }
 
-Status Supervisor::fill_slot(const LiveSocket& socket) { return socket.site->dispatcher.set_socket(socket.slot, socket.bound.fd.get()); }
+Status Supervisor::fill_slot(const LiveSocket& socket) {
+    if (!socket.is_steered()) return {};
+    return socket.site->dispatcher.set_socket(socket.slot, socket.bound.fd.get());
+}
 
-void Supervisor::empty_slot(const LiveSocket& socket) { socket.site->dispatcher.clear_socket(socket.slot); }
+void Supervisor::empty_slot(const LiveSocket& socket) {
+    if (socket.is_steered()) socket.site->dispatcher.clear_socket(socket.slot);
+}
 
 std::shared_ptr<ServiceLog> Supervisor::open_log(const std::string& service) { return logs_->open(service); }
 
 void Supervisor::drain_notifications() { notify_->drain(); }
 
+namespace {
+
+Result<BoundSocket> reopen_unix(const Listener& listener, const NetNamespace& ns) {
+    const auto owner = node_owner(listener);
+    if (!owner) return Failure(owner.error());
+    return open_unix_socket(listener, ns, *owner);
+}
+
+} // namespace
+
 Result<std::vector<BoundSocket>> Supervisor::reopen(const Listener& listener, const LiveListener& closed) {
     std::vector<BoundSocket> opened;
     for (const LiveSocket& socket : closed.sockets) {
+        if (socket.bound.is_unix()) {
+            auto bound = reopen_unix(listener, socket.site->ns);
+            if (!bound) return Failure(std::move(bound).error());
+            opened.push_back(std::move(*bound));
+            continue;
+        }
         const bool both = socket.bound.takes_ipv4 && socket.bound.takes_ipv6;
         Listener part = both ? listener : only_family(listener, socket.bound.takes_ipv4 ? Family::ipv4 : Family::ipv6);
         part.family_sockets = FamilySockets::dual;

@@ -24,6 +24,10 @@ std::string label(const Endpoint& endpoint, const AddressRange& range, bool with
 }
 
 void describe_addresses(const Listener& listener, ListenerView& view) {
+    if (listener.is_unix()) {
+        view.addresses.push_back(listener.path);
+        return;
+    }
     bool same_ports = true;
     for (const Endpoint& endpoint : listener.endpoints) same_ports = same_ports && endpoint.ports == listener.endpoints.front().ports;
     if (same_ports) view.ports = to_string(listener.endpoints.front().ports);
@@ -38,15 +42,15 @@ void describe_addresses(const Listener& listener, ListenerView& view) {
 
 ListenerView::Socket view_of(const LiveSocket& socket, Protocol protocol) {
     ListenerView::Socket view;
-    view.slot = socket.slot;
-    const SlotCounters counters = socket.site->dispatcher.counters(socket.slot);
+    view.slot = socket.is_steered() ? socket.slot : 0;
+    const SlotCounters counters = socket.is_steered() ? socket.site->dispatcher.counters(socket.slot) : SlotCounters{};
     view.lookups = counters.lookups;
     view.steered = counters.steered;
     view.no_socket = counters.no_socket;
     view.assign_errors = counters.assign_errors;
     view.last_errno = counters.last_errno;
     if (!socket.bound.fd) return view;
-    view.home = socket.bound.home.to_string();
+    if (socket.is_steered()) view.home = socket.bound.home.to_string();
     view.queued = queued(socket.bound.fd.get(), protocol);
     view.unusable = why_unusable(socket.bound.fd.get(), protocol);
     if (!view.unusable.empty() && counters.assign_errors > 0)
@@ -85,7 +89,7 @@ ServiceView view_of(const ServiceUnit& unit) {
         const Listener& listener = service.listeners[i];
         ListenerView& shown = view.listeners.emplace_back();
         shown.name = listener.name;
-        shown.protocol = to_string(listener.protocol);
+        shown.protocol = name_of(listener.kind());
         shown.netns = listener.netns;
         describe_addresses(listener, shown);
         for (const LiveSocket& socket : unit.listeners()[i].sockets) shown.sockets.push_back(view_of(socket, listener.protocol));

@@ -153,3 +153,29 @@ TEST_CASE("config: what concerns one network namespace keeps its numbers and lea
     CHECK(own.services[0].listeners.at(0).endpoints.size() == 1);
     CHECK(own.services[1].listeners.at(0).endpoints.empty());
 }
+
+TEST_CASE("reload plan: new options are given to a socket that is kept; a UNIX socket is another one by its kind or path") {
+    Listener http = listener("http", {"192.0.2.0/24"});
+    Listener faster = http;
+    faster.no_delay = true;
+    const ReloadPlan options = plan_reload(config({service("edge", {http})}), config({service("edge", {faster})}));
+    CHECK(options.listeners[0].kept);
+    CHECK(options.listeners[0].new_options);
+    CHECK(options.lines == std::vector<std::string>{"edge/http: options changed"});
+    CHECK_FALSE(plan_reload(config({service("edge", {faster})}), config({service("edge", {faster})})).listeners[0].new_options);
+
+    Listener local;
+    local.name = "local";
+    local.become(SocketKind::unix_stream);
+    local.path = "/run/x";
+    Listener narrow = local, moved = local, packets = local;
+    narrow.socket_mode = 0600;
+    moved.path = "/run/y";
+    packets.become(SocketKind::unix_seqpacket);
+    const auto plan_to = [&](const Listener& next) { return plan_reload(config({service("edge", {local})}), config({service("edge", {next})})); };
+    CHECK(plan_to(local).lines.empty());
+    CHECK(plan_to(narrow).listeners[0].kept);
+    CHECK(plan_to(narrow).listeners[0].new_options);
+    CHECK_FALSE(plan_to(moved).listeners[0].kept);
+    CHECK_FALSE(plan_to(packets).listeners[0].kept);
+}
