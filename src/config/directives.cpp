@@ -29,7 +29,7 @@ bool fits(const Directive& directive, UnitKind kind) noexcept {
 std::span<const Directive> directives() {
     static const std::vector<Directive> table = [] {
         std::vector<Directive> all;
-        for (const auto part : {network_directives(), service_directives(), exec_directives(), sandbox_directives(), cgroup_directives()})
+        for (const auto part : {network_directives(), socket_directives(), service_directives(), exec_directives(), sandbox_directives(), cgroup_directives()})
             all.insert(all.end(), part.begin(), part.end());
         return all;
     }();

@@ -10,8 +10,9 @@ namespace swathe {
 /// What only a .socket file has: its Listen lines, each one listener of its own, and how it finds its service.
 struct SocketUnit {
     struct Line {
-        Protocol protocol = Protocol::tcp;
-        std::vector<Endpoint> endpoints;
+        SocketKind kind = SocketKind::tcp;
+        std::vector<Endpoint> endpoints; ///< of an IP socket
+        std::string path;                ///< of a UNIX socket
         SourcePos pos;
     };
     std::vector<Line> lines; ///< in file order

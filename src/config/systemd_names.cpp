@@ -106,9 +106,9 @@ constexpr std::string_view kProtectionNames =
     "SELinuxContext SELinuxContextFromNet SecureBits SmackLabelIPIn SmackLabelIPOut SmackProcessLabel SocketBindAllow "
     "SocketBindDeny SystemCallArchitectures SystemCallFilter TemporaryFileSystem UserNamespacePath";
 
-/// Sockets that no range of IP addresses can be.
-constexpr std::string_view kNotIpNames =
-    "ListenFIFO ListenMessageQueue ListenNetlink ListenSequentialPacket ListenSpecial ListenUSBFunction SocketProtocol";
+/// What asks for anything but a TCP, UDP or UNIX socket. SocketProtocol= has UDP-Lite, SCTP and MPTCP: no SOCKMAP takes one of these.
+constexpr std::string_view kOtherSocketNames =
+    "ListenFIFO ListenMessageQueue ListenNetlink ListenSpecial ListenUSBFunction SocketProtocol";
 
 /// Values that ask for what holds anyway; "*" = the directive has no meaning for an IP socket of ours, or only tells people something.
 struct Harmless {
@@ -119,10 +119,13 @@ constexpr std::array kHarmless{
     Harmless{"Documentation", "*"}, Harmless{"SourcePath", "*"},
     // sockets: addresses need not be there, and UDP always has IP_PKTINFO
     Harmless{"FreeBind", "*"}, Harmless{"PassPacketInfo", "*"},
-    // only for UNIX sockets, FIFOs and message queues, or for commands of the socket unit
-    Harmless{"DirectoryMode", "*"}, Harmless{"MessageQueueMaxMessages", "*"}, Harmless{"MessageQueueMessageSize", "*"}, Harmless{"PassCredentials", "*"},
-    Harmless{"PassSecurity", "*"}, Harmless{"PipeSize", "*"}, Harmless{"RemoveOnStop", "*"}, Harmless{"SocketGroup", "*"}, Harmless{"SocketMode", "*"},
-    Harmless{"SocketUser", "*"}, Harmless{"Writable", "*"},
+    // only for FIFOs, message queues and special files, or for commands of the socket unit
+    Harmless{"MessageQueueMaxMessages", "*"}, Harmless{"MessageQueueMessageSize", "*"}, Harmless{"PipeSize", "*"}, Harmless{"Writable", "*"},
+    Harmless{"PassFileDescriptorsToExec", "*"},
+    // only for Accept=yes, and that is refused
+    Harmless{"MaxConnections", "*"}, Harmless{"MaxConnectionsPerSource", "*"},
+    // a start that a service in conflict with it would hold up: there are no conflicts
+    Harmless{"DeferTrigger", "*"}, Harmless{"DeferTriggerMaxSec", "*"},
     // services
     Harmless{"CapabilityBoundingSet", "~"}, Harmless{"GuessMainPID", "*"}, Harmless{"KillSignal", "SIGTERM"},
     Harmless{"SendSIGKILL", "1 yes y true t on"},
@@ -166,7 +169,7 @@ ForeignDirective foreign_directive(UnitKind kind, std::string_view section, std:
     const auto lists = lists_of(kind, section);
     const bool known = std::any_of(lists.begin(), lists.end(), [&](std::string_view names) { return has_word(names, key); });
     if (!known) return ForeignDirective::unknown;
-    if (has_word(kNotIpNames, key)) return ForeignDirective::not_ip;
+    if (!value.empty() && has_word(kOtherSocketNames, key)) return ForeignDirective::other_socket;
     if (is_harmless(kind, key, value)) return ForeignDirective::harmless;
     if (value.empty() && key == "CapabilityBoundingSet") return ForeignDirective::protection; // the one list that empties to "nothing allowed"
     const bool off = value.empty() || (has_word(kOff, value) && !has_word(kOnByDefault, key));

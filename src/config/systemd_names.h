@@ -13,7 +13,7 @@ enum class ForeignDirective : std::uint8_t {
     harmless,    ///< asks for what holds anyway, or for something without meaning here
     unsupported, ///< not implemented yet
     protection,  ///< not implemented, and to ignore it would weaken the service's protection
-    not_ip,      ///< asks for a socket that is neither TCP nor UDP
+    other_socket, ///< asks for a socket that is neither a TCP or UDP nor a UNIX socket
 };
 
 [[nodiscard]] ForeignDirective foreign_directive(UnitKind kind, std::string_view section, std::string_view key,

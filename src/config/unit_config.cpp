@@ -5,6 +5,7 @@
 #include "config/build.h"
 #include "config/service_checks.h"
 #include "config/service_name.h"
+#include "config/socket_checks.h"
 
 #include <algorithm>
 #include <map>
@@ -49,6 +50,20 @@ bool add_addresses(SocketUnit& socket, const AddressList& more, const Block& blo
     return true;
 }
 
+/// One Listen line with what the unit says of all. Nothing is steered to a UNIX socket.
+Listener listener_of(SocketUnit::Line line, const Listener& common) {
+    Listener listener = common;
+    listener.become(line.kind);
+    listener.pos = line.pos;
+    listener.endpoints = std::move(line.endpoints);
+    listener.path = std::move(line.path);
+    if (!listener.is_unix()) return listener;
+    listener.guard = {};
+    listener.except.clear();
+    listener.home.reset();
+    return listener;
+}
+
 Socket build_socket(const Unit& unit, Report& report) {
     Socket socket{&unit, {}, {}, {}, true};
     SocketUnit own;
@@ -64,15 +79,14 @@ Socket build_socket(const Unit& unit, Report& report) {
         socket.ok = socket.ok && add_addresses(own, of_files.front().addresses, unit.text.block, report);
     else if (own.v6_only)
         drop_ipv4_wildcards(own);
-    for (SocketUnit::Line& line : own.lines) {
-        Listener& listener = socket.listeners.emplace_back(common);
-        listener.protocol = line.protocol;
-        listener.endpoints = std::move(line.endpoints);
-        listener.pos = line.pos;
+    for (SocketUnit::Line& line : own.lines) socket.listeners.push_back(listener_of(std::move(line), common));
+    if (!socket.listeners.empty()) socket.ok = check_kinds(socket.listeners, unit.text.block, Format::unit, report) && socket.ok;
+    for (Listener& listener : socket.listeners) {
+        socket.ok = guard_device(listener, unit.text.block, Format::unit, report) && socket.ok;
         socket.ok = check_home(listener, unit.text.block, Format::unit, report) && socket.ok;
     }
     if (socket.listeners.empty() && socket.ok) {
-        report.error(unit.pos, "ListenStream", "missing; a socket needs at least one ListenStream= or ListenDatagram=");
+        report.error(unit.pos, "ListenStream", "missing; a socket needs at least one ListenStream=, ListenDatagram= or ListenSequentialPacket=");
         socket.ok = false;
     }
     socket.service = own.service.empty() ? fmt::format("{}.service", unit.stem()) : own.service;

@@ -153,8 +153,8 @@ bool report_foreign(const UnitText& text, UnitKind kind, Report& report) {
                          "remove it, or set it to nothing or \"no\" in a drop-in");
             ok = false;
             break;
-        case ForeignDirective::not_ip:
-            report.error(line.pos, line.key, "not an IP socket; only TCP and UDP sockets are supported");
+        case ForeignDirective::other_socket:
+            report.error(line.pos, line.key, "not supported; there are only TCP, UDP and UNIX sockets");
             ok = false;
             break;
         }

@@ -31,13 +31,34 @@ std::string dump_limits(const Listener& l) {
     return fmt::format("    trigger={} fails={} poll={}\n", dump(l.trigger_limit), l.trigger_limit_fails, dump(l.poll_limit));
 }
 
+template <class T> std::string dump_number(const std::optional<T>& number) { return number ? fmt::format("{}", *number) : "-"; }
+std::string dump_number(const std::optional<Duration>& span) { return span ? format_time_span(*span) : "-"; }
+
+std::string dump_options(const Listener& l) {
+    return fmt::format("    keep_alive={} time={} interval={} probes={} no_delay={} congestion={} defer={} reuse_port={} flush={}\n", l.keep_alive,
+                       dump_number(l.keep_alive_time_sec), dump_number(l.keep_alive_interval_sec), dump_number(l.keep_alive_probes), l.no_delay,
+                       l.tcp_congestion, dump_number(l.defer_accept_sec), l.reuse_port, l.flush_pending) +
+           fmt::format("    priority={} receive={} send={} tos={} ttl={} mark={} transparent={} broadcast={} timestamping={} device={}\n",
+                       dump_number(l.priority), dump_number(l.receive_buffer), dump_number(l.send_buffer), dump_number(l.ip_tos), dump_number(l.ip_ttl),
+                       dump_number(l.mark), l.transparent, l.broadcast, name_of(l.timestamping), l.bind_to_device) +
+           fmt::format("    credentials={} pidfd={} security={} descriptors={}\n", l.pass_credentials, l.pass_pidfd, l.pass_security,
+                       l.accept_file_descriptors);
+}
+
+std::string dump_unix(const Listener& l) {
+    std::string out = fmt::format("    path={} mode={:04o} directories={:04o} user={} group={} remove={}\n", l.path, l.socket_mode, l.directory_mode,
+                                  l.socket_user ? l.socket_user->value : "-", l.socket_group ? l.socket_group->value : "-", l.remove_on_stop);
+    for (const auto& link : l.symlinks) out += fmt::format("    symlink {}\n", link.value);
+    return out;
+}
+
 /// What `line` says about `of`, unless it is what it says about one that nothing was said about.
 template <class T> std::string unless_default(std::string (*line)(const T&), const T& of) { return line(of) == line(T{}) ? "" : line(of); }
 
 std::string dump(const Listener& l) {
-    return fmt::format("  listener {} {} backlog={} home={} sockets={} when_down={} steal={} local_routes={}\n", l.name, to_string(l.protocol), l.backlog,
+    return fmt::format("  listener {} {} backlog={} home={} sockets={} when_down={} steal={} local_routes={}\n", l.name, name_of(l.kind()), l.backlog,
                        l.home ? l.home->to_string() : "-", name_of(l.family_sockets), name_of(l.when_down), l.steal, l.local_routes) +
-           unless_default(dump_limits, l) +
+           unless_default(dump_limits, l) + unless_default(dump_options, l) + unless_default(dump_unix, l) +
            (l.netns.empty() ? "" : fmt::format("    netns {}\n", l.netns)) + dump(l.endpoints, "claims") + dump(l.except, "except") + dump(l.guard);
 }
 

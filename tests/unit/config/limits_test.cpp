@@ -272,3 +272,22 @@ TEST_CASE("limits: paths and system calls of a sandbox") {
     CHECK(with_service_line("system_call_filter = " + list_of(limits::kSystemCalls / 2 + 1, "read @mount"))
               .find("more than 2048 system calls and groups") != std::string::npos);
 }
+
+TEST_CASE("limits: a UNIX socket's path of 107 bytes, 64 links to it; a socket's buffer below 1 GiB") {
+    const auto with_path = [](std::size_t bytes, const std::string& more = "") {
+        const Scratch scratch;
+        scratch.write("services.d/a.toml", fmt::format("[[listen]]\nprotocol = \"unix-stream\"\npath = \"/{}\"\n{}\n[service]\nexec_start = \"/bin/true\"\n",
+                                                       std::string(bytes - 1, 'x'), more));
+        return problems(scratch);
+    };
+    CHECK(with_path(limits::kUnixPathBytes) == "");
+    CHECK(with_path(limits::kUnixPathBytes + 1).find("path: longer than 107 bytes") != std::string::npos);
+    CHECK(with_path(9, "symlinks = " + list_of(limits::kSymlinks, "/run/x")) == "");
+    CHECK(with_path(9, "symlinks = " + list_of(limits::kSymlinks + 1, "/run/x")).find("symlinks: more than 64 of them") != std::string::npos);
+    CHECK(with_path(9, "symlinks = \"/" + std::string(limits::kPathBytes - 1, 'x') + "\"") == "");
+    CHECK(with_path(9, "symlinks = \"/" + std::string(limits::kPathBytes, 'x') + "\"").find("longer than 4095 bytes") != std::string::npos);
+    CHECK(with_listen_line("receive_buffer = 1073741823\nsend_buffer = 1073741823") == "");
+    CHECK(with_listen_line("receive_buffer = \"1G\"").find("receive_buffer: more than 1073741823 bytes") != std::string::npos);
+    CHECK(with_listen_line("tcp_congestion = \"" + std::string(limits::kCongestionBytes, 'x') + "\"") == "");
+    CHECK(with_listen_line("tcp_congestion = \"" + std::string(limits::kCongestionBytes + 1, 'x') + "\"").find("is no name of a congestion") != std::string::npos);
+}
