@@ -6,6 +6,7 @@
 #include "config/limits.h"
 #include "config/links.h"
 #include "config/service_name.h"
+#include "config/systemd_units.h"
 #include "config/toml_reader.h"
 #include "config/unit_config.h"
 #include "config/validate.h"
@@ -26,6 +27,17 @@ std::string error_text() {
 
 SourcePos place_of(const std::string& path) { return {SourceFile(path), 0, 0}; }
 
+/// systemd.unit(5), "UNIT FILE LOAD PATH", of the system manager; /lib is where Debian 12 has its units if /usr is not merged.
+std::vector<std::string> systemd_directories() {
+    std::vector<std::string> all;
+    for (const char* directory : {"/etc/systemd/system.control", "/run/systemd/system.control", "/run/systemd/transient",
+                                  "/run/systemd/generator.early", "/etc/systemd/system", "/run/systemd/system", "/run/systemd/generator",
+                                  "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system",
+                                  "/run/systemd/generator.late"})
+        all.emplace_back(directory);
+    return all;
+}
+
 /// The services and rules of all files, while they are read.
 class Loading {
 public:
@@ -36,6 +48,7 @@ public:
         read_daemon_settings();
         for (const ConfigFile& file : files_of("services.d", ".toml", ".toml")) read_toml_service(file);
         read_units();
+        read_units_of_systemd();
         std::sort(config_.services.begin(), config_.services.end(),
                   [](const Service& a, const Service& b) { return a.name < b.name; });
         link_services(config_.services, [this](const Service& s) { return toml_files_.count(s.name) == 0; }, report_);
@@ -159,6 +172,18 @@ private:
         }
     }
 
+    void read_units_of_systemd() {
+        for (Service& service : read_systemd_units(path_.systemd, report_)) {
+            const auto same = std::find_if(config_.services.begin(), config_.services.end(),
+                                           [&](const Service& other) { return other.name == service.name; });
+            if (same == config_.services.end())
+                config_.services.push_back(std::move(service));
+            else
+                report_.error(service.listeners.front().pos, "",
+                              fmt::format("there is also a service {} in {}; remove one of them", service.name, same->pos.file.name()));
+        }
+    }
+
     const SearchPath& path_;
     Report report_;
     Config config_;
@@ -168,10 +193,10 @@ private:
 } // namespace
 
 SearchPath SearchPath::standard() {
-    return {{"/etc/swathe", "/run/swathe", "/usr/local/lib/swathe", "/usr/lib/swathe"}, false};
+    return {{"/etc/swathe", "/run/swathe", "/usr/local/lib/swathe", "/usr/lib/swathe"}, false, systemd_directories()};
 }
 
-SearchPath SearchPath::only(std::string directory) { return {{std::move(directory)}, true}; }
+SearchPath SearchPath::only(std::string directory) { return {{directory}, true, {directory + "/systemd"}}; }
 
 Loaded load_config(const SearchPath& path) { return Loading(path).run(); }
 

@@ -11,9 +11,11 @@ namespace swathe {
 struct SearchPath {
     std::vector<std::string> directories;
     bool required = false; ///< a directory that is not there is an error
+    std::vector<std::string> systemd = {}; ///< where systemd's units are, for those that ask for a swathe; may be missing
 
     [[nodiscard]] static SearchPath standard(); ///< /etc/swathe, /run/swathe, /usr/local/lib/swathe, /usr/lib/swathe
-    [[nodiscard]] static SearchPath only(std::string directory); ///< --config DIR: replaces the search path
+    /// --config DIR: replaces the search path, and DIR/systemd systemd's
+    [[nodiscard]] static SearchPath only(std::string directory);
 };
 
 struct Loaded {
@@ -21,7 +23,8 @@ struct Loaded {
     Diagnostics diagnostics; ///< all that is wrong, at once, sorted by place
 };
 
-/// Reads swathe.toml, services.d/*.toml and units/*.socket + *.service with all their drop-ins, and checks whatever can
+/// Reads swathe.toml, services.d/*.toml and units/*.socket + *.service with all their drop-ins, and systemd's socket units that have a
+/// section [X-Swathe]; and checks whatever can
 /// be checked without looking at the machine. Reads files, does nothing else.
 [[nodiscard]] Loaded load_config(const SearchPath& path);
 

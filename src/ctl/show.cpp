@@ -13,7 +13,7 @@
 namespace swathe::ctl {
 namespace {
 
-/// How a state looks; the names are those of to_string(State).
+/// How a state looks; the names are those of to_string(State), and behind them systemd's of its units.
 struct StateLook {
     std::string_view state;
     const char* mark;
@@ -21,7 +21,7 @@ struct StateLook {
     Colour colour;
     bool up;
 };
-constexpr std::array<StateLook, 9> kStates{{
+constexpr std::array<StateLook, 14> kStates{{
     {"idle", "○", "o", Colour::green, true},
     {"starting", "●", "*", Colour::yellow, true},
     {"running", "●", "*", Colour::green, true},
@@ -31,6 +31,11 @@ constexpr std::array<StateLook, 9> kStates{{
     {"paused", "○", "o", Colour::yellow, true},
     {"failed", "×", "x", Colour::red, false},
     {"stopped", "○", "o", Colour::grey, false},
+    {"active", "●", "*", Colour::green, true},
+    {"activating", "●", "*", Colour::yellow, true},
+    {"deactivating", "●", "*", Colour::yellow, true},
+    {"inactive", "○", "o", Colour::grey, false},
+    {"unknown", "○", "o", Colour::yellow, false},
 }};
 constexpr StateLook kUnknownState{"", "○", "o", Colour::none, true};
 
@@ -192,7 +197,11 @@ std::string show_service(const ServiceView& service, const Look& look, bool deta
     if (wants_instances(service))
         for (const InstanceView& instance : service.instances) text += show_instance(instance);
     if (!service.status_text.empty()) text += "    Status: \"" + escaped(service.status_text) + "\"\n";
-    if (detail) {
+    if (!service.supervisor.empty()) {
+        text += fmt::format("    Supervised by {}\n", escaped(service.supervisor));
+        if (!service.failure.empty()) text += paint(look, Colour::yellow, "    Not steered to: " + escaped(service.failure)) + "\n";
+        if (detail) text += "    Files: " + joined(service.files, " ") + "\n";
+    } else if (detail) {
         text += fmt::format("    Activation: {}, type {}\n", escaped(service.activation), escaped(service.type));
         text += fmt::format("    Starts: {}, of these {} automatic restarts\n", service.starts, service.restarts);
         text += "    Files: " + joined(service.files, " ") + "\n";

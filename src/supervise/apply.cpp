@@ -144,7 +144,7 @@ Running Supervisor::running() const {
                 if (const auto inode = socket_inode(socket.bound.fd.get()); inode) known.inodes.insert(*inode);
     };
     for (std::uint32_t s = 0; s < world_->config.services.size(); ++s) {
-        const std::vector<LiveListener>& listeners = units_.at(world_->config.services[s].name)->listeners();
+        const std::vector<LiveListener>& listeners = listeners_of(world_->config.services[s]);
         for (std::uint32_t l = 0; l < listeners.size(); ++l) {
             note(listeners[l].sockets);
             std::vector<LiveSocket>& copies = known.sockets[{s, l}];
@@ -180,19 +180,27 @@ void Supervisor::give_back(Draft& draft) {
 
 Status Supervisor::switch_to(Draft& draft, std::vector<std::unique_ptr<ServiceUnit>>& added) {
     for (const std::uint32_t s : draft.plan().added) {
+        if (draft.world()->config.services[s].systemd) continue;
         auto unit = ServiceUnit::create(loop_, *this, options_.notify_path, service_of(draft.world(), s));
         if (!unit) return Failure(std::move(unit).error());
         added.push_back(std::move(*unit));
     }
-    for (std::size_t i = 0; i < draft.opened().size(); ++i)
+    for (std::size_t i = 0; i < draft.opened().size(); ++i) {
+        const ListenerRef ref = draft.plan().listeners[i].next;
+        if (const Service& service = draft.world()->config.services[ref.service]; service.systemd) {
+            beside_->fill_ahead(service, service.listeners[ref.listener], draft.opened()[i]);
+            continue;
+        }
         for (const LiveSocket& socket : draft.opened()[i]) {
             // whoever may come by no other way than the rules let in must not before these are in force; the others lose nothing meanwhile
             if (listener_at(draft.world()->config, draft.plan().listeners[i].next).guard.empty()) let_in(socket.bound.fd.get());
             if (auto filled = fill_slot(socket); !filled) return filled;
         }
+    }
     if (auto published = publish_all(draft); !published) return published;
     for (const std::vector<LiveSocket>& sockets : draft.opened())
-        for (const LiveSocket& socket : sockets) let_in(socket.bound.fd.get());
+        for (const LiveSocket& socket : sockets)
+            if (socket.bound.fd) let_in(socket.bound.fd.get());
     return {};
 }
 
@@ -225,7 +233,10 @@ Status Supervisor::publish_all(Draft& draft) {
 Supervisor::Applied Supervisor::commit(Draft& draft, std::vector<std::unique_ptr<ServiceUnit>> added) {
     std::vector<bool> with_new;
     auto listeners = hand_over(draft, with_new);
-    for (const std::uint32_t s : draft.plan().removed) retire(world_->config.services[s].name);
+    for (const std::uint32_t s : draft.plan().removed) {
+        const Service& service = world_->config.services[s];
+        service.systemd ? beside_->remove(service.name) : retire(service.name);
+    }
 
     const std::shared_ptr<const World> before = std::exchange(world_, draft.world());
     ++generation_;
@@ -233,9 +244,13 @@ Supervisor::Applied Supervisor::commit(Draft& draft, std::vector<std::unique_ptr
     for (auto& unit : added) units_.emplace(unit->service().name, std::move(unit));
     for (std::uint32_t s = 0; s < listeners.size(); ++s) {
         const std::shared_ptr<const Service> service = service_of(world_, s);
-        units_.at(service->name)->replace(service, std::move(listeners[s]), with_new[s]);
+        if (service->systemd)
+            beside_->replace(service, std::move(listeners[s]));
+        else
+            units_.at(service->name)->replace(service, std::move(listeners[s]), with_new[s]);
     }
     begin_in_order(draft.plan().added);
+    beside_->follow();
     leave_sites(*before);
     tracing_->sources_changed();
 
@@ -251,6 +266,7 @@ void Supervisor::begin_in_order(const std::vector<std::uint32_t>& added) {
     if (!order) log(LogLevel::error, order.error().to_string()); // the configuration is refused for this
     for (std::size_t i = 0; i < world_->config.services.size(); ++i) {
         const auto s = static_cast<std::uint32_t>(order ? (*order)[i] : i);
+        if (world_->config.services[s].systemd) continue;
         if (std::find(added.begin(), added.end(), s) != added.end()) units_.at(world_->config.services[s].name)->begin();
     }
 }
@@ -259,7 +275,8 @@ void Supervisor::begin_in_order(const std::vector<std::uint32_t>& added) {
 std::vector<std::vector<LiveListener>> Supervisor::hand_over(Draft& draft, std::vector<bool>& with_new) {
     std::map<ListenerRef, LiveListener> old;
     for (std::uint32_t s = 0; s < world_->config.services.size(); ++s) {
-        std::vector<LiveListener> listeners = units_.at(world_->config.services[s].name)->take_listeners();
+        const Service& service = world_->config.services[s];
+        std::vector<LiveListener> listeners = service.systemd ? beside_->take_listeners(service.name) : units_.at(service.name)->take_listeners();
         for (std::uint32_t l = 0; l < listeners.size(); ++l) old.emplace(ListenerRef{s, l}, std::move(listeners[l]));
     }
     const Config& config = draft.world()->config;

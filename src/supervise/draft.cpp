@@ -90,6 +90,19 @@ InterfaceIndex index_in(const NetNamespace& ns) {
     return [&ns](const std::string& name) { return interface_index(ns, name).value_or(0); };
 }
 
+/// Slots without sockets, which are systemd's.
+std::vector<LiveSocket> slots_beside(const Listener& listener, const std::shared_ptr<Site>& site) {
+    std::vector<LiveSocket> slots;
+    for (const Family family : {Family::ipv4, Family::ipv6}) {
+        if (!listener.has_family(family)) continue;
+        LiveSocket& slot = slots.emplace_back();
+        slot.bound.takes_ipv4 = family == Family::ipv4;
+        slot.bound.takes_ipv6 = family == Family::ipv6;
+        slot.site = site;
+    }
+    return slots;
+}
+
 void append(Diagnostics& all, Diagnostics more) {
     all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
@@ -181,6 +194,10 @@ std::optional<Listener> Draft::without_socket(std::size_t step) {
 
 Status Draft::open_listener_of(std::size_t step, const Listener& listener, const HomeCheck& usable_home) {
     const std::shared_ptr<Site>& site = world_->part_of(listener.netns)->site;
+    if (world_->config.services[plan_.listeners[step].next.service].systemd) {
+        for (LiveSocket& slot : slots_beside(listener, site)) opened_[step].push_back(std::move(slot));
+        return {};
+    }
     auto opened = open_listener(listener, site->ns, usable_home, Admission::held_back);
     if (!opened) return Failure(std::move(opened).error().within(fmt::format("listener {}", listener.name)));
     for (BoundSocket& bound : *opened) opened_[step].push_back({std::move(bound), LiveSocket::kNoSlot, site});
@@ -257,8 +274,9 @@ std::vector<Home> Draft::homes_in(const Part& part) const {
         for (const LiveSocket& socket : sockets) homes.push_back({protocol, socket.bound.home});
     };
     for (std::size_t i = 0; i < plan_.listeners.size(); ++i) {
-        const Listener& listener = listener_at(world_->config, plan_.listeners[i].next);
-        if (!part.names.contains(listener.netns)) continue;
+        const ListenerRef ref = plan_.listeners[i].next;
+        const Listener& listener = listener_at(world_->config, ref);
+        if (!part.names.contains(listener.netns) || world_->config.services[ref.service].systemd) continue; // systemd's is reached as it says
         if (const std::vector<LiveSocket>* kept = kept_sockets(i); kept != nullptr) add(listener.protocol, *kept);
         add(listener.protocol, opened_[i]);
     }
@@ -268,8 +286,9 @@ std::vector<Home> Draft::homes_in(const Part& part) const {
 /// A pass rule leaves what it matches to the kernel's own lookup, which would find a kept socket at its home, whatever the listener claims.
 void Draft::check_kept_homes(std::size_t step) {
     const std::vector<LiveSocket>* kept = kept_sockets(step);
-    if (kept == nullptr) return;
-    const Listener& listener = listener_at(world_->config, plan_.listeners[step].next);
+    const ListenerRef ref = plan_.listeners[step].next;
+    if (kept == nullptr || world_->config.services[ref.service].systemd) return;
+    const Listener& listener = listener_at(world_->config, ref);
     const Part& part = *world_->part_of(listener.netns);
     const Config& said = said_of(static_cast<std::size_t>(&part - world_->parts.data()));
     for (const LiveSocket& socket : *kept) {

@@ -53,6 +53,10 @@ Status Supervisor::open_parts() {
     if (!tracing) return Failure(std::move(tracing).error());
     tracing_ = std::move(*tracing);
 
+    auto beside = Beside::create(loop_, {});
+    if (!beside) return Failure(std::move(beside).error());
+    beside_ = std::move(*beside);
+
     auto worker = Worker::start(loop_);
     if (!worker) return Failure(std::move(worker).error());
     worker_ = std::move(*worker);
@@ -68,6 +72,10 @@ void Supervisor::remove_abandoned() {
 ServiceUnit* Supervisor::find(const std::string& service) {
     const auto found = units_.find(service);
     return found == units_.end() ? nullptr : found->second.get();
+}
+
+const std::vector<LiveListener>& Supervisor::listeners_of(const Service& service) const {
+    return service.systemd ? beside_->find(service.name)->listeners : units_.at(service.name)->listeners();
 }
 
 bool Supervisor::is_waited_for(pid_t pid) const {

@@ -4,6 +4,7 @@
 #include "event/worker.h"
 #include "process/orphans.h"
 #include "socket/live_lookup.h"
+#include "supervise/beside.h"
 #include "supervise/draft.h"
 #include "supervise/live.h"
 #include "supervise/service_logs.h"
@@ -48,6 +49,9 @@ public:
     void remove_abandoned();
 
     [[nodiscard]] ServiceUnit* find(const std::string& service); ///< nullptr = no such service
+
+    /// The units that systemd supervises, and we do not.
+    [[nodiscard]] Beside& beside() noexcept { return *beside_; }
 
     /// Stops a service, and before it those that require it. `done` when no process of it is left. Requires find(service).
     void stop(const std::string& service, Done done);
@@ -101,6 +105,7 @@ private:
     void retire(const std::string& name);
     void retire_who_may_go();
     void release(const LiveListener& listener);
+    [[nodiscard]] const std::vector<LiveListener>& listeners_of(const Service& service) const;
     void sweep();
     [[nodiscard]] std::string why_unusable(ListenerRef ref, Family family) const;
     [[nodiscard]] std::optional<ListenerRef> owner_of(std::uint64_t cookie) const;
@@ -126,6 +131,7 @@ private:
     std::optional<CgroupTree> cgroups_; ///< before the units, whose groups are in it
     std::optional<ConnectionTags> tags_; ///< made for the first service with idle_stop_sec
     std::map<std::string, std::unique_ptr<ServiceUnit>> units_;
+    std::unique_ptr<Beside> beside_;
     std::vector<std::unique_ptr<ServiceUnit>> leaving_; ///< removed from the configuration, child not yet gone
     std::optional<NotifySocket> notify_;
     std::optional<Orphans> orphans_;

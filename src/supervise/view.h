@@ -56,6 +56,7 @@ struct ServiceView {
     std::vector<InstanceView> instances;
     std::vector<ListenerView> listeners;
     std::vector<std::string> files;
+    std::string supervisor = {}; ///< "systemd": it starts and stops the service, we only steer to it; "" = we do all
 };
 
 struct RuleView {

@@ -6,6 +6,7 @@
 #include "supervise/preflight.h"
 #include "supervise/supervisor.h"
 
+#include <algorithm>
 #include <system_error>
 #include <unistd.h>
 
@@ -60,6 +61,16 @@ InstanceView view_of(const Instance& instance, bool draining) {
     return view;
 }
 
+ListenerView view_of(const Listener& listener, const std::vector<LiveSocket>& sockets) {
+    ListenerView shown;
+    shown.name = listener.name;
+    shown.protocol = to_string(listener.protocol);
+    shown.netns = listener.netns;
+    describe_addresses(listener, shown);
+    for (const LiveSocket& socket : sockets) shown.sockets.push_back(view_of(socket, listener.protocol));
+    return shown;
+}
+
 ServiceView view_of(const ServiceUnit& unit) {
     const Service& service = unit.service();
     ServiceView view;
@@ -81,14 +92,27 @@ ServiceView view_of(const ServiceUnit& unit) {
         for (const Instance* instance : {worker->instance.get(), worker->successor.get()})
             if (instance != nullptr) view.instances.push_back(view_of(*instance, false));
     for (const auto& instance : unit.draining()) view.instances.push_back(view_of(*instance, true));
+    for (std::size_t i = 0; i < service.listeners.size(); ++i)
+        view.listeners.push_back(view_of(service.listeners[i], unit.listeners()[i].sockets));
+    return view;
+}
+
+ServiceView view_of(const BesideUnit& unit) {
+    const Service& service = *unit.service;
+    ServiceView view;
+    view.name = service.name;
+    view.description = service.description;
+    view.supervisor = "systemd";
+    view.state = unit.state ? unit.state->active_state : "unknown";
+    view.failure = unit.problem;
+    if (unit.state) view.status_text = unit.state->sub_state;
+    if (unit.state) view.state_since_usec = static_cast<std::int64_t>(unit.state->since_usec);
+    view.files = service.files;
     for (std::size_t i = 0; i < service.listeners.size(); ++i) {
-        const Listener& listener = service.listeners[i];
-        ListenerView& shown = view.listeners.emplace_back();
-        shown.name = listener.name;
-        shown.protocol = to_string(listener.protocol);
-        shown.netns = listener.netns;
-        describe_addresses(listener, shown);
-        for (const LiveSocket& socket : unit.listeners()[i].sockets) shown.sockets.push_back(view_of(socket, listener.protocol));
+        const std::vector<LiveSocket>& sockets = unit.listeners[i].sockets;
+        ListenerView& shown = view.listeners.emplace_back(view_of(service.listeners[i], sockets));
+        for (std::size_t s = 0; s < sockets.size(); ++s)
+            if (sockets[s].bound.cookie != 0) shown.sockets[s].home = sockets[s].bound.home.to_string();
     }
     return view;
 }
@@ -155,6 +179,9 @@ StatusView Supervisor::status(const std::string& service) {
     view.daemon.warnings.insert(view.daemon.warnings.end(), network.begin(), network.end());
     for (const auto& [name, unit] : units_)
         if (service.empty() || service == name) view.services.push_back(view_of(*unit));
+    for (const auto& [name, unit] : beside_->units())
+        if (service.empty() || service == name) view.services.push_back(view_of(unit));
+    std::sort(view.services.begin(), view.services.end(), [](const ServiceView& a, const ServiceView& b) { return a.name < b.name; });
     return view;
 }
 

@@ -153,3 +153,27 @@ TEST_CASE("config: what concerns one network namespace keeps its numbers and lea
     CHECK(own.services[0].listeners.at(0).endpoints.size() == 1);
     CHECK(own.services[1].listeners.at(0).endpoints.empty());
 }
+
+TEST_CASE("reload plan: a unit of systemd's keeps its slots, whatever of its range changes") {
+    Config old = config({service("web.socket", {listener("web.socket", {"192.0.2.0/24"})})});
+    old.services[0].systemd = SystemdUnit{"web.socket", {}};
+    Config next = old;
+    next.services[0].listeners[0].endpoints[0].ports = {PortRange::all()};
+    const ReloadPlan kept = plan_reload(old, next);
+    CHECK(kept.listeners[0].kept == ListenerRef{0, 0});
+    CHECK(kept.lines.empty());
+    CHECK(plan_reload({}, next).lines == std::vector<std::string>{"web.socket: added", "web.socket/web.socket: steered to systemd's socket"});
+    CHECK(plan_reload(old, {}).lines == std::vector<std::string>{"web.socket: removed", "web.socket/web.socket: no longer steered to systemd's socket"});
+}
+
+TEST_CASE("reload plan: a service that systemd takes over, or gives up, is another one and keeps nothing") {
+    const Config ours = config({service("web.socket", {listener("web.socket", {"192.0.2.0/24"})})});
+    Config theirs = ours;
+    theirs.services[0].systemd = SystemdUnit{"web.socket", {}};
+    for (const auto& [old, next] : {std::pair(ours, theirs), std::pair(theirs, ours)}) {
+        const ReloadPlan plan = plan_reload(old, next);
+        CHECK_FALSE(plan.listeners[0].kept);
+        CHECK(plan.added == std::vector<std::uint32_t>{0});
+        CHECK(plan.removed == std::vector<std::uint32_t>{0});
+    }
+}
