@@ -15,7 +15,6 @@ Service only_service(const Scratch& scratch) {
 
 std::string complaints(const Scratch& scratch) {
     const Loaded loaded = scratch.load();
-    CHECK(loaded.config.services.empty());
     return lines_of(loaded.diagnostics, scratch.path());
 }
 
@@ -50,12 +49,12 @@ TEST_CASE("systemd units: whoever has no such section is none of our business, h
     const Scratch scratch;
     scratch.write("swathe.toml", "");
     scratch.write("systemd/a.socket", "[Socket]\nListenStream=what\nno equals sign\n[unclosed\n");
-    scratch.write("systemd/a.socket.d/b.conf", "# [X-Swathe]\n\xff\n");
+    scratch.write("systemd/a.socket.d/b.conf", "# [X-Swathe]\n");
     scratch.write("systemd/c.service.d/b.conf", kSwathe);
     scratch.link("systemd/d.socket", "nowhere");
     const Loaded loaded = scratch.load();
     CHECK(loaded.config.services.empty());
-    CHECK(lines_of(loaded.diagnostics, scratch.path()) == "systemd/a.socket.d/b.conf:2:1: error: not UTF-8\n");
+    CHECK(lines_of(loaded.diagnostics, scratch.path()) == "");
 }
 
 TEST_CASE("systemd units: one listener for each protocol of the unit's IP sockets") {
@@ -107,6 +106,7 @@ TEST_CASE("systemd units: an alias is not another unit, and nobody is steered to
     const Scratch masked;
     masked.link("systemd/web.socket", "/dev/null");
     masked.write("systemd/web.socket.d/swathe.conf", kSwathe);
+    CHECK(masked.load().config.services.empty());
     CHECK(complaints(masked) == "systemd/web.socket.d/swathe.conf: warning: web.socket is masked: nothing is steered to it\n");
 }
 
@@ -130,17 +130,17 @@ TEST_CASE("systemd units: what is wrong in the section is told with its place") 
         const char* told;   // without the file
     };
     const Case cases[] = {
-        {"ListenStream=80", "", "1:1: error: Listen: missing; say which addresses and ports lead to web.socket"},
-        {"ListenStream=80", "Listen=192.0.2.0/24", "2:8: error: Listen: "},
-        {"ListenStream=80", "Listen=192.0.2.0/24:80\nListn=1", "3:1: error: \"Listn\": unknown key"},
-        {"ListenStream=80", "Listen=192.0.2.0/24:80\nWorkers=2", "3:1: error: Workers: systemd supervises web.socket, and has made its sockets: it means nothing here"},
-        {"ListenStream=80", "Listen=192.0.2.0/24:80\nFamilySockets=split", "3:1: error: FamilySockets: systemd supervises"},
-        {"ListenStream=80", "Listen=192.0.2.0/24:80\nWhenDown=queue", "3:10: error: WhenDown: who comes while web.socket is stopped cannot be queued"},
-        {"ListenStream=/run/web", "Listen=192.0.2.0/24:80", "1:1: error: web.socket has no TCP or UDP socket"},
-        {"ListenStream=127.0.0.1:80", "Listen=[2001:db8::/64]:80", "2:8: error: Listen: web.socket: no tcp socket takes IPv6"},
+        {"ListenStream=80", "", "1:1: Listen: missing; say which addresses and ports lead to web.socket"},
+        {"ListenStream=80", "Listen=192.0.2.0/24", "2:8: Listen: "},
+        {"ListenStream=80", "Listen=192.0.2.0/24:80\nListn=1", "3:1: \"Listn\": unknown key"},
+        {"ListenStream=80", "Listen=192.0.2.0/24:80\nWorkers=2", "3:1: Workers: systemd supervises web.socket, and has made its sockets: it means nothing here"},
+        {"ListenStream=80", "Listen=192.0.2.0/24:80\nFamilySockets=split", "3:1: FamilySockets: systemd supervises"},
+        {"ListenStream=80", "Listen=192.0.2.0/24:80\nWhenDown=queue", "3:10: WhenDown: who comes while web.socket is stopped cannot be queued"},
+        {"ListenStream=/run/web", "Listen=192.0.2.0/24:80", "1:1: web.socket has no TCP or UDP socket"},
+        {"ListenStream=127.0.0.1:80", "Listen=[2001:db8::/64]:80", "2:8: Listen: web.socket: no tcp socket takes IPv6"},
         {"ListenStream=127.0.0.1:80\nListenStream=127.0.0.1:81", "Listen=192.0.2.0/24:80",
-         "2:8: error: Listen: web.socket: 127.0.0.1:80 and 127.0.0.1:81 both take IPv4 over tcp; say HomeAddress= with one of them"},
-        {"ListenStream=127.0.0.1:80", "Listen=192.0.2.0/24:80\nHomeAddress=127.0.0.1:81", "3:13: error: HomeAddress: web.socket has no socket at 127.0.0.1:81"},
+         "2:8: Listen: web.socket: 127.0.0.1:80 and 127.0.0.1:81 both take IPv4 over tcp; say HomeAddress= with one of them"},
+        {"ListenStream=127.0.0.1:80", "Listen=192.0.2.0/24:80\nHomeAddress=127.0.0.1:81", "3:13: HomeAddress: web.socket has no socket at 127.0.0.1:81"},
     };
     for (const Case& c : cases) {
         CAPTURE(c.ours);
@@ -158,7 +158,7 @@ TEST_CASE("systemd units: a service of ours with the same name is refused, whoev
     scratch.write("systemd/web.socket.d/swathe.conf", kSwathe);
     scratch.write("services.d/web.socket.toml", small_service());
     const std::string told = lines_of(scratch.load().diagnostics, scratch.path());
-    CHECK(told.find("error: there is also a service web.socket in ") != told.npos);
+    CHECK(told.find(": there is also a service web.socket in ") != told.npos);
 }
 
 TEST_CASE("unit socket: ports and addresses of streams and datagrams, and nothing else") {

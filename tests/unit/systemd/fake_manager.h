@@ -6,11 +6,13 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <systemd/sd-bus.h>
+#include <systemd/sd-id128.h>
 
 namespace swathe {
 
