@@ -89,6 +89,7 @@ TEST_CASE("systemd units: an instance has its template's files, and a template a
     scratch.write("systemd/web@.socket", "[Socket]\nListenStream=127.0.0.1:%i\n");
     scratch.write("systemd/web@.socket.d/swathe.conf", "[X-Swathe]\nListen=192.0.2.0/24:%i\n");
     scratch.write("systemd/web@.socket.d/20.conf", "[X-Swathe]\nExcept=192.0.2.1\n");
+    scratch.link("systemd/web@81.socket", "web@.socket");
     scratch.write("systemd/web@81.socket.d/20.conf", "[X-Swathe]\nExcept=192.0.2.2 192.0.2.3\n");
     const Service web = only_service(scratch);
     CHECK(web.name == "web@81.socket");
