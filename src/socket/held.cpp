@@ -11,8 +11,8 @@
 #include <memory>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -114,9 +114,9 @@ Result<HeldSocket> find_held(pid_t holder, const UnitSocket& wanted, const NetNa
 Result<UniqueFd> duplicate_held(pid_t holder, const HeldSocket& socket, Protocol protocol) {
     const auto number = descriptor_of(holder, socket.inode);
     if (!number) return Failure(number.error());
-    const UniqueFd process(::pidfd_open(holder, 0));
+    const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, holder, 0))); // glibc 2.36 declares neither for C++
     if (!process) return system_failure("pidfd_open");
-    UniqueFd fd(::pidfd_getfd(process.get(), *number, 0)); // CLOEXEC
+    UniqueFd fd(static_cast<int>(::syscall(SYS_pidfd_getfd, process.get(), *number, 0))); // CLOEXEC
     if (!fd && errno == EBADF) return failure("it has been closed");
     if (!fd) return system_failure("pidfd_getfd");
     if (auto same = check_identity(fd.get(), socket, protocol); !same) return Failure(std::move(same).error());
