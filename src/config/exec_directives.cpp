@@ -53,7 +53,7 @@ constexpr std::array kTable{
               "Variables of the daemon that the program gets", kNoWords, into<&Service::pass_environment, read_variable_names>},
     Directive{service, "environment", "Service", "Environment", T::environment, add, "none", "Environment variables",
               kNoWords, into<&Service::environment, read_environment>},
-    Directive{service, "environment_file", "Service", "EnvironmentFile", T::paths, add, "none",
+    Directive{service, "environment_file", "Service", "EnvironmentFile", T::path, add, "none",
               "File with more environment variables", kNoWords,
               into<&Service::environment_files, read_environment_files>},
     Directive{service, "unset_environment", "Service", "UnsetEnvironment", T::names, add, "none",

@@ -108,6 +108,20 @@ Result<Command> command_of(std::vector<std::string> words) {
     return command;
 }
 
+std::string to_exec_line(const Command& command) {
+    const bool own_argv0 = command.argv.empty() || command.argv.front() != command.path;
+    const auto has_dollar = [](const std::string& word) { return word.find('$') != word.npos; };
+    const bool literal = !command.expand && std::any_of(command.argv.begin(), command.argv.end(), has_dollar);
+    std::string program = fmt::format("{}{}{}{}{}{}", own_argv0 ? "@" : "", command.ignore_failure ? "-" : "", literal ? ":" : "",
+                                      command.privileged ? "+" : "", command.keep_user ? "!" : "", command.path);
+    std::string line = quote_word(escape_specifiers(program));
+    for (std::size_t i = own_argv0 ? 0 : 1; i < command.argv.size(); ++i) {
+        const std::string& word = command.argv[i];
+        line += word == ";" ? " \\;" : " " + quote_word(escape_specifiers(word));
+    }
+    return line;
+}
+
 Result<ExecLine> parse_exec_line(std::string_view line, const UnitId& unit) {
     ExecLine result;
     auto commands = commands_of_line(line, unit, result.warnings);

@@ -21,6 +21,9 @@ struct ExecLine {
 /// that is neither an absolute path nor a bare file name, more than limits::kArguments words.
 [[nodiscard]] Result<ExecLine> parse_exec_line(std::string_view line, const UnitId& unit);
 
+/// The line that parse_exec_line() reads as `command`, whatever the unit. Without ":" where there is nothing to expand.
+[[nodiscard]] std::string to_exec_line(const Command& command);
+
 /// A command whose words are given as they are. Errors as above, where they apply.
 [[nodiscard]] Result<Command> command_of(std::vector<std::string> words);
 
