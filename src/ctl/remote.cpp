@@ -62,6 +62,14 @@ Reply<void> act_on(ControlClient& client, const Invocation& invocation, const st
     case Verb::logs:
     case Verb::top:
     case Verb::check:
+    case Verb::cat:
+    case Verb::show:
+    case Verb::keys:
+    case Verb::diff:
+    case Verb::edit:
+    case Verb::revert:
+    case Verb::convert:
+    case Verb::schema:
     case Verb::version:
     case Verb::completion: break;
     }
