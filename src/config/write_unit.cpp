@@ -177,19 +177,33 @@ const Directive& socket_directive(std::string_view key) {
     return *find_unit_directive(UnitKind::socket, "Socket", key);
 }
 
+std::string_view listen_key(std::string_view protocol) {
+    if (protocol == "udp" || protocol == "unix-datagram") return "ListenDatagram";
+    return protocol == "unix-seqpacket" ? "ListenSequentialPacket" : "ListenStream";
+}
+
+/// The line that makes the socket. Its words end at white space, whatever is around it.
+void add_listen_line(Writer& writer, const Block& listener, Report& left_out) {
+    const Directive& directive = socket_directive(listen_key(string_of(listener, "protocol")));
+    const Setting* claim = listener.find("path") != nullptr ? listener.find("path") : listener.find("addresses");
+    const auto places = claim == nullptr ? std::vector{listener.pos} : places_of(*claim);
+    const std::string path = string_of(listener, "path");
+    if (path.find_first_of(" \t") != path.npos)
+        left_out.warning(places.front(), "path", "no line of a unit file can have this value");
+    else
+        writer.add(directive, path.empty() ? endpoints_of(listener) : escape_specifiers(path), places);
+}
+
 UnitFile socket_of(const WrittenService& service, const Block& listener, std::string_view stem, Report& left_out) {
     Writer writer(fmt::format("{}.socket", stem), left_out);
-    const bool udp = string_of(listener, "protocol") == "udp";
-    const Setting* addresses = listener.find("addresses");
-    writer.add(socket_directive(udp ? "ListenDatagram" : "ListenStream"), endpoints_of(listener),
-               addresses == nullptr ? std::vector{listener.pos} : places_of(*addresses));
+    add_listen_line(writer, listener, left_out);
     if (listener.find("name") == nullptr)
         writer.add(socket_directive("FileDescriptorName"), service.name, {implied_at(listener.pos)});
     if (stem != service.name)
         writer.add(socket_directive("Service"), service.name + ".service", {implied_at(listener.pos)});
     for (const Setting& setting : listener.settings) {
         const std::string_view key = setting.directive->toml_key;
-        if (key != "protocol" && key != "addresses" && key != "ports") writer.add(setting);
+        if (key != "protocol" && key != "addresses" && key != "ports" && key != "path") writer.add(setting);
     }
     writer.imply(listener, Scope::listen);
     return writer.finish();

@@ -5,6 +5,7 @@
 #include "config/endpoint.h"
 #include "config/service_checks.h"
 #include "config/unit_ranges.h"
+#include "model/choices.h"
 
 #include <algorithm>
 
@@ -75,13 +76,14 @@ void imply(Block& block, Scope scope, const SourcePos& unit) {
 
 /// A Listen line, its endpoints put together where they have the same ports.
 struct Line {
-    Protocol protocol = Protocol::tcp;
+    SocketKind kind = SocketKind::tcp;
+    std::string path; ///< of a UNIX socket
     SourcePos pos;
     struct Claim {
         Raw::List addresses;
         std::vector<PortRange> ports;
     };
-    std::vector<Claim> claims; ///< never empty
+    std::vector<Claim> claims; ///< of an IP socket; never empty then
 };
 
 /// As unit_config.cpp has it: what a bare port and [::] stand for, and the ranges of [X-Swathe].
@@ -99,7 +101,7 @@ void settle_endpoints(SocketUnit& socket, bool from_file) {
 }
 
 Line line_of(const SocketUnit::Line& text) {
-    Line line{text.protocol, text.pos, {}};
+    Line line{text.kind, text.path, text.pos, {}};
     for (const Endpoint& endpoint : text.endpoints) {
         const auto same = std::find_if(line.claims.begin(), line.claims.end(), [&](const auto& c) { return c.ports == endpoint.ports; });
         Line::Claim& claim = same != line.claims.end() ? *same : line.claims.emplace_back(Line::Claim{{}, endpoint.ports});
@@ -116,17 +118,31 @@ Raw ports_of(const std::vector<PortRange>& ports, const SourcePos& where) {
     return {std::move(list), where};
 }
 
-/// One [[listen]] of a line: its own keys, then what holds for all of the unit.
-Block listener_of(const Line& line, const Line::Claim& claim, const std::vector<Setting>& common,
-                  const SourcePos& unit) {
+Block listener_of(const Line& line, const std::vector<Setting>& common, const SourcePos& unit) {
     Block block{line.pos, {}};
-    block.settings.push_back(
-        {&listen_directive("protocol"), line.pos, Raw{std::string(to_string(line.protocol)), line.pos}});
+    block.settings.push_back({&listen_directive("protocol"), line.pos, Raw{std::string(name_of(line.kind)), line.pos}});
+    block.settings.insert(block.settings.end(), common.begin(), common.end());
+    imply(block, Scope::listen, unit);
+    return block;
+}
+
+/// One [[listen]] of a line of an IP socket: its own keys, then what holds for all of the unit.
+Block ip_listener_of(const Line& line, const Line::Claim& claim, const std::vector<Setting>& common, const SourcePos& unit) {
+    Block block = listener_of(line, common, unit);
     if (!claim.addresses.empty())
         block.settings.push_back({&listen_directive("addresses"), line.pos, Raw{claim.addresses, line.pos}});
     block.settings.push_back({&listen_directive("ports"), line.pos, ports_of(claim.ports, line.pos)});
-    block.settings.insert(block.settings.end(), common.begin(), common.end());
-    imply(block, Scope::listen, unit);
+    return block;
+}
+
+/// Nothing is steered to a UNIX socket: what the unit says of its other sockets' addresses is not for it (unit_config.cpp).
+Block unix_listener_of(const Line& line, std::vector<Setting> common, const SourcePos& unit) {
+    std::erase_if(common, [](const Setting& s) {
+        const std::string_view key = s.directive->toml_key;
+        return key == "addresses_file" || key == "except" || key == "from" || key == "from_file" || key == "interface" || key == "home";
+    });
+    Block block = listener_of(line, common, unit);
+    block.settings.push_back({&listen_directive("path"), line.pos, Raw{line.path, line.pos}});
     return block;
 }
 
@@ -142,10 +158,14 @@ void add_listeners(const Unit& unit, std::vector<Block>& out, Report& left_out) 
     settle_endpoints(socket, from_file);
     for (const SocketUnit::Line& text : socket.lines) {
         const Line line = line_of(text);
+        if (!line.path.empty()) {
+            out.push_back(unix_listener_of(line, common, unit.pos));
+            continue;
+        }
         if (line.claims.size() > 1)
-            left_out.warning(line.pos, line.protocol == Protocol::tcp ? "ListenStream" : "ListenDatagram",
+            left_out.warning(line.pos, line.kind == SocketKind::tcp ? "ListenStream" : "ListenDatagram",
                              "endpoints with different ports are one socket here, and in TOML one each");
-        for (const Line::Claim& claim : line.claims) out.push_back(listener_of(line, claim, common, unit.pos));
+        for (const Line::Claim& claim : line.claims) out.push_back(ip_listener_of(line, claim, common, unit.pos));
     }
 }
 

@@ -94,13 +94,8 @@ public:
     std::string run() {
         const std::size_t count = 1 + random_() % 3;
         for (std::size_t i = 0; i < count; ++i) {
-            listeners_.push_back(fmt::format("protocol = \"{}\"\nports = {}\n", random_() % 2 == 0 ? "tcp" : "udp",
-                                             pick({"80", "[81, \"90-99\"]", "\"all\""})));
+            listeners_.push_back(random_() % 4 == 0 ? unix_listener(i) : ip_listener());
             if (count > 1) listeners_.back() += fmt::format("name = \"{}{}\"\n", pick({"a", "z 1", "m"}), i);
-            listeners_.back() +=
-                random_() % 4 == 0
-                    ? fmt::format("addresses_file = \"{}\"\n", list_)
-                    : fmt::format("addresses = {}\n", pick({"\"192.0.2.1\"", "[\"192.0.2.0/28\", \"2001:db8::1\"]"}));
         }
         service_ = "exec_start = [\"/bin/true\"]\n";
         vary(file_, Scope::file);
@@ -110,6 +105,18 @@ public:
     }
 
 private:
+    std::string ip_listener() {
+        const std::string claim = random_() % 4 == 0
+                                      ? fmt::format("addresses_file = \"{}\"\n", list_)
+                                      : fmt::format("addresses = {}\n", pick({"\"192.0.2.1\"", "[\"192.0.2.0/28\", \"2001:db8::1\"]"}));
+        return fmt::format("protocol = \"{}\"\nports = {}\n{}", pick({"tcp", "udp"}), pick({"80", "[81, \"90-99\"]", "\"all\""}), claim);
+    }
+
+    std::string unix_listener(std::size_t number) {
+        return fmt::format("protocol = \"{}\"\npath = \"{}{}\"\n", pick({"unix-stream", "unix-datagram", "unix-seqpacket"}),
+                           pick({"/run/x%n/", "@abstract", "/run/web.sock"}), number);
+    }
+
     std::string pick(const Literals& all) { return all[random_() % all.size()]; }
 
     [[nodiscard]] std::string text() const {
