@@ -124,6 +124,7 @@ Raw path_of(const Source& source, const Raw& raw) {
 Raw scalar_of(const Source& source, const Raw& raw) {
     switch (source.directive.type) {
     case T::boolean:
+    case T::namespaces: // a boolean, or a line
         if (const auto on = read_as<bool>(raw, source.format, read_boolean)) return {*on, raw.pos};
         return raw;
     case T::time_span:
@@ -167,6 +168,7 @@ Raw scalar_of(const Source& source, const Raw& raw) {
     case T::netns:
     case T::socket_address:
     case T::system_calls:
+    case T::address_families:
     case T::architectures: return raw;
     }
     return raw;
@@ -277,6 +279,8 @@ Shape shape_of(const Directive& directive) noexcept {
     case T::processors:
     case T::capabilities:
     case T::system_calls:
+    case T::address_families:
+    case T::namespaces:
     case T::architectures: return Shape::lines;
     case T::path: return directive.repeat == Repeat::add ? Shape::lines : Shape::scalar;
     case T::text:

@@ -74,6 +74,8 @@ Json element(const Directive& directive) {
     case T::services: return text("^[-A-Za-z0-9:_.\\\\@]+$");
     case T::socket_address: return text(":[0-9]{1,5}$");
     case T::name: return text("^[ -9;-~]+$");
+    case T::namespaces: return any_of({{{"type", "boolean"}}, text()});
+    case T::address_families:
     case T::text:
     case T::path:
     case T::paths:

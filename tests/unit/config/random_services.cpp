@@ -62,6 +62,8 @@ Literals literals_of(const Directive& d, const std::vector<std::string>& others,
         return {"\"CAP_CHOWN\"", "[\"CAP_CHOWN CAP_KILL\", \"~CAP_KILL\"]", "[]", "\"~CAP_SYS_ADMIN\"",
                 "[\"CAP_KILL\", \"\"]"};
     case T::system_calls: return {"\"@system-service\"", "[\"read write\", \"~write:EPERM\"]", "\"~@mount\""};
+    case T::address_families: return {"\"AF_UNIX AF_INET\"", "[\"AF_INET AF_INET6\", \"~AF_INET6\"]", "\"none\""};
+    case T::namespaces: return {"true", "\"net ipc\"", "[\"~user\", \"pid\"]"};
     case T::architectures: return {"\"native\"", "[\"native\", \"x86\"]"};
     case T::commands:
         return {"\"/bin/a $X ${Y} 'b c' \\\\;\"", "[\"/bin/b\", \"a b\", \"%n $HOME\", \"\", \"q\\\"\\\\\", \";\"]",
