@@ -3,6 +3,7 @@
 #include "config/directive_tables.h"
 
 #include <algorithm>
+#include <array>
 
 namespace swathe {
 namespace {
@@ -24,6 +25,19 @@ bool fits(const Directive& directive, UnitKind kind) noexcept {
     return false;
 }
 
+/// Where systemd had some directives once, and still finds them.
+struct OldPlace {
+    std::string_view section, key, now_section, now_key;
+};
+constexpr std::array kOldPlaces{
+    OldPlace{"Unit", "StartLimitInterval", "Unit", "StartLimitIntervalSec"},
+    OldPlace{"Service", "StartLimitInterval", "Unit", "StartLimitIntervalSec"},
+    OldPlace{"Service", "StartLimitBurst", "Unit", "StartLimitBurst"},
+    OldPlace{"Service", "ReadWriteDirectories", "Service", "ReadWritePaths"},
+    OldPlace{"Service", "ReadOnlyDirectories", "Service", "ReadOnlyPaths"},
+    OldPlace{"Service", "InaccessibleDirectories", "Service", "InaccessiblePaths"},
+};
+
 } // namespace
 
 std::span<const Directive> directives() {
@@ -44,6 +58,8 @@ const Directive* find_toml_directive(Scope scope, std::string_view key) {
 }
 
 const Directive* find_unit_directive(UnitKind kind, std::string_view section, std::string_view key) {
+    for (const OldPlace& old : kOldPlaces)
+        if (old.section == section && old.key == key) return find_unit_directive(kind, old.now_section, old.now_key);
     const auto table = directives();
     const auto found = std::find_if(table.begin(), table.end(), [&](const Directive& d) {
         return d.unit_key == key && d.unit_section == section && fits(d, kind);
@@ -88,6 +104,8 @@ std::string_view to_string(ValueType type) noexcept {
     case T::system_calls: return "system calls";
     case T::error_number: return "error number";
     case T::architectures: return "architectures";
+    case T::address_families: return "address families";
+    case T::namespaces: return "namespaces";
     case T::size: return "size";
     }
     return {};

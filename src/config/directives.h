@@ -57,6 +57,8 @@ enum class ValueType : std::uint8_t {
     system_calls,
     error_number,
     architectures,
+    address_families,
+    namespaces,
     size,
 };
 

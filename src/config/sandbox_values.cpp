@@ -1,8 +1,8 @@
 #include "config/sandbox_values.h"
 
+#include "config/each_word.h"
 #include "config/limits.h"
 #include "config/values.h"
-#include "config/words.h"
 #include "model/syscall_groups.h"
 
 #include <algorithm>
@@ -13,22 +13,6 @@
 
 namespace swathe {
 namespace {
-
-/// Gives `take` the words of each line: take(word, whether it is the line's first, where).
-template <class Take> bool each_word(const Raw& raw, const ValueContext& context, Take take) {
-    if (const auto* list = raw.get<Raw::List>()) {
-        bool ok = true;
-        for (const Raw& item : *list) ok = each_word(item, context, take) && ok;
-        return ok;
-    }
-    const std::string* line = string_of(raw, context);
-    if (line == nullptr) return false;
-    const auto words = split_words(*line);
-    if (!words) return context.refuse(raw.pos, words.error().message);
-    bool ok = true;
-    for (const Word& word : *words) ok = take(word.text, &word == &words->front(), raw.pos) && ok;
-    return ok;
-}
 
 bool is_path(std::string_view path) noexcept {
     const auto has_dots = [&](std::string_view part) {

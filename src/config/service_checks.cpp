@@ -22,6 +22,7 @@ public:
         check_pid_file();
         check_notify_access();
         check_instances();
+        confine_dynamic_user();
         return ok_;
     }
 
@@ -123,6 +124,14 @@ private:
         if (service_.restart_mode != RestartMode::normal)
             refuse("restart_mode", fmt::format("\"{}\" {}", name_of(service_.restart_mode), why));
         if (service_.drain_timeout_sec) refuse("drain_timeout_sec", why);
+    }
+
+    /// Nothing of it may outlive a user that is somebody else's later: systemd.exec(5), DynamicUser=.
+    void confine_dynamic_user() {
+        if (!service_.dynamic_user) return;
+        service_.protect_system = ProtectSystem::strict;
+        if (service_.protect_home == ProtectHome::no) service_.protect_home = ProtectHome::read_only;
+        service_.private_tmp = service_.no_new_privileges = service_.restrict_suid_sgid = true;
     }
 
     Service& service_;

@@ -116,7 +116,7 @@ struct Harmless {
     std::string_view values;
 };
 constexpr std::array kHarmless{
-    Harmless{"Documentation", "*"}, Harmless{"SourcePath", "*"},
+    Harmless{"Documentation", "*"}, Harmless{"SourcePath", "*"}, Harmless{"DefaultDependencies", "*"}, Harmless{"IgnoreOnIsolate", "*"},
     // sockets: addresses need not be there, and UDP always has IP_PKTINFO
     Harmless{"FreeBind", "*"}, Harmless{"PassPacketInfo", "*"},
     // only for UNIX sockets, FIFOs and message queues, or for commands of the socket unit
@@ -125,13 +125,18 @@ constexpr std::array kHarmless{
     Harmless{"SocketUser", "*"}, Harmless{"Writable", "*"},
     // services
     Harmless{"CapabilityBoundingSet", "~"}, Harmless{"GuessMainPID", "*"}, Harmless{"KillSignal", "SIGTERM"},
+    Harmless{"KeyringMode", "inherit"}, Harmless{"DevicePolicy", "auto"}, Harmless{"StartLimitAction", "none"},
+    Harmless{"FailureAction", "none"}, Harmless{"SuccessAction", "none"}, Harmless{"SyslogLevelPrefix", "1 yes y true t on"},
+    // a name on the bus is for Type=dbus alone, and to count costs nothing that was not there anyway
+    Harmless{"BusName", "*"}, Harmless{"CPUAccounting", "*"}, Harmless{"MemoryAccounting", "*"}, Harmless{"TasksAccounting", "*"},
+    Harmless{"IOAccounting", "*"}, Harmless{"BlockIOAccounting", "*"}, Harmless{"IPAccounting", "*"},
     Harmless{"SendSIGKILL", "1 yes y true t on"},
     Harmless{"StandardError", "inherit journal"}, Harmless{"StandardInput", "null"}, Harmless{"StandardOutput", "inherit journal"},
 };
 
 /// Whatever is said "no" to need not be implemented, but for what is on by default.
 constexpr std::string_view kOff = "0 no n false f off";
-constexpr std::string_view kOnByDefault = "IgnoreSIGPIPE SendSIGKILL";
+constexpr std::string_view kOnByDefault = "IgnoreSIGPIPE SendSIGKILL SyslogLevelPrefix";
 
 bool has_word(std::string_view words, std::string_view word) noexcept {
     if (word.empty()) return false;

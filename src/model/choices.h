@@ -44,6 +44,9 @@ template <> inline constexpr auto kChoices<ProtectSystem> = std::to_array<Choice
     {{"no", ProtectSystem::no}, {"yes", ProtectSystem::yes}, {"full", ProtectSystem::full}, {"strict", ProtectSystem::strict}});
 template <> inline constexpr auto kChoices<ProtectHome> = std::to_array<Choice<ProtectHome>>(
     {{"no", ProtectHome::no}, {"yes", ProtectHome::yes}, {"read-only", ProtectHome::read_only}, {"tmpfs", ProtectHome::tmpfs}});
+template <> inline constexpr auto kChoices<ProtectProc> = std::to_array<Choice<ProtectProc>>(
+    {{"default", ProtectProc::all}, {"ptraceable", ProtectProc::ptraceable}, {"invisible", ProtectProc::invisible}, {"noaccess", ProtectProc::noaccess}});
+template <> inline constexpr auto kChoices<ProcSubset> = std::to_array<Choice<ProcSubset>>({{"all", ProcSubset::all}, {"pid", ProcSubset::pid}});
 template <> inline constexpr auto kChoices<PreserveMode> = std::to_array<Choice<PreserveMode>>(
     {{"no", PreserveMode::no}, {"restart", PreserveMode::restart}, {"yes", PreserveMode::yes}});
 template <> inline constexpr auto kChoices<LimitAction> = std::to_array<Choice<LimitAction>>(

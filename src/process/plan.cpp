@@ -5,6 +5,7 @@
 #include "model/expand.h"
 #include "process/accounts.h"
 #include "process/descriptor_limit.h"
+#include "process/dynamic_user.h"
 #include "process/environment.h"
 #include "process/environment_file.h"
 #include "process/program.h"
@@ -20,7 +21,11 @@
 namespace swathe {
 namespace {
 
-Result<std::optional<User>> user_of(const Service& service) {
+Result<std::optional<User>> user_of(const Service& service, const RunFacts& facts) {
+    if (auto name = dynamic_user_of(service)) {
+        if (!facts.dynamic_uid) return failure_at(service.pos, fmt::format("dynamic_user: nobody holds {}", quoted(*name)));
+        return std::optional(User{std::move(*name), "/", "/usr/sbin/nologin", *facts.dynamic_uid, *facts.dynamic_uid});
+    }
     if (!service.user) return std::optional<User>();
     auto found = look_up_user(service.user->value);
     if (!found) return Failure(std::move(found).error().within("user").at(service.user->pos));
@@ -55,7 +60,8 @@ struct Credentials {
 
 Result<Credentials> credentials_of(const Service& service, const std::optional<User>& user) {
     Credentials out;
-    if (service.group) {
+    const bool is_own_group = service.group && dynamic_user_of(service) == service.group->value;
+    if (service.group && !is_own_group) {
         auto gid = look_up_group(service.group->value);
         if (!gid) return Failure(std::move(gid).error().within("group").at(service.group->pos));
         out.gid = *gid;
@@ -65,7 +71,7 @@ Result<Credentials> credentials_of(const Service& service, const std::optional<U
         if (!out.gid) out.gid = user->gid;
         out.uid = user->uid;
         auto own = groups_of(*user, *out.gid);
-        if (!own) return Failure(std::move(own).error().within("user").at(service.user->pos));
+        if (!own) return Failure(std::move(own).error().within("user").at(service.user ? service.user->pos : service.pos));
         groups = std::move(*own);
     }
     if (auto ok = add_groups(service, groups); !ok) return Failure(std::move(ok).error());
@@ -74,11 +80,24 @@ Result<Credentials> credentials_of(const Service& service, const std::optional<U
     return out;
 }
 
+/// What stays would be somebody else's as soon as the number is.
+Status check_directories(const Service& service) {
+    if (!dynamic_user_of(service)) return {};
+    std::vector<std::pair<const char*, const OwnDirectories*>> stay{
+        {"state_directory", &service.state_directory}, {"cache_directory", &service.cache_directory}, {"logs_directory", &service.logs_directory}};
+    if (service.runtime_directory_preserve != PreserveMode::no) stay.emplace_back("runtime_directory", &service.runtime_directory);
+    for (const auto& [key, own] : stay)
+        if (!own->names.empty())
+            return failure_at(own->names.front().pos, fmt::format("{}: stays, and needs a user that does: with dynamic_user, one of passwd(5)", key));
+    return {};
+}
+
 /// The directories are the service's even where the command is not.
 Status plan_credentials(const Service& service, const Command& command, const std::optional<User>& user, const RunFacts& facts,
                         SpawnPlan& plan) {
     auto who = credentials_of(service, user);
     if (!who) return Failure(std::move(who).error());
+    if (auto ok = check_directories(service); !ok) return ok;
     plan.directories = own_directories_of(service, who->uid.value_or(::geteuid()), who->gid.value_or(::getegid()), facts.bases);
     if (command.privileged || command.keep_user) return {};
     plan.uid = who->uid;
@@ -150,9 +169,15 @@ Status plan_confinement(const Service& service, const RunFacts& facts, SpawnPlan
 
 } // namespace
 
+RunFacts facts_of_check(const Service& service) {
+    RunFacts facts;
+    if (dynamic_user_of(service)) facts.dynamic_uid = DynamicUser::kFirst; // any
+    return facts;
+}
+
 Result<SpawnPlan> plan_spawn(const Service& service, const Command& command, std::string_view key, const RunFacts& facts) {
     SpawnPlan plan;
-    auto user = user_of(service);
+    auto user = user_of(service, facts);
     if (!user) return Failure(std::move(user).error());
     if (auto ok = plan_credentials(service, command, *user, facts, plan); !ok) return Failure(std::move(ok).error());
     if (auto ok = plan_directory(service, command, *user, plan); !ok) return Failure(std::move(ok).error());
@@ -165,6 +190,7 @@ Result<SpawnPlan> plan_spawn(const Service& service, const Command& command, std
     if (!plan.limits[RLIMIT_NOFILE]) plan.limits[RLIMIT_NOFILE] = inherited_descriptor_limit();
     plan_streams(service, plan);
     plan_scheduling(service, plan);
+    plan.non_blocking = service.non_blocking;
     plan.umask = service.umask;
     plan.oom_score_adjust = service.oom_score_adjust;
     plan.ignore_sigpipe = service.ignore_sigpipe;

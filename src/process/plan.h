@@ -17,7 +17,11 @@ struct RunFacts {
     std::vector<std::pair<std::string, std::string>> variables; ///< generated ones: MAINPID, WATCHDOG_USEC, SERVICE_RESULT, ...
     BaseDirectories bases{};
     std::string tmp{}, var_tmp{}; ///< of the run's PrivateTmp, for services with private_tmp
+    std::optional<uid_t> dynamic_uid{}; ///< of the run's DynamicUser, for services that need one
 };
+
+/// For plans that are looked at and not started.
+[[nodiscard]] RunFacts facts_of_check(const Service& service);
 
 /// Looks up what `service` and `command` name on this machine: program, user, groups, home; reads environment files; fills all but
 /// `fds`, `output_fd` and `error_fd`. `key` is the one that has the command, for errors, which carry its place. A "+" before the command

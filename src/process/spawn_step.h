@@ -32,6 +32,7 @@ enum class SpawnStep : int {
     name_space = 226,
     no_new_privileges = 227,
     seccomp = 228,
+    address_families = 229,
     runtime_directory = 233,
     state_directory = 238,
     cache_directory = 239,

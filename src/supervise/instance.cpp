@@ -159,6 +159,11 @@ Status Instance::prepare_surroundings() {
         if (!made) return Failure(std::move(made).error().within("private_tmp"));
         tmp_ = std::make_shared<PrivateTmp>(std::move(*made));
     }
+    if (auto name = dynamic_user_of(service); name && !dynamic_user_) {
+        auto user = DynamicUser::hold(*name);
+        if (!user) return Failure(std::move(user).error().within("dynamic_user"));
+        dynamic_user_ = std::move(*user);
+    }
     return {};
 }
 
@@ -169,6 +174,7 @@ RunFacts Instance::facts_for(CommandKind kind) const {
         facts.tmp = tmp_->tmp();
         facts.var_tmp = tmp_->var_tmp();
     }
+    if (dynamic_user_) facts.dynamic_uid = dynamic_user_->uid();
     const Service& service = host_.service();
     facts.variables.emplace_back("INVOCATION_ID", invocation_);
     facts.variables.emplace_back("SWATHE_INSTANCE", std::to_string(number_));
@@ -289,6 +295,7 @@ void Instance::forget_processes() {
     pid_file_look_.reset();
     inherited_.clear();
     if (tmp_) host_.remove_later(std::exchange(tmp_, nullptr));
+    dynamic_user_ = nullptr;
 }
 
 void Instance::send(const SendSignal& order) {

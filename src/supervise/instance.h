@@ -7,6 +7,7 @@
 #include "process/members.h"
 #include "process/notify_socket.h"
 #include "process/plan.h"
+#include "process/dynamic_user.h"
 #include "process/private_tmp.h"
 #include "process/spawn.h"
 #include "supervise/run.h"
@@ -117,6 +118,7 @@ private:
     std::vector<Reloaded> reloads_;
 
     std::shared_ptr<PrivateTmp> tmp_;
+    std::shared_ptr<const DynamicUser> dynamic_user_;
     std::uint64_t oom_kills_ = 0; ///< seen
     Members members_;
     std::optional<ChildWatch> main_, control_;

@@ -76,7 +76,7 @@ Diagnostics check_directories(const Config& config) {
     Diagnostics found;
     for (const Service& service : config.services) {
         if (service.exec_start.empty()) continue;
-        const auto plan = plan_spawn(service, service.exec_start.front(), "exec_start", {});
+        const auto plan = plan_spawn(service, service.exec_start.front(), "exec_start", facts_of_check(service));
         if (!plan) continue;                              // check_programs() has told
         if (auto good = check_plan(*plan, service); !good) found.push_back({Diagnostic::Severity::error, std::move(good).error().at(service.pos)});
     }

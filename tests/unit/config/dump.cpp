@@ -87,6 +87,18 @@ std::string dump(const char* key, const std::vector<SandboxPath>& paths) {
     return out;
 }
 
+std::string dump_restrictions(const ExecContext& c) {
+    std::string out;
+    if (const auto& families = c.restrict_address_families)
+        out += fmt::format("  restrict_address_families denies={} {}\n", families->denies, fmt::join(families->families, " "));
+    if (c.restrict_namespaces) out += fmt::format("  restrict_namespaces {:x}\n", *c.restrict_namespaces);
+    if (c.restrict_realtime) out += "  restrict_realtime\n";
+    if (c.restrict_suid_sgid) out += "  restrict_suid_sgid\n";
+    if (c.memory_deny_write_execute) out += "  memory_deny_write_execute\n";
+    if (c.lock_personality) out += "  lock_personality\n";
+    return out;
+}
+
 std::string dump_sandbox(const Service& s) {
     std::string out;
     if (s.private_tmp) out += "  private_tmp\n";
@@ -98,6 +110,12 @@ std::string dump_sandbox(const Service& s) {
     if (s.protect_kernel_modules) out += "  protect_kernel_modules\n";
     if (s.protect_kernel_logs) out += "  protect_kernel_logs\n";
     if (s.protect_control_groups) out += "  protect_control_groups\n";
+    if (s.protect_clock) out += "  protect_clock\n";
+    if (s.protect_hostname) out += "  protect_hostname\n";
+    if (s.private_mounts) out += "  private_mounts\n";
+    if (s.protect_proc != ProtectProc::all) out += fmt::format("  protect_proc {}\n", name_of(s.protect_proc));
+    if (s.proc_subset != ProcSubset::all) out += fmt::format("  proc_subset {}\n", name_of(s.proc_subset));
+    out += dump_restrictions(s);
     out += dump("read_only", s.read_only_paths) + dump("read_write", s.read_write_paths) + dump("inaccessible", s.inaccessible_paths);
     for (const SystemCallFilter::Word& word : s.system_call_filter.words)
         out += fmt::format("  system_call {}{}:{}\n", word.inverted ? "~" : "", word.name, word.error_number.value_or(-1));
@@ -134,6 +152,8 @@ std::string dump(const ExecContext& c) {
     for (const std::string& name : c.pass_environment) out += fmt::format("  pass_environment {}\n", name);
     for (const std::string& entry : c.unset_environment) out += fmt::format("  unset_environment <{}>\n", entry);
     if (c.root_directory) out += fmt::format("  root_directory {}\n", c.root_directory->value);
+    if (c.non_blocking) out += "  non_blocking\n";
+    if (c.dynamic_user) out += "  dynamic_user\n";
     if (!c.ignore_sigpipe) out += "  ignore_sigpipe=no\n";
     if (c.capability_bounding_set) out += fmt::format("  capability_bounding_set={:x}\n", *c.capability_bounding_set);
     if (c.ambient_capabilities != 0) out += fmt::format("  ambient_capabilities={:x}\n", c.ambient_capabilities);

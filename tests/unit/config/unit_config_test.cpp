@@ -87,7 +87,15 @@ TEST_CASE("units: systemd's directives that we do not have are told apart by wha
     using F = ForeignDirective;
     struct Case { UnitKind kind; const char* section; const char* key; const char* value; F meaning; };
     const Case cases[] = {
-        {UnitKind::service, "Service", "ProtectProc", "invisible", F::protection},
+        {UnitKind::service, "Service", "PrivateUsers", "yes", F::protection},
+        {UnitKind::service, "Service", "KeyringMode", "private", F::protection},
+        {UnitKind::service, "Service", "KeyringMode", "inherit", F::harmless},
+        {UnitKind::service, "Service", "MemoryAccounting", "yes", F::harmless},
+        {UnitKind::service, "Service", "BusName", "org.example", F::harmless},
+        {UnitKind::service, "Service", "SyslogLevelPrefix", "no", F::unsupported},
+        {UnitKind::service, "Service", "SyslogLevelPrefix", "yes", F::harmless},
+        {UnitKind::service, "Unit", "FailureAction", "none", F::harmless},
+        {UnitKind::service, "Unit", "FailureAction", "reboot", F::unsupported},
         {UnitKind::service, "Service", "PrivateUsers", "no", F::harmless},
         {UnitKind::service, "Service", "PrivateIPC", "", F::harmless},
         {UnitKind::service, "Service", "CapabilityBoundingSet", "CAP_CHOWN", F::protection},
