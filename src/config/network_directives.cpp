@@ -1,6 +1,7 @@
 #include "config/directive_tables.h"
 
 #include "config/address_file.h"
+#include "config/boolean_word.h"
 #include "config/net_values.h"
 #include "config/setters.h"
 
@@ -27,6 +28,10 @@ template <Protocol P> bool add_line(const Raw& raw, const ValueContext& context,
 bool read_bind_mode(const Raw& raw, const ValueContext& context, SocketUnit& out) {
     const std::string* text = string_of(raw, context);
     if (text == nullptr) return false;
+    if (const auto only = boolean_word(*text)) { // as systemd takes it
+        out.v6_only = *only;
+        return true;
+    }
     const auto modes = bind_modes();
     if (std::find(modes.begin(), modes.end(), *text) == modes.end())
         return context.refuse(raw.pos, fmt::format("{} is not known; {}", quoted(*text), expected_one_of(modes)));

@@ -1,11 +1,11 @@
 #include "config/restriction_values.h"
 
+#include "config/boolean_word.h"
 #include "config/each_word.h"
 
 #include <array>
 
 #include <sched.h>
-#include <strings.h>
 #include <sys/socket.h>
 
 namespace swathe {
@@ -66,10 +66,8 @@ bool read_namespace_line(const Raw& raw, const ValueContext& context, std::optio
         for (const Name& kind : kNamespaces) all |= static_cast<std::uint32_t>(kind.value);
         return all;
     }();
-    static constexpr std::array kBooleans{"1", "y", "yes", "true", "t", "on", "0", "n", "no", "false", "f", "off"};
     const std::string* text = raw.get<std::string>();
-    const auto is_boolean = [&](const char* word) { return context.is_unit && text != nullptr && strcasecmp(word, text->c_str()) == 0; };
-    if (text == nullptr || std::any_of(kBooleans.begin(), kBooleans.end(), is_boolean)) {
+    if (text == nullptr || (context.is_unit && boolean_word(*text))) {
         bool none = false;
         if (!read_boolean(raw, context, none)) return false;
         out = none ? std::optional<std::uint32_t>(0) : std::nullopt;

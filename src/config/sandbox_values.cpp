@@ -1,5 +1,6 @@
 #include "config/sandbox_values.h"
 
+#include "config/boolean_word.h"
 #include "config/each_word.h"
 #include "config/limits.h"
 #include "config/values.h"
@@ -8,8 +9,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
-
-#include <strings.h>
 
 namespace swathe {
 namespace {
@@ -103,9 +102,7 @@ template <class T> bool read_switch(const Raw& raw, const ValueContext& context,
     const std::string* text = raw.get<std::string>();
     const auto named = [&](const auto& choice) { return text != nullptr && choice.name == *text; };
     const bool is_word = std::any_of(kChoices<T>.begin(), kChoices<T>.end(), named);
-    static constexpr std::array kBooleans{"1", "y", "true", "t", "on", "0", "n", "false", "f", "off", "yes", "no"};
-    const auto is_boolean = [&](const char* word) { return text != nullptr && strcasecmp(word, text->c_str()) == 0; };
-    if (is_word || (text != nullptr && !(context.is_unit && std::any_of(kBooleans.begin(), kBooleans.end(), is_boolean))))
+    if (is_word || (text != nullptr && !(context.is_unit && boolean_word(*text))))
         return read_choice(raw, context, out);
     bool on = false;
     if (!read_boolean(raw, context, on)) return false;
