@@ -41,11 +41,13 @@ template <std::size_t N> std::vector<std::string_view> names_of(const std::array
 
 /// Reports what is not in the table.
 template <std::size_t N>
-const Name* find(const std::array<Name, N>& table, std::string_view what, std::string_view word, const SourcePos& where, const ValueContext& context) {
+const Name* find(const std::array<Name, N>& table, std::string_view what, std::string_view word, const SourcePos& where,
+                 const ValueContext& context) {
     for (const Name& entry : table)
         if (entry.name == word) return &entry;
     const auto nearest = nearest_name(word, names_of(table));
-    (void)context.refuse(where, fmt::format("{} is no {}{}", quoted(word), what, nearest ? fmt::format("; did you mean \"{}\"?", *nearest) : ""));
+    const std::string hint = nearest ? fmt::format("; did you mean \"{}\"?", *nearest) : std::string();
+    (void)context.refuse(where, fmt::format("{} is no {}{}", quoted(word), what, hint));
     return nullptr;
 }
 

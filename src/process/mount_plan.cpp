@@ -285,7 +285,8 @@ MountPlan plan_mounts(const ExecContext& context, const MountFacts& facts) {
     }
     if (context.private_devices) wishes.add("/dev", Mode::private_dev, false, "private_devices");
     if (std::string options = proc_options(context); !options.empty())
-        wishes.add("/proc", Mode::own_proc, false, context.protect_proc == ProtectProc::all ? "proc_subset" : "protect_proc", std::move(options));
+        wishes.add("/proc", Mode::own_proc, false, context.protect_proc == ProtectProc::all ? "proc_subset" : "protect_proc",
+                   std::move(options));
     add_homes(context, wishes);
     add_kernel(context, wishes);
     add_system(context, facts, wishes);

@@ -83,12 +83,14 @@ Result<Credentials> credentials_of(const Service& service, const std::optional<U
 /// What stays would be somebody else's as soon as the number is.
 Status check_directories(const Service& service) {
     if (!dynamic_user_of(service)) return {};
-    std::vector<std::pair<const char*, const OwnDirectories*>> stay{
-        {"state_directory", &service.state_directory}, {"cache_directory", &service.cache_directory}, {"logs_directory", &service.logs_directory}};
+    std::vector<std::pair<const char*, const OwnDirectories*>> stay{{"state_directory", &service.state_directory},
+                                                                    {"cache_directory", &service.cache_directory},
+                                                                    {"logs_directory", &service.logs_directory}};
     if (service.runtime_directory_preserve != PreserveMode::no) stay.emplace_back("runtime_directory", &service.runtime_directory);
     for (const auto& [key, own] : stay)
         if (!own->names.empty())
-            return failure_at(own->names.front().pos, fmt::format("{}: stays, and needs a user that does: with dynamic_user, one of passwd(5)", key));
+            return failure_at(own->names.front().pos,
+                              fmt::format("{}: stays, and needs a user that does: with dynamic_user, one of passwd(5)", key));
     return {};
 }
 

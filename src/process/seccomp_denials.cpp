@@ -60,8 +60,9 @@ std::vector<Denial> denials_of_namespaces(std::uint32_t allowed) {
     constexpr std::uint32_t kTime = 0x80; // CLONE_NEWTIME; for clone(2) a part of the signal
     std::vector<Denial> out{{"clone3", ENOSYS, {}}, // its flags are in memory; libc goes on with clone
                             {"setns", EPERM, {is(1, 0)}}};
-    for (const std::uint32_t kind : {std::uint32_t{CLONE_NEWCGROUP}, std::uint32_t{CLONE_NEWIPC}, std::uint32_t{CLONE_NEWNS}, std::uint32_t{CLONE_NEWNET},
-                                     std::uint32_t{CLONE_NEWPID}, std::uint32_t{CLONE_NEWUSER}, std::uint32_t{CLONE_NEWUTS}, kTime}) {
+    for (const std::uint32_t kind : {std::uint32_t{CLONE_NEWCGROUP}, std::uint32_t{CLONE_NEWIPC}, std::uint32_t{CLONE_NEWNS},
+                                     std::uint32_t{CLONE_NEWNET}, std::uint32_t{CLONE_NEWPID}, std::uint32_t{CLONE_NEWUSER},
+                                     std::uint32_t{CLONE_NEWUTS}, kTime}) {
         if ((allowed & kind) != 0) continue;
         out.push_back({"unshare", EPERM, {has_bits(0, kind)}});
         out.push_back({"setns", EPERM, {has_bits(1, kind)}});
@@ -168,9 +169,9 @@ Status add_denials(const ExecContext& context, FilterPrograms& out) {
     add("restrict_realtime", context.restrict_realtime, denials_of_realtime());
     add("restrict_suid_sgid", context.restrict_suid_sgid, denials_of_suid_sgid());
     add("memory_deny_write_execute", context.memory_deny_write_execute, denials_of_write_execute());
+    if (all && context.memory_deny_write_execute) all = deny_old_mmap("memory_deny_write_execute", out);
     add("lock_personality", context.lock_personality, denials_of_personality());
-    if (!all || !context.memory_deny_write_execute) return all;
-    return deny_old_mmap("memory_deny_write_execute", out);
+    return all;
 }
 
 std::string fingerprint_of_denials(const ExecContext& context) {
@@ -178,7 +179,8 @@ std::string fingerprint_of_denials(const ExecContext& context) {
     if (const auto& families = context.restrict_address_families)
         text += fmt::format(" af{}{}", families->denies ? '~' : '=', fmt::join(families->families, ","));
     if (context.restrict_namespaces) text += fmt::format(" ns{:x}", *context.restrict_namespaces);
-    for (const bool on : {context.restrict_realtime, context.restrict_suid_sgid, context.memory_deny_write_execute, context.lock_personality})
+    for (const bool on :
+         {context.restrict_realtime, context.restrict_suid_sgid, context.memory_deny_write_execute, context.lock_personality})
         text += on ? '+' : '-';
     return text;
 }

@@ -112,7 +112,8 @@ constexpr auto kProtections = std::to_array<Protection>({{"private_devices", &Ex
                                                          {"protect_kernel_modules", &ExecContext::protect_kernel_modules, "@module"},
                                                          {"protect_kernel_logs", &ExecContext::protect_kernel_logs, "syslog"},
                                                          {"protect_clock", &ExecContext::protect_clock, "@clock"},
-                                                         {"protect_hostname", &ExecContext::protect_hostname, "sethostname setdomainname"}});
+                                                         {"protect_hostname", &ExecContext::protect_hostname,
+                                                          "sethostname setdomainname"}});
 
 SystemCallFilter filter_of(const Protection& protection) {
     SystemCallFilter filter;

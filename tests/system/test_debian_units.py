@@ -1,6 +1,7 @@
 """Units as Debian 12 ships them, unchanged but for one drop-in that gives the socket a range.
 
-tests/install-test-deps has put them below UNITS: what a package ships, with nothing of it installed; the four that run are installed, too."""
+tests/install-test-deps has put them below UNITS: what a package ships, with nothing of it installed; the packages of
+the four that run are installed, too."""
 
 import json
 import pathlib
@@ -92,8 +93,8 @@ def test_a_pair_of_debian_loads(config, pair):
 def test_ten_packages_and_what_protects_their_services_is_honoured(config):
     assert len({pair.package for pair in PAIRS} | {package for package, _ in PER_CONNECTION}) >= 10
     protections = {key for pair in PAIRS for _, key in pair.directives()} - {key for pair in PAIRS for key in pair.ignored}
-    assert {"DynamicUser", "RestrictAddressFamilies", "RestrictNamespaces", "RestrictRealtime", "RestrictSUIDSGID", "MemoryDenyWriteExecute",
-            "LockPersonality", "ProtectProc", "ProtectClock", "ProtectHostname", "ProtectSystem", "NonBlocking"} <= protections
+    assert {"DynamicUser", "RestrictAddressFamilies", "RestrictNamespaces", "RestrictRealtime", "RestrictSUIDSGID",
+            "MemoryDenyWriteExecute", "LockPersonality", "ProtectProc", "ProtectClock", "ProtectHostname", "ProtectSystem", "NonBlocking"} <= protections
 
 
 @pytest.mark.parametrize("package, name", PER_CONNECTION, ids=[name for _, name in PER_CONNECTION])
@@ -126,8 +127,9 @@ def run_pair(daemon, config, name):
 def test_the_journal_gateway_runs_as_a_user_that_is_only_there_while_it_runs(daemon, config, client):
     run_pair(daemon, config, "systemd-journal-gatewayd")
     for address, port in (("192.0.2.0", 19531), ("192.0.2.255", 19540)):
-        assert "<title>Journal</title>" in client.run("curl", "--silent", "--show-error", "--max-time", "20", f"http://{address}:{port}/browse")
-    pid = daemon.service("systemd-journal-gatewayd")["pid"]
+        page = client.run("curl", "--silent", "--show-error", "--max-time", "20", f"http://{address}:{port}/browse")
+        assert "<title>Journal</title>" in page
+    pid = daemon.service("systemd-journal-gatewayd")["main_pid"]
     status = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())
     uid = int(status["Uid"].split()[0])
     assert 61184 <= uid <= 65519 and status["NoNewPrivs"].strip() == "1" and status["Seccomp"].strip() == "2"
