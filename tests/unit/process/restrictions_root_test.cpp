@@ -57,7 +57,6 @@ TEST_CASE("restrictions as root: sockets of the listed address families alone, o
 }
 
 TEST_CASE("restrictions as root: namespaces of the allowed kinds alone, by each of the calls") {
-    const std::string checks = "clones = {kind: number(56, kind | 17, 0, 0, 0, 0) for kind in (0x08000000, 0x02000000)}\n"; // IPC, CGROUP
     Service service = service_of();
     service.restrict_namespaces = 0;
     CHECK(holds(service, "for kind in (0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000, 0x00020000, 0x80):\n"
@@ -82,10 +81,14 @@ TEST_CASE("restrictions as root: no real-time scheduling, no set-user-ID files, 
         "assert call('sched_setscheduler', 0, 3, param) == 0 and call('sched_setscheduler', 0, 0, param) == 0\n"
         "one = ctypes.byref(ctypes.c_int(1))\n"
         "realtime = [call('sched_setscheduler', 0, policy, one) for policy in (1, 2, 0x40000001)] + [number(314, 0, 0, 0)]\n"
-        "suid = [call('chmod', b'file', 0o4755), call('chmod', b'file', 0o2755), call('fchmodat', -100, b'file', 0o4755, 0), number(452, -100, b'file', 0o4755, 0),\n"
-        "        call('open', b'made', os.O_CREAT | os.O_WRONLY, 0o4755), call('openat', -100, b'made', os.O_CREAT | os.O_WRONLY, 0o2755),\n"
-        "        call('open', b'.', os.O_TMPFILE | os.O_WRONLY, 0o4755), call('mknod', b'node', 0o104755, 0), number(437, -100, b'file', 0, 0)]\n"
-        "plain = [call('chmod', b'file', 0o755), call('open', b'new', os.O_CREAT | os.O_WRONLY, 0o644), call('open', b'new', os.O_RDONLY, 0o4755)]\n"
+        "suid = [call('chmod', b'file', 0o4755), call('chmod', b'file', 0o2755), call('fchmodat', -100, b'file', 0o4755, 0), "
+            "number(452, -100, b'file', 0o4755, 0),\n"
+        "        call('open', b'made', os.O_CREAT | os.O_WRONLY, 0o4755), call('openat', -100, b'made', os.O_CREAT | os.O_WRONLY, "
+            "0o2755),\n"
+        "        call('open', b'.', os.O_TMPFILE | os.O_WRONLY, 0o4755), call('mknod', b'node', 0o104755, 0), number(437, -100, "
+            "b'file', 0, 0)]\n"
+        "plain = [call('chmod', b'file', 0o755), call('open', b'new', os.O_CREAT | os.O_WRONLY, 0o644), call('open', b'new', "
+            "os.O_RDONLY, 0o4755)]\n"
         "assert plain == [0, 0, 0], plain\n"
         "domain = [call('personality', 0x0004000), call('personality', 0)]\n";
     Service service = service_of();
@@ -135,7 +138,8 @@ TEST_CASE("restrictions as root: the clock, the host's name, and mounts of its o
     CHECK(succeeds(service, "test $(readlink /proc/self/ns/mnt) = '" + outer + "'"));
     const TempDir dir;
     service.private_mounts = true;
-    CHECK(succeeds(service, "test $(readlink /proc/self/ns/mnt) != '" + outer + "' && mount -t tmpfs none " + dir.path() + " && touch " + (dir / "inner")));
+    CHECK(succeeds(service, "test $(readlink /proc/self/ns/mnt) != '" + outer + "' && mount -t tmpfs none " + dir.path() + " && "
+        "touch " + (dir / "inner")));
     CHECK_FALSE(std::filesystem::exists(dir / "inner"));
 }
 
@@ -154,7 +158,8 @@ TEST_CASE("restrictions as root: /proc without the processes of others, or witho
     service.protect_proc = ProtectProc::ptraceable;
     service.protect_system = ProtectSystem::strict;
     service.protect_kernel_tunables = true; // within the new one
-    CHECK(succeeds(service, "v=$(cat /proc/sys/kernel/core_uses_pid) && ! echo $v 2>/dev/null >/proc/sys/kernel/core_uses_pid && echo 0 >/proc/self/oom_score_adj"));
+    CHECK(succeeds(service, "v=$(cat /proc/sys/kernel/core_uses_pid) && ! echo $v 2>/dev/null >/proc/sys/kernel/core_uses_pid && "
+        "echo 0 >/proc/self/oom_score_adj"));
 }
 
 TEST_CASE("restrictions as root: inherited sockets do not block if so wished, even one that is in use") {
@@ -177,14 +182,16 @@ TEST_CASE("restrictions as root: a dynamic user is nobody's, and its files of sh
     service.dynamic_user = true;
     const std::string object = "/dev/shm/" + service.name;
     CHECK(dynamic_user_of(service) == service.name);
-    CHECK(plan_spawn(service, script("true"), "exec_start", {}).error().to_string() == "edge.toml: dynamic_user: nobody holds \"" + service.name + "\"");
+    CHECK(plan_spawn(service, script("true"), "exec_start", {}).error().to_string() ==
+          "edge.toml: dynamic_user: nobody holds \"" + service.name + "\"");
     {
         auto user = DynamicUser::hold(service.name);
         REQUIRE(user);
         RunFacts facts;
         facts.dynamic_uid = (*user)->uid();
         const std::string id = std::to_string((*user)->uid());
-        CHECK(succeeds(service, "test $(id -u):$(id -g):$(id -G) = " + id + ":" + id + ":" + id + " && test $USER = " + service.name + " && echo x >" + object, facts));
+        CHECK(succeeds(service, "test $(id -u):$(id -g):$(id -G) = " + id + ":" + id + ":" + id + " && test $USER = "
+            "" + service.name + " && echo x >" + object, facts));
         CHECK(std::filesystem::exists(object));
         service.state_directory.names = {{"edge", kPlace}};
         CHECK(plan_spawn(service, script("true"), "exec_start", facts).error().to_string() ==
