@@ -1,16 +1,16 @@
 #include "base/log.h"
 
+#include "base/journal.h"
+
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <mutex>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 #include <vector>
 
-#define SD_JOURNAL_SUPPRESS_LOCATION
 #include <fmt/format.h>
-#include <systemd/sd-journal.h>
 
 namespace swathe {
 namespace {
@@ -37,14 +37,38 @@ const char* label(LogLevel level) noexcept {
     return "";
 }
 
+/// Entries that journald could not take: who waits for it holds up all services, and it may have been stopped for good.
+class OwnEntries {
+public:
+    /// False: it is not there, or refuses the entry.
+    bool send(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
+        const std::lock_guard lock(mutex_);
+        if (lost_ > 0 && put(LogLevel::warning, fmt::format("{} lines of this log were lost: journald did not take them", lost_), {}) == Outcome::taken)
+            lost_ = 0;
+        const Outcome outcome = put(level, message, fields);
+        lost_ += outcome == Outcome::busy ? 1 : 0;
+        return outcome != Outcome::refused;
+    }
+
+private:
+    enum class Outcome { taken, busy, refused };
+
+    Outcome put(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
+        const std::string priority = std::to_string(static_cast<int>(level));
+        std::vector<LogField> all{{"MESSAGE", message}, {"PRIORITY", priority}, {"SYSLOG_IDENTIFIER", "swathed"}};
+        all.insert(all.end(), fields);
+        const Result<bool> sent = journal_.send(all);
+        return !sent ? Outcome::refused : *sent ? Outcome::taken : Outcome::busy;
+    }
+
+    std::mutex mutex_;
+    Journal journal_;
+    std::uint64_t lost_ = 0; ///< not told yet
+};
+
 bool send_to_journal(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
-    std::vector<std::string> lines{fmt::format("MESSAGE={}", message), fmt::format("PRIORITY={}", static_cast<int>(level)),
-                                   "SYSLOG_IDENTIFIER=swathed"};
-    for (const LogField& field : fields) lines.push_back(fmt::format("{}={}", field.name, field.value));
-    std::vector<iovec> parts;
-    parts.reserve(lines.size());
-    for (std::string& line : lines) parts.push_back({line.data(), line.size()});
-    return sd_journal_sendv(parts.data(), static_cast<int>(parts.size())) >= 0;
+    static OwnEntries entries;
+    return entries.send(level, message, fields);
 }
 
 /// One write(2) a line, so that lines of several processes do not mix.

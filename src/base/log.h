@@ -24,8 +24,8 @@ void open_log(LogLevel ceiling);
 /// Does the log go to the journal? Where it goes, the output of services goes, too.
 [[nodiscard]] bool log_is_the_journal() noexcept;
 
-/// Writes one line. Never fails, never blocks on a full journal socket longer than sd-journal does; control characters
-/// in `message` are escaped on stderr.
+/// Writes one line. Never fails, and never waits for a journald that is behind: it is told of the loss when it takes entries again.
+/// Control characters in `message` are escaped on stderr.
 void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});
 
 /// Writes a diagnostic of a configuration, with CODE_FILE-like fields CONFIG_FILE and CONFIG_LINE.

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "config/address_file.h"
 #include "config/service_checks.h"
+#include "config/socket_checks.h"
 #include "config/values.h"
 
 #include <algorithm>
@@ -45,14 +46,24 @@ const Setting* claim_of(const Block& block, Report& report) {
     return addresses;
 }
 
+std::optional<Listener> build_unix_listener(Listener listener, bool ok, const Block& block, Report& report) {
+    if (block.find("path") == nullptr) report.error(block.pos, "path", "missing");
+    if (!ok || block.find("path") == nullptr || !check_kinds({&listener, 1}, block, Format::toml, report)) return std::nullopt;
+    return listener;
+}
+
 std::optional<Listener> build_listener(const Block& block, Report& report) {
     Listener listener;
     listener.pos = block.pos;
     bool ok = apply(block, Scope::listen, &listener, Format::toml, {}, report);
     report_missing(block, Scope::listen, Format::toml, report);
+    if (listener.is_unix()) return build_unix_listener(std::move(listener), ok, block, report);
     const Setting* claim = claim_of(block, report);
+    if (block.find("ports") == nullptr) report.error(block.pos, "ports", "missing");
     ok = ok && check_sources(listener.guard, block, Format::toml, report);
     if (!ok || block.find("protocol") == nullptr || claim == nullptr || block.find("ports") == nullptr) return std::nullopt;
+    if (!check_kinds({&listener, 1}, block, Format::toml, report)) return std::nullopt;
+    if (!guard_device(listener, block, Format::toml, report)) return std::nullopt;
     if (listener.endpoints.front().addresses.empty()) {
         report.error(claim->pos, claim->directive->name(), "no address to listen on");
         return std::nullopt;

@@ -6,6 +6,8 @@
 namespace swathe {
 
 [[nodiscard]] std::span<const Directive> network_directives(); ///< the daemon, global rules, listeners, socket units
+[[nodiscard]] std::span<const Directive> socket_directives();  ///< options of sockets, and UNIX sockets
+[[nodiscard]] std::span<const Directive> loading_directives(); ///< how files are read, and ranges in [X-Swathe]
 [[nodiscard]] std::span<const Directive> service_directives(); ///< what runs, when, and how it is ended
 [[nodiscard]] std::span<const Directive> exec_directives();    ///< in which surroundings
 [[nodiscard]] std::span<const Directive> sandbox_directives(); ///< what it is kept away from

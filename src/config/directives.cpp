@@ -3,6 +3,7 @@
 #include "config/directive_tables.h"
 
 #include <algorithm>
+#include <array>
 
 namespace swathe {
 namespace {
@@ -24,12 +25,26 @@ bool fits(const Directive& directive, UnitKind kind) noexcept {
     return false;
 }
 
+/// Where systemd had some directives once, and still finds them.
+struct OldPlace {
+    std::string_view section, key, now_section, now_key;
+};
+constexpr std::array kOldPlaces{
+    OldPlace{"Unit", "StartLimitInterval", "Unit", "StartLimitIntervalSec"},
+    OldPlace{"Service", "StartLimitInterval", "Unit", "StartLimitIntervalSec"},
+    OldPlace{"Service", "StartLimitBurst", "Unit", "StartLimitBurst"},
+    OldPlace{"Service", "ReadWriteDirectories", "Service", "ReadWritePaths"},
+    OldPlace{"Service", "ReadOnlyDirectories", "Service", "ReadOnlyPaths"},
+    OldPlace{"Service", "InaccessibleDirectories", "Service", "InaccessiblePaths"},
+};
+
 } // namespace
 
 std::span<const Directive> directives() {
     static const std::vector<Directive> table = [] {
         std::vector<Directive> all;
-        for (const auto part : {network_directives(), service_directives(), exec_directives(), sandbox_directives(), cgroup_directives()})
+        for (const auto part : {network_directives(), loading_directives(), socket_directives(), service_directives(), exec_directives(),
+                                sandbox_directives(), cgroup_directives()})
             all.insert(all.end(), part.begin(), part.end());
         return all;
     }();
@@ -44,6 +59,8 @@ const Directive* find_toml_directive(Scope scope, std::string_view key) {
 }
 
 const Directive* find_unit_directive(UnitKind kind, std::string_view section, std::string_view key) {
+    for (const OldPlace& old : kOldPlaces)
+        if (old.section == section && old.key == key) return find_unit_directive(kind, old.now_section, old.now_key);
     const auto table = directives();
     const auto found = std::find_if(table.begin(), table.end(), [&](const Directive& d) {
         return d.unit_key == key && d.unit_section == section && fits(d, kind);
@@ -88,6 +105,8 @@ std::string_view to_string(ValueType type) noexcept {
     case T::system_calls: return "system calls";
     case T::error_number: return "error number";
     case T::architectures: return "architectures";
+    case T::address_families: return "address families";
+    case T::namespaces: return "namespaces";
     case T::size: return "size";
     }
     return {};
@@ -108,6 +127,13 @@ std::string_view to_string(Scope scope) noexcept {
 bool is_word_list(ValueType type) noexcept {
     return type == T::endpoints || type == T::prefixes || type == T::interfaces || type == T::accounts || type == T::services ||
            type == T::statuses;
+}
+
+bool has_per_cent_signs(ValueType type) noexcept { return type == T::amount || type == T::percentage; }
+
+bool is_list(const Directive& directive) noexcept {
+    const T type = directive.type;
+    return directive.repeat == add || is_word_list(type) || type == T::addresses || type == T::ports || type == T::protocols;
 }
 
 } // namespace swathe

@@ -57,6 +57,8 @@ enum class ValueType : std::uint8_t {
     system_calls,
     error_number,
     architectures,
+    address_families,
+    namespaces,
     size,
 };
 
@@ -101,5 +103,11 @@ to_string(Scope scope) noexcept; ///< as TOML writes it: "[[listen]]", "[service
 
 /// Does a unit file's value consist of words that are read one by one, each with its own place?
 [[nodiscard]] bool is_word_list(ValueType type) noexcept;
+
+/// Are per cent signs a part of such values, so that there are no specifiers in them?
+[[nodiscard]] bool has_per_cent_signs(ValueType type) noexcept;
+
+/// Can more be appended to what the key has? In TOML that is written "+key".
+[[nodiscard]] bool is_list(const Directive& directive) noexcept;
 
 } // namespace swathe

@@ -19,9 +19,9 @@ AddressRange everything(Family family) noexcept {
 
 /// Sockets that systemd.socket(5) knows and a range of IP addresses cannot be: why, or nothing.
 std::string_view foreign_kind(std::string_view text) noexcept {
-    if (text.front() == '/') return "a UNIX socket's path, not an IP socket; only IP sockets are supported";
-    if (text.front() == '@') return "an abstract UNIX socket, not an IP socket; only IP sockets are supported";
-    if (text.substr(0, 5) == "vsock") return "a VSOCK socket, not an IP socket; only IP sockets are supported";
+    if (text.front() == '/') return "a UNIX socket's path, not an IP endpoint";
+    if (text.front() == '@') return "an abstract UNIX socket, not an IP endpoint";
+    if (text.substr(0, 5) == "vsock") return "a VSOCK socket; there are only TCP, UDP and UNIX sockets";
     return {};
 }
 

@@ -2,7 +2,6 @@
 
 #include "base/text.h"
 #include "config/limits.h"
-#include "config/specifier.h"
 #include "config/words.h"
 
 #include <algorithm>
@@ -57,7 +56,7 @@ Status check_words(const std::vector<std::string>& words) {
 using Words = std::vector<std::string>;
 
 /// The words of each command. The last one is empty where the line ends in ";".
-Result<std::vector<Words>> commands_of_line(std::string_view line, std::string_view unit, std::vector<std::string>& warnings) {
+Result<std::vector<Words>> commands_of_line(std::string_view line, const UnitId& unit, std::vector<std::string>& warnings) {
     auto split = split_words(line);
     if (!split) return Failure(std::move(split).error());
     std::vector<Words> commands(1);
@@ -109,7 +108,21 @@ Result<Command> command_of(std::vector<std::string> words) {
     return command;
 }
 
-Result<ExecLine> parse_exec_line(std::string_view line, std::string_view unit) {
+std::string to_exec_line(const Command& command) {
+    const bool own_argv0 = command.argv.empty() || command.argv.front() != command.path;
+    const auto has_dollar = [](const std::string& word) { return word.find('$') != word.npos; };
+    const bool literal = !command.expand && std::any_of(command.argv.begin(), command.argv.end(), has_dollar);
+    std::string program = fmt::format("{}{}{}{}{}{}", own_argv0 ? "@" : "", command.ignore_failure ? "-" : "", literal ? ":" : "",
+                                      command.privileged ? "+" : "", command.keep_user ? "!" : "", command.path);
+    std::string line = quote_word(escape_specifiers(program));
+    for (std::size_t i = own_argv0 ? 0 : 1; i < command.argv.size(); ++i) {
+        const std::string& word = command.argv[i];
+        line += word == ";" ? " \\;" : " " + quote_word(escape_specifiers(word));
+    }
+    return line;
+}
+
+Result<ExecLine> parse_exec_line(std::string_view line, const UnitId& unit) {
     ExecLine result;
     auto commands = commands_of_line(line, unit, result.warnings);
     if (!commands) return Failure(std::move(commands).error());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "config/specifier.h"
 #include "model/service.h"
 
 #include <string>
@@ -18,7 +19,10 @@ struct ExecLine {
 /// Reads a line as ExecStart= has it (systemd.service(5), "Command lines"): commands separated by a word ";", with the prefixes
 /// "@", "-", ":", "+" and "!", specifiers of `unit`. "!!" is accepted and means nothing, as since systemd 258. Errors: "|", a program
 /// that is neither an absolute path nor a bare file name, more than limits::kArguments words.
-[[nodiscard]] Result<ExecLine> parse_exec_line(std::string_view line, std::string_view unit);
+[[nodiscard]] Result<ExecLine> parse_exec_line(std::string_view line, const UnitId& unit);
+
+/// The line that parse_exec_line() reads as `command`, whatever the unit. Without ":" where there is nothing to expand.
+[[nodiscard]] std::string to_exec_line(const Command& command);
 
 /// A command whose words are given as they are. Errors as above, where they apply.
 [[nodiscard]] Result<Command> command_of(std::vector<std::string> words);

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <dirent.h>
 #include <fcntl.h>
-#include <map>
 #include <memory>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -19,39 +18,16 @@ struct CloseDirectory {
     void operator()(DIR* directory) const noexcept { (void)::closedir(directory); }
 };
 
-bool ends_with(std::string_view text, std::string_view suffix) noexcept {
-    return text.size() > suffix.size() && text.substr(text.size() - suffix.size()) == suffix;
-}
-
 void report_system_error(const std::string& path, Report& report) {
     const Failure why = system_failure("cannot be read");
     report.error({SourceFile(path), 0, 0}, "", why.value().to_string());
 }
 
-/// The names in a directory that are not hidden; none if it is not there.
-std::vector<std::string> names_in(const std::string& path, Report& report) {
-    std::vector<std::string> names;
-    const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(path.c_str()));
-    if (!directory) {
-        if (errno != ENOENT) report_system_error(path, report);
-        return names;
-    }
-    for (;;) {
-        errno = 0;
-        const dirent* entry = ::readdir(directory.get());
-        if (entry == nullptr) break;
-        if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
-    }
-    if (errno != 0) report_system_error(path, report);
-    std::sort(names.begin(), names.end());
-    return names;
+bool is_link(DIR* directory, const dirent& entry) noexcept {
+    if (entry.d_type != DT_UNKNOWN) return entry.d_type == DT_LNK;
+    struct stat status {};
+    return ::fstatat(::dirfd(directory), entry.d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode);
 }
-
-/// What the search path has, by name of the file.
-struct Found {
-    std::string path; ///< "" = there are drop-ins only
-    std::map<std::string, std::string> drop_ins; ///< by name: std::map sorts by bytes
-};
 
 bool is_null_device(const struct stat& status) noexcept {
     return S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
@@ -94,31 +70,22 @@ Result<std::string> read_all(int fd, std::size_t expected) {
 
 } // namespace
 
-std::vector<ConfigFile> find_config_files(const SearchPath& path, std::string_view below, std::string_view suffix,
-                                          std::string_view drop_in_suffix, Report& report) {
-    std::map<std::string, Found> found;
-    const std::string directory_suffix = fmt::format("{}.d", suffix);
-    for (const std::string& root : path.directories) {
-        const std::string directory = below.empty() ? root : fmt::format("{}/{}", root, below);
-        for (const std::string& name : names_in(directory, report)) {
-            const std::string full = fmt::format("{}/{}", directory, name);
-            if (ends_with(name, suffix)) {
-                if (Found& file = found[name]; file.path.empty()) file.path = full;
-            } else if (ends_with(name, directory_suffix)) {
-                Found& file = found[name.substr(0, name.size() - 2)];
-                for (const std::string& drop_in : names_in(full, report))
-                    if (ends_with(drop_in, drop_in_suffix))
-                        file.drop_ins.emplace(drop_in, fmt::format("{}/{}", full, drop_in));
-            }
-        }
+std::vector<DirectoryEntry> entries_in(const std::string& path, Report& report) {
+    std::vector<DirectoryEntry> entries;
+    const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(path.c_str()));
+    if (!directory) {
+        if (errno != ENOENT) report_system_error(path, report);
+        return entries;
     }
-    std::vector<ConfigFile> files;
-    for (auto& [name, file] : found) {
-        if (file.path.empty() && file.drop_ins.empty()) continue;
-        ConfigFile& out = files.emplace_back(ConfigFile{name, file.path, {}});
-        for (auto& [base, drop_in] : file.drop_ins) out.drop_ins.push_back(std::move(drop_in));
+    for (;;) {
+        errno = 0;
+        const dirent* entry = ::readdir(directory.get());
+        if (entry == nullptr) break;
+        if (entry->d_name[0] != '.') entries.push_back({entry->d_name, is_link(directory.get(), *entry)});
     }
-    return files;
+    if (errno != 0) report_system_error(path, report);
+    std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+    return entries;
 }
 
 Result<UniqueFd> open_regular_file(const std::string& path, std::size_t max_bytes) {

@@ -28,6 +28,10 @@ inline constexpr std::size_t kWordBytes =
     (128U << 10) - 1;                           ///< one argument or variable: execve(2), MAX_ARG_STRLEN without its NUL
 inline constexpr std::size_t kPathBytes = 4095; ///< PATH_MAX without its NUL
 inline constexpr std::size_t kFileNameBytes = 255;  ///< NAME_MAX: a network namespace
+inline constexpr std::size_t kUnixPathBytes = 107;  ///< of a UNIX socket: unix(7), sun_path without its NUL
+inline constexpr std::size_t kSymlinks = 64;        ///< of one listener
+inline constexpr std::size_t kSocketBufferBytes = (1U << 30) - 1; ///< the kernel doubles it into an int (net/core/sock.c)
+inline constexpr std::size_t kCongestionBytes = 15; ///< TCP_CA_NAME_MAX without its NUL
 inline constexpr std::size_t kDescriptionBytes = 1024;
 inline constexpr std::size_t kInterfaceNameBytes = 15; ///< IFNAMSIZ without its NUL
 inline constexpr std::size_t kUserNameBytes = 31;      ///< utmp's, as useradd(8) has it

@@ -1,8 +1,10 @@
 #include "config/directive_tables.h"
 
 #include "config/address_file.h"
+#include "config/boolean_word.h"
 #include "config/net_values.h"
 #include "config/setters.h"
+#include "config/socket_values.h"
 
 #include <algorithm>
 #include <array>
@@ -17,16 +19,15 @@ using T = ValueType;
 std::vector<std::string_view> log_levels() { return {"error", "warning", "notice", "info", "debug"}; }
 std::vector<std::string_view> bind_modes() { return {"default", "both", "ipv6-only"}; }
 
-template <Protocol P> bool add_line(const Raw& raw, const ValueContext& context, SocketUnit& out) {
-    SocketUnit::Line line{P, {}, raw.pos};
-    if (!read_listen_line(raw, context, line.endpoints)) return false;
-    out.lines.push_back(std::move(line));
-    return true;
-}
+template <Protocol P> bool add_line(const Raw& raw, const ValueContext& context, SocketUnit& out) { return read_listen(raw, context, P, out); }
 
 bool read_bind_mode(const Raw& raw, const ValueContext& context, SocketUnit& out) {
     const std::string* text = string_of(raw, context);
     if (text == nullptr) return false;
+    if (const auto only = boolean_word(*text)) { // as systemd takes it
+        out.v6_only = *only;
+        return true;
+    }
     const auto modes = bind_modes();
     if (std::find(modes.begin(), modes.end(), *text) == modes.end())
         return context.refuse(raw.pos, fmt::format("{} is not known; {}", quoted(*text), expected_one_of(modes)));
@@ -103,14 +104,14 @@ constexpr std::array kTable{
     Directive{listen, "name", "Socket", "FileDescriptorName", T::name, replace,
               "the service's name; the .socket unit's in unit files", "Name of the socket in LISTEN_FDNAMES", kNoWords,
               into<&Listener::name, read_listener_name>},
-    Directive{listen, "protocol", "", "", T::choice, replace, "", "Protocol of the socket", words_of<Protocol>,
-              chosen<&Listener::protocol>},
-    Directive{listen, "addresses", "", "", T::addresses, replace, "required, unless addresses_file is given",
+    Directive{listen, "protocol", "", "", T::choice, replace, "", "What the socket is", words_of<SocketKind>,
+              whole<Listener, read_socket_kind>},
+    Directive{listen, "addresses", "", "", T::addresses, replace, "required, unless addresses_file or path is given",
               "Addresses that the listener claims", kNoWords, into<&Listener::endpoints, read_addresses>},
     Directive{listen, "addresses_file", "X-Swathe", "AddressesFile", T::path, add, "none",
               "File with more addresses that the listener claims", kNoWords,
               into<&Listener::endpoints, read_addresses_file>},
-    Directive{listen, "ports", "", "", T::ports, replace, "", "Ports that the listener claims on each of its addresses",
+    Directive{listen, "ports", "", "", T::ports, replace, "required, unless path is given", "Ports that the listener claims on each of its addresses",
               kNoWords, into<&Listener::endpoints, read_ports>},
     Directive{listen, "except", "X-Swathe", "Except", T::endpoints, add, "none",
               "Holes that the listener does not claim", kNoWords, into<&Listener::except, read_holes>},
@@ -131,6 +132,8 @@ constexpr std::array kTable{
     Directive{listen, "when_down", "X-Swathe", "WhenDown", T::choice, replace, "queue",
               "What becomes of packets while there is no usable socket", words_of<WhenDown>,
               chosen<&Listener::when_down>},
+    Directive{listen, "listener_mode", "X-Swathe", "ListenerMode", T::choice, replace, "shared", "How workers share the listener",
+              words_of<ListenerMode>, chosen<&Listener::listener_mode>},
     Directive{listen, "steal", "X-Swathe", "Steal", T::boolean, replace, "false",
               "Takes over what another process listens on", kNoWords, into<&Listener::steal, read_boolean>},
     Directive{listen, "local_routes", "X-Swathe", "LocalRoutes", T::boolean, replace, "false",
@@ -149,9 +152,11 @@ constexpr std::array kTable{
               "Times that its traffic may wake the daemon in the window", kNoWords, whole<Listener, read_burst<&Listener::poll_limit>>},
 
     Directive{socket_unit, "", "Socket", "ListenStream", T::endpoints, add, "none",
-              "A TCP listener on the endpoints of this line", kNoWords, whole<SocketUnit, add_line<Protocol::tcp>>},
+              "A TCP listener on the endpoints of this line, or a UNIX stream socket", kNoWords, whole<SocketUnit, add_line<Protocol::tcp>>},
     Directive{socket_unit, "", "Socket", "ListenDatagram", T::endpoints, add, "none",
-              "A UDP listener on the endpoints of this line", kNoWords, whole<SocketUnit, add_line<Protocol::udp>>},
+              "A UDP listener on the endpoints of this line, or a UNIX datagram socket", kNoWords, whole<SocketUnit, add_line<Protocol::udp>>},
+    Directive{socket_unit, "", "Socket", "ListenSequentialPacket", T::endpoints, add, "none",
+              "A UNIX socket for sequenced packets", kNoWords, whole<SocketUnit, read_listen_seqpacket>},
     Directive{socket_unit, "", "Socket", "BindIPv6Only", T::choice, replace, "default",
               "Whether a bare port or [::] takes IPv4, too", bind_modes, whole<SocketUnit, read_bind_mode>},
     Directive{socket_unit, "", "Socket", "Accept", T::boolean, replace, "no",

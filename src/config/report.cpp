@@ -20,8 +20,15 @@ void Report::error(const SourcePos& where, std::string_view key, std::string_vie
 }
 
 void Report::warning(const SourcePos& where, std::string_view key, std::string_view reason) {
-    add(Diagnostic::Severity::warning, where, key, reason);
+    if (strict_)
+        add(Diagnostic::Severity::error, where, key, fmt::format("{} (strict)", reason));
+    else
+        add(Diagnostic::Severity::warning, where, key, reason);
 }
+
+bool Report::shows_error() const noexcept { return errors_ < limits::kDiagnostics; }
+
+bool Report::shows_warning() const noexcept { return strict_ ? shows_error() : warnings_ < limits::kDiagnostics; }
 
 Diagnostics Report::take() {
     Diagnostics all = std::exchange(all_, {});

@@ -14,6 +14,13 @@ public:
     void error(const SourcePos& where, std::string_view key, std::string_view reason);
     void warning(const SourcePos& where, std::string_view key, std::string_view reason);
 
+    /// From now on, is every warning an error?
+    void be_strict(bool strict) noexcept { strict_ = strict; }
+
+    /// Would one more be shown? If not, there is no need to word it well.
+    [[nodiscard]] bool shows_error() const noexcept;
+    [[nodiscard]] bool shows_warning() const noexcept;
+
     [[nodiscard]] bool has_errors() const noexcept { return errors_ > 0; }
     [[nodiscard]] Diagnostics take(); ///< sorted by place
 
@@ -21,6 +28,7 @@ private:
     void add(Diagnostic::Severity severity, const SourcePos& where, std::string_view key, std::string_view reason);
 
     Diagnostics all_;
+    bool strict_ = false;
     std::size_t errors_ = 0;
     std::size_t warnings_ = 0;
 };

@@ -1,5 +1,6 @@
 #include "config/directive_tables.h"
 
+#include "config/restriction_values.h"
 #include "config/sandbox_values.h"
 #include "config/setters.h"
 
@@ -35,6 +36,28 @@ constexpr std::array kTable{
               "It cannot read the log of the kernel", kNoWords, into<&Service::protect_kernel_logs, read_boolean>},
     Directive{service, "protect_control_groups", "Service", "ProtectControlGroups", T::boolean, replace, "false",
               "It cannot change control groups", kNoWords, into<&Service::protect_control_groups, read_boolean>},
+    Directive{service, "protect_clock", "Service", "ProtectClock", T::boolean, replace, "false", "It cannot set the clock", kNoWords,
+              into<&Service::protect_clock, read_boolean>},
+    Directive{service, "protect_hostname", "Service", "ProtectHostname", T::boolean, replace, "false", "It cannot change the host's name",
+              kNoWords, into<&Service::protect_hostname, read_boolean>},
+    Directive{service, "protect_proc", "Service", "ProtectProc", T::choice, replace, "default", "Which processes it sees in /proc",
+              words_of<ProtectProc>, chosen<&Service::protect_proc>},
+    Directive{service, "proc_subset", "Service", "ProcSubset", T::choice, replace, "all", "What it sees in /proc besides processes",
+              words_of<ProcSubset>, chosen<&Service::proc_subset>},
+    Directive{service, "private_mounts", "Service", "PrivateMounts", T::boolean, replace, "false",
+              "What it mounts is seen by nobody else", kNoWords, into<&Service::private_mounts, read_boolean>},
+    Directive{service, "restrict_address_families", "Service", "RestrictAddressFamilies", T::address_families, add, "all",
+              "Kinds of sockets that it may make, or may not", kNoWords, into<&Service::restrict_address_families, read_address_families>},
+    Directive{service, "restrict_namespaces", "Service", "RestrictNamespaces", T::namespaces, add, "false",
+              "Kinds of namespaces that it may make, or may not", kNoWords, into<&Service::restrict_namespaces, read_namespaces>},
+    Directive{service, "restrict_realtime", "Service", "RestrictRealtime", T::boolean, replace, "false",
+              "It cannot use real-time scheduling", kNoWords, into<&Service::restrict_realtime, read_boolean>},
+    Directive{service, "restrict_suid_sgid", "Service", "RestrictSUIDSGID", T::boolean, replace, "false",
+              "It cannot make files set-user-ID or set-group-ID", kNoWords, into<&Service::restrict_suid_sgid, read_boolean>},
+    Directive{service, "memory_deny_write_execute", "Service", "MemoryDenyWriteExecute", T::boolean, replace, "false",
+              "It cannot write to memory and then execute it", kNoWords, into<&Service::memory_deny_write_execute, read_boolean>},
+    Directive{service, "lock_personality", "Service", "LockPersonality", T::boolean, replace, "false",
+              "It cannot change its execution domain", kNoWords, into<&Service::lock_personality, read_boolean>},
     Directive{service, "read_only_paths", "Service", "ReadOnlyPaths", T::paths, add, "none", "What it cannot write to", kNoWords,
               into<&Service::read_only_paths, read_sandbox_paths>},
     Directive{service, "read_write_paths", "Service", "ReadWritePaths", T::paths, add, "none",

@@ -1,34 +1,17 @@
 #include "config/sandbox_values.h"
 
+#include "config/boolean_word.h"
+#include "config/each_word.h"
 #include "config/limits.h"
 #include "config/values.h"
-#include "config/words.h"
 #include "model/syscall_groups.h"
 
 #include <algorithm>
 #include <charconv>
 #include <cstring>
 
-#include <strings.h>
-
 namespace swathe {
 namespace {
-
-/// Gives `take` the words of each line: take(word, whether it is the line's first, where).
-template <class Take> bool each_word(const Raw& raw, const ValueContext& context, Take take) {
-    if (const auto* list = raw.get<Raw::List>()) {
-        bool ok = true;
-        for (const Raw& item : *list) ok = each_word(item, context, take) && ok;
-        return ok;
-    }
-    const std::string* line = string_of(raw, context);
-    if (line == nullptr) return false;
-    const auto words = split_words(*line);
-    if (!words) return context.refuse(raw.pos, words.error().message);
-    bool ok = true;
-    for (const Word& word : *words) ok = take(word.text, &word == &words->front(), raw.pos) && ok;
-    return ok;
-}
 
 bool is_path(std::string_view path) noexcept {
     const auto has_dots = [&](std::string_view part) {
@@ -119,9 +102,7 @@ template <class T> bool read_switch(const Raw& raw, const ValueContext& context,
     const std::string* text = raw.get<std::string>();
     const auto named = [&](const auto& choice) { return text != nullptr && choice.name == *text; };
     const bool is_word = std::any_of(kChoices<T>.begin(), kChoices<T>.end(), named);
-    static constexpr std::array kBooleans{"1", "y", "true", "t", "on", "0", "n", "false", "f", "off", "yes", "no"};
-    const auto is_boolean = [&](const char* word) { return text != nullptr && strcasecmp(word, text->c_str()) == 0; };
-    if (is_word || (text != nullptr && !(context.is_unit && std::any_of(kBooleans.begin(), kBooleans.end(), is_boolean))))
+    if (is_word || (text != nullptr && !(context.is_unit && boolean_word(*text))))
         return read_choice(raw, context, out);
     bool on = false;
     if (!read_boolean(raw, context, on)) return false;

@@ -22,6 +22,8 @@ public:
         check_pid_file();
         check_notify_access();
         check_instances();
+        check_idle();
+        confine_dynamic_user();
         return ok_;
     }
 
@@ -123,6 +125,22 @@ private:
         if (service_.restart_mode != RestartMode::normal)
             refuse("restart_mode", fmt::format("\"{}\" {}", name_of(service_.restart_mode), why));
         if (service_.drain_timeout_sec) refuse("drain_timeout_sec", why);
+    }
+
+    /// Connections of a UNIX socket do not lead back to the listener that took them.
+    void check_idle() {
+        if (service_.idle_stop_sec == kInfinity) return;
+        const auto known = std::find_if(service_.listeners.begin(), service_.listeners.end(), [](const Listener& l) { return l.is_unix(); });
+        if (known != service_.listeners.end())
+            refuse("idle_stop_sec", fmt::format("whether the UNIX socket at {} is in use cannot be told", known->pos.to_string()));
+    }
+
+    /// Nothing of it may outlive a user that is somebody else's later: systemd.exec(5), DynamicUser=.
+    void confine_dynamic_user() {
+        if (!service_.dynamic_user) return;
+        service_.protect_system = ProtectSystem::strict;
+        if (service_.protect_home == ProtectHome::no) service_.protect_home = ProtectHome::read_only;
+        service_.private_tmp = service_.no_new_privileges = service_.restrict_suid_sgid = true;
     }
 
     Service& service_;

@@ -23,7 +23,9 @@ Status check_service_name(std::string_view name) {
     if (name.empty() || !std::all_of(name.begin(), name.end(), is_name_character))
         return failure(
             fmt::format("{} is no name for a service: ASCII letters, digits and \":-_.\\@\" only", quoted(name)));
-    if (name.front() == '@' || name.back() == '@') return failure("templates are not supported yet");
+    if (name.front() == '@' || name.back() == '@')
+        return failure(fmt::format("{} is a template, and no service; an instance has a name on either side of the \"@\"",
+                                   quoted(name)));
     return {};
 }
 

@@ -11,8 +11,9 @@ namespace swathe {
 template <class C, class M> C class_of(M C::*);
 template <class M, class C> M member_of(M C::*);
 
-/// What holds a member of `T`: a service holds those of the structs that it is made of.
-template <class T> using OwnerOf = std::conditional_t<std::is_base_of_v<T, Service>, Service, T>;
+/// What holds a member of `T`: a service, or a listener, holds those of the structs that it is made of.
+template <class T>
+using OwnerOf = std::conditional_t<std::is_base_of_v<T, Service>, Service, std::conditional_t<std::is_base_of_v<T, Listener>, Listener, T>>;
 
 /// Setter: `Read` reads into `Member` of the target.
 template <auto Member, auto Read> bool into(const Raw& raw, const ValueContext& context, const Recipient& target) {

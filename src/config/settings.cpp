@@ -1,18 +1,21 @@
 #include "config/settings.h"
 
 #include <algorithm>
+#include <map>
 
 namespace swathe {
 namespace {
 
 /// `later` wins, key by key.
 void merge(Raw::Table& into, Raw::Table later) {
+    std::map<std::string, std::size_t> places;
+    for (std::size_t i = 0; i < into.size(); ++i) places.emplace(into[i].key, i);
     for (RawEntry& entry : later) {
-        const auto same = std::find_if(into.begin(), into.end(), [&](const RawEntry& e) { return e.key == entry.key; });
-        if (same == into.end())
+        const auto same = places.find(entry.key);
+        if (same == places.end())
             into.push_back(std::move(entry));
         else
-            *same = std::move(entry);
+            into[same->second] = std::move(entry);
     }
 }
 
@@ -25,30 +28,30 @@ const Setting* Block::find(std::string_view name) const noexcept {
 }
 
 void put(Block& block, Setting setting) {
-    const auto same = std::find_if(block.settings.begin(), block.settings.end(),
-                                   [&](const Setting& s) { return s.directive == setting.directive; });
-    if (same == block.settings.end()) return block.settings.push_back(std::move(setting));
-    auto* earlier = std::get_if<Raw::Table>(&same->value.value);
-    auto* later = std::get_if<Raw::Table>(&setting.value.value);
-    if (earlier != nullptr && later != nullptr)
-        merge(*earlier, std::move(*later));
-    else
-        *same = std::move(setting);
+    const auto is_same = [&](const Setting& s) { return s.directive == setting.directive; };
+    const auto last = std::find_if(block.settings.rbegin(), block.settings.rend(), is_same);
+    if (!setting.append && last != block.settings.rend()) {
+        auto* earlier = std::get_if<Raw::Table>(&last->value.value);
+        auto* later = std::get_if<Raw::Table>(&setting.value.value);
+        if (earlier != nullptr && later != nullptr) return merge(*earlier, std::move(*later));
+        if (later == nullptr || !last->append) std::erase_if(block.settings, is_same);
+    }
+    block.settings.push_back(std::move(setting));
 }
 
 std::string_view key_of(const Directive& directive, Format format) noexcept {
     return format == Format::unit ? directive.unit_key : directive.name();
 }
 
-bool apply(const Block& block, Scope scope, const Recipient& target, Format format, std::string_view unit,
+bool apply(const Block& block, Scope scope, const Recipient& target, Format format, const UnitId& unit,
            Report& report) {
     std::vector<const Setting*> order;
     for (const Setting& setting : block.settings)
         if (setting.directive->scope == scope) order.push_back(&setting);
     if (format ==
         Format::toml) // where two keys set the same thing, the table has the special one behind the general one
-        std::sort(order.begin(), order.end(),
-                  [](const Setting* a, const Setting* b) { return a->directive < b->directive; });
+        std::stable_sort(order.begin(), order.end(),
+                         [](const Setting* a, const Setting* b) { return a->directive < b->directive; });
 
     bool ok = true;
     for (const Setting* setting : order) {

@@ -1,6 +1,7 @@
 #include "config/specifier.h"
 
 #include "base/text.h"
+#include "config/machine.h"
 
 #include <charconv>
 #include <optional>
@@ -28,6 +29,25 @@ std::string unescape(std::string_view name) {
     return out;
 }
 
+/// What a name stands for that was made of a path: "-" is the root, and what begins with no slash gets one.
+std::string unescape_path(std::string_view name) { return name == "-" ? "/" : "/" + unescape(name); }
+
+/// Behind the last dash; all of it where there is none.
+std::string_view last_part(std::string_view prefix) noexcept { return prefix.substr(prefix.rfind('-') + 1); }
+
+/// Directories of the system's services: file-hierarchy(7).
+std::optional<std::string_view> directory(char specifier) noexcept {
+    switch (specifier) {
+    case 't': return "/run";
+    case 'S': return "/var/lib";
+    case 'C': return "/var/cache";
+    case 'L': return "/var/log";
+    case 'E': return "/etc";
+    case 'D': return "/usr/share";
+    default: return std::nullopt;
+    }
+}
+
 struct UnitName {
     std::string_view full, bare, prefix, instance;
 
@@ -46,15 +66,37 @@ struct UnitName {
         case 'P': return unescape(prefix);
         case 'i': return std::string(instance);
         case 'I': return unescape(instance);
+        case 'j': return std::string(last_part(prefix));
+        case 'J': return unescape(last_part(prefix));
+        case 'f': return unescape_path(instance.empty() ? prefix : instance);
+        case 'd': return "/run/credentials/" + std::string(full);
         default: return std::nullopt;
         }
     }
 };
 
+Result<std::string> of_fragment(char specifier, std::string_view path) {
+    if (path.empty()) return failure(fmt::format("%{}: there is no unit file", specifier));
+    return std::string(specifier == 'y' ? path : path.substr(0, path.rfind('/')));
+}
+
+Result<std::string> value_of(char specifier, const UnitId& unit, MachineDoor machine) {
+    constexpr std::string_view kMachine = "HlmbvqaABMowWuUgGhsTV";
+    if (auto own = UnitName(unit.name).value(specifier)) return std::move(*own);
+    if (const auto fixed = directory(specifier)) return std::string(*fixed);
+    if (specifier == 'y' || specifier == 'Y') return of_fragment(specifier, unit.fragment);
+    if (kMachine.find(specifier) == kMachine.npos)
+        return failure(fmt::format("{} is no specifier; a per cent sign is written %%", quoted(std::string{'%', specifier})));
+    auto found = machine(specifier);
+    if (!found) return Failure(std::move(found).error().within(fmt::format("%{}", specifier)));
+    return found;
+}
+
 } // namespace
 
-Result<std::string> expand_specifiers(std::string_view text, std::string_view unit) {
-    const UnitName name(unit);
+Result<std::string> expand_specifiers(std::string_view text, const UnitId& unit) { return expand_specifiers(text, unit, &machine_value); }
+
+Result<std::string> expand_specifiers(std::string_view text, const UnitId& unit, MachineDoor machine) {
     std::string out;
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] != '%') {
@@ -62,10 +104,8 @@ Result<std::string> expand_specifiers(std::string_view text, std::string_view un
             continue;
         }
         if (++i == text.size()) return failure("a single % at the end; write %%");
-        const auto value = name.value(text[i]);
-        if (!value)
-            return failure(fmt::format("specifier {} is not supported; a per cent sign is written %%",
-                                       quoted(text.substr(i - 1, 2))));
+        auto value = value_of(text[i], unit, machine);
+        if (!value) return value;
         out += *value;
     }
     return out;

@@ -7,9 +7,23 @@
 
 namespace swathe {
 
-/// Replaces the specifiers of systemd.unit(5) for the unit `unit` ("foo.socket", "foo@bar.service"): %n the unit's
-/// name, %N the same without its ending, %p the part before '@', %P that part unescaped, %i the part behind it (may be
-/// empty), %I unescaped, %% a per cent sign. Errors: any other specifier, a single % at the end.
-[[nodiscard]] Result<std::string> expand_specifiers(std::string_view text, std::string_view unit);
+/// Whose specifiers are meant.
+struct UnitId {
+    std::string_view name;     ///< "foo.socket", "foo@bar.service"
+    std::string_view fragment; ///< the path of its file; "" = it has none
+
+    UnitId() = default;
+    UnitId(std::string_view unit, std::string_view path = {}) : name(unit), fragment(path) {} // NOLINT: a name is an identity
+    UnitId(const std::string& unit) : name(unit) {}                                           // NOLINT
+    UnitId(const char* unit) : name(unit) {}                                                  // NOLINT
+};
+
+/// Says what a specifier stands for that looks at the machine: config/machine.h, or what a test puts in its place.
+using MachineDoor = Result<std::string> (*)(char specifier);
+
+/// Replaces the specifiers of systemd.unit(5), "SPECIFIERS", of systemd 262. Errors: an unknown one, one that cannot be resolved, a
+/// single % at the end.
+[[nodiscard]] Result<std::string> expand_specifiers(std::string_view text, const UnitId& unit);
+[[nodiscard]] Result<std::string> expand_specifiers(std::string_view text, const UnitId& unit, MachineDoor machine);
 
 } // namespace swathe

@@ -106,9 +106,9 @@ constexpr std::string_view kProtectionNames =
     "SELinuxContext SELinuxContextFromNet SecureBits SmackLabelIPIn SmackLabelIPOut SmackProcessLabel SocketBindAllow "
     "SocketBindDeny SystemCallArchitectures SystemCallFilter TemporaryFileSystem UserNamespacePath";
 
-/// Sockets that no range of IP addresses can be.
-constexpr std::string_view kNotIpNames =
-    "ListenFIFO ListenMessageQueue ListenNetlink ListenSequentialPacket ListenSpecial ListenUSBFunction SocketProtocol";
+/// What asks for anything but a TCP, UDP or UNIX socket. SocketProtocol= has UDP-Lite, SCTP and MPTCP: no SOCKMAP takes one of these.
+constexpr std::string_view kOtherSocketNames =
+    "ListenFIFO ListenMessageQueue ListenNetlink ListenSpecial ListenUSBFunction SocketProtocol";
 
 /// Values that ask for what holds anyway; "*" = the directive has no meaning for an IP socket of ours, or only tells people something.
 struct Harmless {
@@ -116,22 +116,30 @@ struct Harmless {
     std::string_view values;
 };
 constexpr std::array kHarmless{
-    Harmless{"Documentation", "*"}, Harmless{"SourcePath", "*"},
+    Harmless{"Documentation", "*"}, Harmless{"SourcePath", "*"}, Harmless{"DefaultDependencies", "*"}, Harmless{"IgnoreOnIsolate", "*"},
     // sockets: addresses need not be there, and UDP always has IP_PKTINFO
     Harmless{"FreeBind", "*"}, Harmless{"PassPacketInfo", "*"},
-    // only for UNIX sockets, FIFOs and message queues, or for commands of the socket unit
-    Harmless{"DirectoryMode", "*"}, Harmless{"MessageQueueMaxMessages", "*"}, Harmless{"MessageQueueMessageSize", "*"}, Harmless{"PassCredentials", "*"},
-    Harmless{"PassSecurity", "*"}, Harmless{"PipeSize", "*"}, Harmless{"RemoveOnStop", "*"}, Harmless{"SocketGroup", "*"}, Harmless{"SocketMode", "*"},
-    Harmless{"SocketUser", "*"}, Harmless{"Writable", "*"},
+    // only for FIFOs, message queues and special files, or for commands of the socket unit
+    Harmless{"MessageQueueMaxMessages", "*"}, Harmless{"MessageQueueMessageSize", "*"}, Harmless{"PipeSize", "*"}, Harmless{"Writable", "*"},
+    Harmless{"PassFileDescriptorsToExec", "*"},
+    // only for Accept=yes, and that is refused
+    Harmless{"MaxConnections", "*"}, Harmless{"MaxConnectionsPerSource", "*"},
+    // a start that a service in conflict with it would hold up: there are no conflicts
+    Harmless{"DeferTrigger", "*"}, Harmless{"DeferTriggerMaxSec", "*"},
     // services
     Harmless{"CapabilityBoundingSet", "~"}, Harmless{"GuessMainPID", "*"}, Harmless{"KillSignal", "SIGTERM"},
+    Harmless{"KeyringMode", "inherit"}, Harmless{"DevicePolicy", "auto"}, Harmless{"StartLimitAction", "none"},
+    Harmless{"FailureAction", "none"}, Harmless{"SuccessAction", "none"}, Harmless{"SyslogLevelPrefix", "1 yes y true t on"},
+    // a name on the bus is for Type=dbus alone, and to count costs nothing that was not there anyway
+    Harmless{"BusName", "*"}, Harmless{"CPUAccounting", "*"}, Harmless{"MemoryAccounting", "*"}, Harmless{"TasksAccounting", "*"},
+    Harmless{"IOAccounting", "*"}, Harmless{"BlockIOAccounting", "*"}, Harmless{"IPAccounting", "*"},
     Harmless{"SendSIGKILL", "1 yes y true t on"},
     Harmless{"StandardError", "inherit journal"}, Harmless{"StandardInput", "null"}, Harmless{"StandardOutput", "inherit journal"},
 };
 
 /// Whatever is said "no" to need not be implemented, but for what is on by default.
 constexpr std::string_view kOff = "0 no n false f off";
-constexpr std::string_view kOnByDefault = "IgnoreSIGPIPE SendSIGKILL";
+constexpr std::string_view kOnByDefault = "IgnoreSIGPIPE SendSIGKILL SyslogLevelPrefix";
 
 bool has_word(std::string_view words, std::string_view word) noexcept {
     if (word.empty()) return false;
@@ -166,13 +174,17 @@ ForeignDirective foreign_directive(UnitKind kind, std::string_view section, std:
     const auto lists = lists_of(kind, section);
     const bool known = std::any_of(lists.begin(), lists.end(), [&](std::string_view names) { return has_word(names, key); });
     if (!known) return ForeignDirective::unknown;
-    if (has_word(kNotIpNames, key)) return ForeignDirective::not_ip;
+    if (!value.empty() && has_word(kOtherSocketNames, key)) return ForeignDirective::other_socket;
     if (is_harmless(kind, key, value)) return ForeignDirective::harmless;
     if (value.empty() && key == "CapabilityBoundingSet") return ForeignDirective::protection; // the one list that empties to "nothing allowed"
     const bool off = value.empty() || (has_word(kOff, value) && !has_word(kOnByDefault, key));
     if (off) return ForeignDirective::harmless;
     return has_word(kProtectionNames, key) ? ForeignDirective::protection : ForeignDirective::unsupported;
 }
+
+bool is_protection(std::string_view key) noexcept { return has_word(kProtectionNames, key); }
+
+std::vector<std::string_view> protections() { return split(kProtectionNames, ' '); }
 
 std::vector<std::string_view> systemd_names(UnitKind kind, std::string_view section) {
     std::vector<std::string_view> names;

@@ -13,11 +13,15 @@ enum class ForeignDirective : std::uint8_t {
     harmless,    ///< asks for what holds anyway, or for something without meaning here
     unsupported, ///< not implemented yet
     protection,  ///< not implemented, and to ignore it would weaken the service's protection
-    not_ip,      ///< asks for a socket that is neither TCP nor UDP
+    other_socket, ///< asks for a socket that is neither a TCP or UDP nor a UNIX socket
 };
 
 [[nodiscard]] ForeignDirective foreign_directive(UnitKind kind, std::string_view section, std::string_view key,
                                                  std::string_view value);
+
+/// Does the directive keep a service away from the rest of the system, or others away from it?
+[[nodiscard]] bool is_protection(std::string_view key) noexcept;
+[[nodiscard]] std::vector<std::string_view> protections(); ///< all of them, for hints
 
 /// systemd's names for a section, for hints.
 [[nodiscard]] std::vector<std::string_view> systemd_names(UnitKind kind, std::string_view section);

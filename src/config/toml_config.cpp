@@ -1,6 +1,7 @@
 #include "config/toml_config.h"
 
 #include "base/text.h"
+#include "config/specifier.h"
 
 #include <algorithm>
 
@@ -32,19 +33,65 @@ std::string hint_for(Scope scope, std::string_view key, std::vector<std::string_
 
 /// `tables`: what may stand beside the scope's keys.
 void report_unknown(Scope scope, const RawEntry& entry, std::vector<std::string_view> tables, Report& report) {
-    const std::string hint = hint_for(scope, entry.key, std::move(tables));
+    const std::string_view key = std::string_view(entry.key).substr(entry.key.starts_with('+') ? 1 : 0);
+    const std::string hint = report.shows_error() ? hint_for(scope, key, std::move(tables)) : std::string();
     report.error(entry.pos, quoted(entry.key), hint.empty() ? "unknown key" : "unknown key; " + hint);
 }
 
-/// Puts the entries of a table of `scope` into `block`.
-void put_all(Block& block, Scope scope, const Raw::Table& table, Report& report) {
-    for (const RawEntry& entry : table) {
-        if (const Directive* directive = find_toml_directive(scope, entry.key))
-            put(block, {directive, entry.pos, entry.value});
+/// Replaces specifiers in all strings. Of a command that is a line they are replaced once it has been split, as in a unit.
+bool expand_all(Raw& raw, const UnitId& unit, std::string_view key, Report& report) {
+    if (auto* text = std::get_if<std::string>(&raw.value)) {
+        auto expanded = expand_specifiers(*text, unit);
+        if (expanded)
+            *text = std::move(*expanded);
         else
-            report_unknown(scope, entry, {}, report);
+            report.error(raw.pos, key, expanded.error().message);
+        return expanded.has_value();
     }
+    bool ok = true;
+    if (auto* list = std::get_if<Raw::List>(&raw.value))
+        for (Raw& item : *list) ok = expand_all(item, unit, key, report) && ok;
+    if (auto* table = std::get_if<Raw::Table>(&raw.value))
+        for (RawEntry& entry : *table) ok = expand_all(entry.value, unit, key, report) && ok;
+    return ok;
 }
+
+/// Puts tables into blocks, each key where it belongs.
+class Putter {
+public:
+    /// `service`: whose file it is; the specifiers of an instance are replaced.
+    Putter(Report& report, std::string_view service) : report_(report), unit_(std::string(service) + ".service") {
+        expands_ = service.find('@') != service.npos;
+    }
+
+    /// Puts the entries of a table of `scope` into `block`; those that append come last, wherever they stand.
+    void put_all(Block& block, Scope scope, const Raw::Table& table) {
+        for (const bool append : {false, true})
+            for (const RawEntry& entry : table)
+                if (entry.key.starts_with('+') == append && !put_one(block, scope, entry)) report_unknown(scope, entry, {}, report_);
+    }
+
+    /// False = there is no such key.
+    bool put_one(Block& block, Scope scope, const RawEntry& entry) {
+        const bool append = entry.key.starts_with('+');
+        const Directive* directive = find_toml_directive(scope, std::string_view(entry.key).substr(append ? 1 : 0));
+        if (directive == nullptr) return false;
+        if (append && !is_list(*directive)) {
+            report_.error(entry.pos, quoted(entry.key), fmt::format("{} takes one value; nothing can be appended", directive->toml_key));
+            return true;
+        }
+        Setting setting{directive, entry.pos, entry.value, append};
+        const bool is_line = directive->type == ValueType::commands && entry.value.get<std::string>() != nullptr;
+        const bool expands = expands_ && !is_line && !has_per_cent_signs(directive->type);
+        if (!expands || expand_all(setting.value, unit_, entry.key, report_)) put(block, std::move(setting));
+        return true;
+    }
+
+private:
+    Report& report_;
+    std::string unit_;
+    bool expands_ = false;
+};
 
 /// Calls `take(table, place)` for each table of an array of tables.
 template <class F> void each_table(const RawEntry& entry, Report& report, F take) {
@@ -78,11 +125,11 @@ Block* find_listener(TomlService& service, std::string_view service_name, const 
     return found == service.listeners.end() ? nullptr : &*found;
 }
 
-void merge_listeners(TomlService& service, std::string_view name, const RawEntry& entry, bool drop_in, Report& report) {
+void merge_listeners(TomlService& service, std::string_view name, const RawEntry& entry, bool drop_in, Putter& putter, Report& report) {
     const std::size_t count = service.listeners.size(); // before this file: its own tables do not change each other
     each_table(entry, report, [&](const Raw::Table& table, const SourcePos& where) {
         Block block{where, {}};
-        put_all(block, Scope::listen, table, report);
+        putter.put_all(block, Scope::listen, table);
         Block* known = drop_in ? find_listener(service, name, block, count) : nullptr;
         if (known == nullptr) return service.listeners.push_back(std::move(block));
         for (Setting& setting : block.settings) put(*known, std::move(setting));
@@ -95,9 +142,10 @@ void merge_toml_service(TomlService& service, std::string_view name, const Raw::
                         Report& report) {
     const bool drop_in = service.file.pos.file != SourceFile();
     if (!drop_in) service.file.pos = service.service.pos = {file, 0, 0};
+    Putter putter(report, name);
     for (const RawEntry& entry : root) {
         if (entry.key == "listen") {
-            merge_listeners(service, name, entry, drop_in, report);
+            merge_listeners(service, name, entry, drop_in, putter, report);
         } else if (entry.key == "service") {
             const auto* table = entry.value.get<Raw::Table>();
             if (table == nullptr) {
@@ -107,10 +155,8 @@ void merge_toml_service(TomlService& service, std::string_view name, const Raw::
             }
             if (!service.has_service) service.service.pos = entry.pos;
             service.has_service = true;
-            put_all(service.service, Scope::service, *table, report);
-        } else if (const Directive* directive = find_toml_directive(Scope::file, entry.key)) {
-            put(service.file, {directive, entry.pos, entry.value});
-        } else {
+            putter.put_all(service.service, Scope::service, *table);
+        } else if (!putter.put_one(service.file, Scope::file, entry)) {
             report_unknown(Scope::file, entry, {"listen", "service"}, report);
         }
     }
@@ -118,19 +164,21 @@ void merge_toml_service(TomlService& service, std::string_view name, const Raw::
 
 void merge_toml_daemon(TomlDaemon& daemon, const Raw::Table& root, SourceFile file, Report& report) {
     if (daemon.daemon.pos.file == SourceFile()) daemon.daemon.pos = {file, 0, 0};
-    for (const RawEntry& entry : root) {
+    Putter putter(report, {});
+    const auto merge = [&](const RawEntry& entry) {
         if (entry.key == "drop" || entry.key == "pass") {
             each_table(entry, report, [&](const Raw::Table& table, const SourcePos& where) {
                 TomlDaemon::Rule rule{entry.key == "drop" ? Verdict::drop : Verdict::pass, {where, {}}};
-                put_all(rule.block, Scope::rule, table, report);
+                putter.put_all(rule.block, Scope::rule, table);
                 daemon.rules.push_back(std::move(rule));
             });
-        } else if (const Directive* directive = find_toml_directive(Scope::daemon, entry.key)) {
-            put(daemon.daemon, {directive, entry.pos, entry.value});
-        } else {
+        } else if (!putter.put_one(daemon.daemon, Scope::daemon, entry)) {
             report_unknown(Scope::daemon, entry, {"drop", "pass"}, report);
         }
-    }
+    };
+    for (const bool append : {false, true})
+        for (const RawEntry& entry : root)
+            if (entry.key.starts_with('+') == append) merge(entry);
 }
 
 } // namespace swathe

@@ -5,6 +5,8 @@
 #include "config/build.h"
 #include "config/service_checks.h"
 #include "config/service_name.h"
+#include "config/socket_checks.h"
+#include "config/unit_ranges.h"
 
 #include <algorithm>
 #include <map>
@@ -49,13 +51,27 @@ bool add_addresses(SocketUnit& socket, const AddressList& more, const Block& blo
     return true;
 }
 
-Socket build_socket(const Unit& unit, Report& report) {
+/// One Listen line with what the unit says of all. Nothing is steered to a UNIX socket.
+Listener listener_of(SocketUnit::Line line, const Listener& common) {
+    Listener listener = common;
+    listener.become(line.kind);
+    listener.pos = line.pos;
+    listener.endpoints = std::move(line.endpoints);
+    listener.path = std::move(line.path);
+    if (!listener.is_unix()) return listener;
+    listener.guard = {};
+    listener.except.clear();
+    listener.home.reset();
+    return listener;
+}
+
+Socket build_socket(const Unit& unit, const std::vector<std::string>& allowed, Report& report) {
     Socket socket{&unit, {}, {}, {}, true};
     SocketUnit own;
     Listener common;
     common.name = unit.name; // systemd.socket(5), FileDescriptorName=
     common.trigger_limit_fails = true; // systemd's
-    socket.ok = report_foreign(unit.text, UnitKind::socket, report);
+    socket.ok = report_foreign(unit.text, UnitKind::socket, allowed, report);
     socket.ok = apply(unit.text.block, Scope::socket_unit, &own, Format::unit, unit.name, report) && socket.ok;
     socket.ok = apply(unit.text.block, Scope::listen, &common, Format::unit, unit.name, report) && socket.ok;
     socket.ok = socket.ok && check_sources(common.guard, unit.text.block, Format::unit, report);
@@ -64,29 +80,30 @@ Socket build_socket(const Unit& unit, Report& report) {
         socket.ok = socket.ok && add_addresses(own, of_files.front().addresses, unit.text.block, report);
     else if (own.v6_only)
         drop_ipv4_wildcards(own);
-    for (SocketUnit::Line& line : own.lines) {
-        Listener& listener = socket.listeners.emplace_back(common);
-        listener.protocol = line.protocol;
-        listener.endpoints = std::move(line.endpoints);
-        listener.pos = line.pos;
+    socket.ok = widen_lines(own, report) && socket.ok;
+    for (SocketUnit::Line& line : own.lines) socket.listeners.push_back(listener_of(std::move(line), common));
+    if (!socket.listeners.empty()) socket.ok = check_kinds(socket.listeners, unit.text.block, Format::unit, report) && socket.ok;
+    for (Listener& listener : socket.listeners) {
+        socket.ok = guard_device(listener, unit.text.block, Format::unit, report) && socket.ok;
         socket.ok = check_home(listener, unit.text.block, Format::unit, report) && socket.ok;
     }
     if (socket.listeners.empty() && socket.ok) {
-        report.error(unit.pos, "ListenStream", "missing; a socket needs at least one ListenStream= or ListenDatagram=");
+        report.error(unit.pos, "ListenStream", "missing; a socket needs at least one ListenStream=, ListenDatagram= or ListenSequentialPacket=");
         socket.ok = false;
     }
-    socket.service = own.service.empty() ? fmt::format("{}.service", unit.stem()) : own.service;
+    socket.service = service_of(unit);
     socket.service_pos = own.service.empty() ? unit.pos : own.service_pos;
     return socket;
 }
 
-std::optional<Service> build_unit_service(const Unit& unit, std::vector<Socket>& sockets, Report& report) {
+std::optional<Service> build_unit_service(const Unit& unit, std::vector<Socket>& sockets, const std::vector<std::string>& allowed,
+                                          Report& report) {
     Service service;
     service.name = unit.stem();
     service.pos = unit.pos;
     service.start_limit_hit = LimitAction::fail; // systemd's
     ServiceText text{{}, Format::unit, true};
-    bool ok = report_foreign(unit.text, UnitKind::service, report);
+    bool ok = report_foreign(unit.text, UnitKind::service, allowed, report);
     for (Socket& socket : sockets) {
         const Block& block = socket.unit->text.block;
         text.blocks.push_back(&block);
@@ -98,52 +115,75 @@ std::optional<Service> build_unit_service(const Unit& unit, std::vector<Socket>&
         append_address_files(block, service.files);
     }
     service.files.insert(service.files.end(), unit.files.begin(), unit.files.end());
-    ok = apply(unit.text.block, Scope::file, &service, Format::unit, unit.name, report) && ok;
-    text.sound = apply(unit.text.block, Scope::service, &service, Format::unit, unit.name, report) && text.sound;
+    const UnitId id(unit.name, unit.pos.file.name());
+    ok = apply(unit.text.block, Scope::file, &service, Format::unit, id, report) && ok;
+    text.sound = apply(unit.text.block, Scope::service, &service, Format::unit, id, report) && text.sound;
     text.blocks.push_back(&unit.text.block);
     ok = check_service(service, text, report) && ok;
     if (!ok) return std::nullopt;
     return service;
 }
 
-/// `units` are sorted by name.
-const Unit* find_unit(const std::vector<Unit>& units, std::string_view name) {
-    const auto found = std::lower_bound(units.begin(), units.end(), name,
-                                        [](const Unit& u, std::string_view n) { return u.name < n; });
-    return found == units.end() || found->name != name ? nullptr : &*found;
-}
+/// Units by all their names.
+class UnitNames {
+public:
+    explicit UnitNames(const std::vector<Unit>& units) {
+        for (const Unit& unit : units) {
+            by_name_.emplace(unit.name, &unit);
+            for (const std::string& alias : unit.aliases) by_name_.emplace(alias, &unit);
+        }
+    }
+
+    /// Null = there is none.
+    [[nodiscard]] const Unit* find(std::string_view name) const {
+        const auto found = by_name_.find(name);
+        return found == by_name_.end() ? nullptr : found->second;
+    }
+
+private:
+    std::map<std::string_view, const Unit*> by_name_;
+};
 
 } // namespace
 
+std::string service_of(const Unit& socket) {
+    const Setting* service = socket.text.block.find("Service");
+    const auto* name = service == nullptr ? nullptr : service->value.get<std::string>();
+    const bool sound = name != nullptr && name->ends_with(".service"); // else it was refused
+    return sound ? *name : fmt::format("{}.service", socket.stem());
+}
+
 std::vector<Service> build_unit_services(const std::vector<Unit>& sockets, const std::vector<Unit>& services,
-                                         Report& report) {
-    std::map<std::string, std::vector<Socket>> by_service;
+                                         Report& report, const std::vector<std::string>& allowed) {
+    const UnitNames known_services(services);
+    const UnitNames known_sockets(sockets);
+    std::map<std::string, std::vector<Socket>> by_service; ///< by the unit's own name, whatever Service= calls it
     for (const Unit& unit : sockets) {
         if (unit.masked || unit.broken) continue;
         if (const auto ok = check_service_name(unit.stem()); !ok) {
             report.error(unit.pos, "", ok.error().message);
             continue;
         }
-        Socket socket = build_socket(unit, report);
-        const Unit* target = find_unit(services, socket.service);
+        Socket socket = build_socket(unit, allowed, report);
+        const Unit* target = known_services.find(socket.service);
         if (target == nullptr)
             report.error(socket.service_pos, "",
                          fmt::format("there is no unit {} for this socket to start", quoted(socket.service)));
         else if (target->masked)
             report.warning(socket.service_pos, "", fmt::format("{} is masked: nothing listens for it", socket.service));
-        by_service[socket.service].push_back(std::move(socket));
+        if (target != nullptr) by_service[target->name].push_back(std::move(socket));
     }
     std::vector<Service> built;
     for (const Unit& unit : services) {
         const auto group = by_service.find(unit.name);
         if (unit.masked || unit.broken) continue;
         if (group == by_service.end()) {
-            const bool has_socket = find_unit(sockets, fmt::format("{}.socket", unit.stem())) !=
+            const bool has_socket = known_sockets.find(fmt::format("{}.socket", unit.stem())) !=
                                     nullptr; // masked, broken, or for another service
             if (!has_socket) report.warning(unit.pos, "", "no .socket unit starts it; it is ignored");
         } else if (const auto ok = check_service_name(unit.stem()); !ok) {
             report.error(unit.pos, "", ok.error().message);
-        } else if (auto service = build_unit_service(unit, group->second, report)) {
+        } else if (auto service = build_unit_service(unit, group->second, allowed, report)) {
             built.push_back(std::move(*service));
         }
     }

@@ -77,17 +77,21 @@ private:
         const std::string_view line = trim(joined);
         if (line.empty()) return true;
         const SourcePos pos = first_place(joined, pieces);
-        if (!is_utf8(line) || line.find('\0') != line.npos) {
-            report_.error(pos, "", line.find('\0') != line.npos ? "NUL character" : "not UTF-8");
+        if (line.find('\0') != line.npos) {
+            report_.error(pos, "", "NUL character");
             return true;
         }
         if (line.front() == '[') return take_header(line, pos);
+        if (!is_utf8(line)) {
+            report_.warning(pos, "", "not UTF-8; the line is ignored");
+            return true;
+        }
         take_assignment(joined, line, pos, std::move(pieces));
         return true;
     }
 
     bool take_header(std::string_view line, const SourcePos& pos) {
-        if (line.back() != ']' || line.size() < 3) {
+        if (line.back() != ']' || line.size() < 3 || !is_utf8(line)) {
             report_.error(pos, "", fmt::format("broken section header {}", quoted(line)));
             return false; // nobody knows where what follows belongs
         }

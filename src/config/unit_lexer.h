@@ -38,7 +38,7 @@ struct UnitSection {
 /// Cuts a unit file into sections and lines as systemd.syntax(7) says (and systemd's config_parse() does): comments at
 /// the start of a line, also between continued lines; a byte order mark is skipped; lines end in LF or CRLF. A section
 /// that stands there twice is returned twice. Reports warnings for lines that are ignored: no "=", nothing in front of
-/// it, no section yet. Reports errors for what is no UTF-8, a broken section header (which ends the file) and a line
+/// it, no section yet, no UTF-8. Reports errors for a NUL character, a broken section header (which ends the file) and a line
 /// over limits::kLineBytes (likewise).
 [[nodiscard]] std::vector<UnitSection> lex_unit(std::string_view text, SourceFile file, Report& report);
 

@@ -1,10 +1,13 @@
 #include "config/unit_reader.h"
 
 #include "base/text.h"
+#include "config/loading_values.h"
 #include "config/specifier.h"
 #include "config/systemd_names.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -20,16 +23,16 @@ bool is_known_section(UnitKind kind, std::string_view name) noexcept {
            name == (kind == UnitKind::socket ? "Socket" : "Service");
 }
 
-/// Is the directive taken back together with `other`? systemd empties all Listen lines at once.
+/// Is the directive taken back together with `other`? systemd empties all Listen lines at once. Ours is not one of systemd's.
 bool resets_with(const Directive& directive, const Directive& other) noexcept {
     const auto is_listen_line = [](const Directive& d) {
-        return d.scope == Scope::socket_unit && d.repeat == Repeat::add;
+        return d.scope == Scope::socket_unit && d.repeat == Repeat::add && d.unit_section != kOurs;
     };
     return &directive == &other || (is_listen_line(directive) && is_listen_line(other));
 }
 
 /// Splits a line's value into words, each with its place, specifiers replaced. Nothing after a report.
-std::optional<Raw::List> words_of(const UnitLine& line, std::string_view unit, Report& report) {
+std::optional<Raw::List> words_of(const UnitLine& line, const UnitId& unit, Report& report) {
     constexpr std::string_view kSpace = " \t\r";
     Raw::List words;
     for (std::size_t at = line.value.find_first_not_of(kSpace); at != line.value.npos;
@@ -48,11 +51,11 @@ std::optional<Raw::List> words_of(const UnitLine& line, std::string_view unit, R
 
 /// Command lines and variables are split first and have their specifiers replaced then; in a percentage there are none.
 bool is_read_verbatim(ValueType type) noexcept {
-    return type == ValueType::commands || type == ValueType::environment || type == ValueType::amount || type == ValueType::percentage;
+    return type == ValueType::commands || type == ValueType::environment || has_per_cent_signs(type);
 }
 
 /// The value as the readers want it.
-std::optional<Raw> raw_of(const Directive& directive, const UnitLine& line, std::string_view unit, Report& report) {
+std::optional<Raw> raw_of(const Directive& directive, const UnitLine& line, const UnitId& unit, Report& report) {
     if (is_word_list(directive.type)) {
         auto words = words_of(line, unit, report);
         if (!words) return std::nullopt;
@@ -65,19 +68,30 @@ std::optional<Raw> raw_of(const Directive& directive, const UnitLine& line, std:
     return std::nullopt;
 }
 
-void assign(Block& block, const Directive& directive, const UnitLine& line, std::string_view unit, Report& report) {
-    auto& settings = block.settings;
-    const auto erase = [&](auto condition) {
-        settings.erase(std::remove_if(settings.begin(), settings.end(), condition), settings.end());
-    };
+/// Takes back the settings of the directives that `matches(directive)` is true for. Looks no further back than they stand: a file of many
+/// lines is read in a time that grows with their number only.
+template <class F> void take_back(UnitText& text, F matches) {
+    std::size_t standing = 0;
+    for (auto& [directive, count] : text.standing)
+        if (matches(*directive)) standing += std::exchange(count, 0);
+    auto& settings = text.block.settings;
+    const auto is_one = [&](const Setting& s) { return matches(*s.directive); };
+    auto from = settings.end();
+    while (standing > 0 && from != settings.begin())
+        if (is_one(*--from)) --standing;
+    settings.erase(std::remove_if(from, settings.end(), is_one), settings.end());
+}
+
+void assign(UnitText& text, const Directive& directive, const UnitLine& line, const UnitId& unit, Report& report) {
     if (line.value.empty()) {
-        erase([&](const Setting& s) { return resets_with(directive, *s.directive); });
+        take_back(text, [&](const Directive& d) { return resets_with(directive, d); });
         if (directive.type != ValueType::capabilities) return; // of them an empty value is none, not the default: systemd.exec(5)
     }
     auto raw = raw_of(directive, line, unit, report);
     if (!raw) return;
-    if (directive.repeat == Repeat::replace) erase([&](const Setting& s) { return s.directive == &directive; });
-    settings.push_back({&directive, line.pos, std::move(*raw)});
+    if (directive.repeat == Repeat::replace) take_back(text, [&](const Directive& d) { return &d == &directive; });
+    text.block.settings.push_back({&directive, line.pos, std::move(*raw)});
+    ++text.standing[&directive];
 }
 
 /// Where a key of ours would have been right, or what it was meant to be; "" = no idea.
@@ -104,18 +118,19 @@ void keep_foreign(UnitText& text, std::string_view section, const UnitLine& line
 }
 
 void report_unknown(UnitKind kind, std::string_view section, const UnitLine& line, Report& report) {
-    const std::string hint = hint_for(kind, section, line.key);
+    const bool shows = section == kOurs ? report.shows_error() : report.shows_warning();
+    const std::string hint = shows ? hint_for(kind, section, line.key) : std::string();
     if (section == kOurs)
         report.error(line.pos, quoted(line.key), "unknown key" + hint);
     else
         report.warning(line.pos, quoted(line.key), fmt::format("unknown key in [{}]; it is ignored{}", section, hint));
 }
 
-void merge_section(UnitText& text, UnitKind kind, std::string_view unit, const UnitSection& section, Report& report) {
+void merge_section(UnitText& text, UnitKind kind, const UnitId& unit, const UnitSection& section, Report& report) {
     for (const UnitLine& line : section.lines) {
         if (is_extension(line.key)) continue;
         if (const Directive* directive = find_unit_directive(kind, section.name, line.key)) {
-            assign(text.block, *directive, line, unit, report);
+            assign(text, *directive, line, unit, report);
             continue;
         }
         const bool known = foreign_directive(kind, section.name, line.key, line.value) != ForeignDirective::unknown;
@@ -126,9 +141,18 @@ void merge_section(UnitText& text, UnitKind kind, std::string_view unit, const U
     }
 }
 
+/// What AllowUnsupported= says.
+std::vector<std::string> allowed_in(const Block& block) {
+    std::vector<std::string> names;
+    for (const Setting& setting : block.settings)
+        if (const auto* text = setting.value.get<std::string>(); text != nullptr && setting.directive->unit_key == kAllowUnsupported)
+            for (const std::string_view name : split(*text, ' ')) names.emplace_back(name);
+    return names;
+}
+
 } // namespace
 
-void merge_unit(UnitText& text, UnitKind kind, std::string_view unit, const std::vector<UnitSection>& sections,
+void merge_unit(UnitText& text, UnitKind kind, const UnitId& unit, const std::vector<UnitSection>& sections,
                 Report& report) {
     for (const UnitSection& section : sections) {
         if (is_known_section(kind, section.name))
@@ -138,7 +162,10 @@ void merge_unit(UnitText& text, UnitKind kind, std::string_view unit, const std:
     }
 }
 
-bool report_foreign(const UnitText& text, UnitKind kind, Report& report) {
+bool report_foreign(const UnitText& text, UnitKind kind, const std::vector<std::string>& allowed, Report& report) {
+    const auto is_allowed = [own = allowed_in(text.block), &allowed](const std::string& key) {
+        return std::find(allowed.begin(), allowed.end(), key) != allowed.end() || std::find(own.begin(), own.end(), key) != own.end();
+    };
     bool ok = true;
     for (const UnitText::Foreign& line : text.foreign) {
         switch (foreign_directive(kind, line.section, line.key, line.value)) {
@@ -148,13 +175,18 @@ bool report_foreign(const UnitText& text, UnitKind kind, Report& report) {
             report.warning(line.pos, line.key, "this directive of systemd's is not implemented yet; it is ignored");
             break;
         case ForeignDirective::protection:
+            if (is_allowed(line.key)) {
+                report.warning(line.pos, line.key,
+                               "this directive of systemd's is not implemented yet; the service goes without its protection");
+                break;
+            }
             report.error(line.pos, line.key,
                          "not implemented yet, and to ignore it would weaken the service's protection; "
-                         "remove it, or set it to nothing or \"no\" in a drop-in");
+                         "remove it, set it to nothing or \"no\" in a drop-in, or name it in AllowUnsupported=");
             ok = false;
             break;
-        case ForeignDirective::not_ip:
-            report.error(line.pos, line.key, "not an IP socket; only TCP and UDP sockets are supported");
+        case ForeignDirective::other_socket:
+            report.error(line.pos, line.key, "not supported; there are only TCP, UDP and UNIX sockets");
             ok = false;
             break;
         }

@@ -3,6 +3,7 @@
 #include "config/settings.h"
 #include "config/unit_lexer.h"
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,15 +21,17 @@ struct UnitText {
     };
     Block block;
     std::vector<Foreign> foreign; ///< the last one of each key
+    std::map<const Directive*, std::size_t> standing; ///< how many settings of a directive `block` has
 };
 
-/// Takes the lines of one file of `unit` ("foo.socket") into `text`; files come in the order in which they are applied.
+/// Takes the lines of one file of `unit` into `text`; files come in the order in which they are applied.
 /// An empty value takes back all earlier ones of its key (of all Listen keys together, as systemd does). Reports
 /// unknown sections and keys, and values with bad specifiers.
-void merge_unit(UnitText& text, UnitKind kind, std::string_view unit, const std::vector<UnitSection>& sections,
+void merge_unit(UnitText& text, UnitKind kind, const UnitId& unit, const std::vector<UnitSection>& sections,
                 Report& report);
 
-/// Says what is to be said about systemd's directives that we do not have. Returns false after errors.
-bool report_foreign(const UnitText& text, UnitKind kind, Report& report);
+/// Says what is to be said about systemd's directives that we do not have. Those that protect are errors, unless they are `allowed` to go
+/// unheeded, or the unit says so itself (AllowUnsupported=). Returns false after errors.
+bool report_foreign(const UnitText& text, UnitKind kind, const std::vector<std::string>& allowed, Report& report);
 
 } // namespace swathe

@@ -1,6 +1,7 @@
 #include "config/validate.h"
 
 #include "config/net_values.h"
+#include "config/socket_checks.h"
 
 #include <array>
 
@@ -76,6 +77,7 @@ private:
 } // namespace
 
 void validate(const Config& config, Report& report, std::size_t max_addresses) {
+    check_unix_paths(config, report);
     Totals totals(report, max_addresses);
     for (const GlobalRule& rule : config.rules) totals.add(rule);
     for (const Service& service : config.services)

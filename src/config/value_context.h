@@ -2,6 +2,7 @@
 
 #include "config/raw.h"
 #include "config/report.h"
+#include "config/specifier.h"
 
 #include <string_view>
 
@@ -13,7 +14,7 @@ namespace swathe {
 struct ValueContext {
     Report& report;
     std::string_view key;  ///< as the administrator wrote it
-    std::string_view unit; ///< the unit's name for specifiers, "foo.service"
+    UnitId unit;           ///< whose specifiers
     bool is_unit = false;  ///< all values are strings in a unit file
 
     /// For the first line of a reader's refusal: reports and returns false.

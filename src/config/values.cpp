@@ -1,5 +1,6 @@
 #include "config/values.h"
 
+#include "config/boolean_word.h"
 #include "config/limits.h"
 #include "config/time_span.h"
 
@@ -8,8 +9,6 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
-
-#include <strings.h>
 
 namespace swathe {
 namespace {
@@ -88,14 +87,11 @@ bool read_boolean(const Raw& raw, const ValueContext& context, bool& out) {
         return true;
     }
     if (!context.is_unit) return context.refuse(raw.pos, fmt::format("expected true or false, found {}", raw.kind()));
-    static constexpr std::array kYes{"1", "yes", "y", "true", "t", "on"};
-    static constexpr std::array kNo{"0", "no", "n", "false", "f", "off"};
     const std::string* text = string_of(raw, context);
     if (text == nullptr) return false;
-    const auto same = [&](const char* word) { return strcasecmp(word, text->c_str()) == 0; };
-    out = std::any_of(kYes.begin(), kYes.end(), same);
-    const bool known = out || std::any_of(kNo.begin(), kNo.end(), same);
-    return known || context.refuse(raw.pos, fmt::format("{} is no boolean; expected \"yes\" or \"no\"", quoted(*text)));
+    const std::optional<bool> word = boolean_word(*text);
+    out = word.value_or(false);
+    return word || context.refuse(raw.pos, fmt::format("{} is no boolean; expected \"yes\" or \"no\"", quoted(*text)));
 }
 
 bool read_count(const Raw& raw, const ValueContext& context, std::uint32_t& out) {

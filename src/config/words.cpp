@@ -1,7 +1,10 @@
 #include "config/words.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
+
+#include <fmt/format.h>
 
 namespace swathe {
 namespace {
@@ -150,6 +153,29 @@ std::string utf8_of(char32_t c) {
         tail(0);
     }
     return out;
+}
+
+std::string escape_specifiers(std::string_view text) {
+    std::string out;
+    for (const char c : text) out.append(c == '%' ? 2 : 1, c);
+    return out;
+}
+
+std::string quote_word(std::string_view word) {
+    constexpr std::string_view kNeedsQuotes = " \"'\\";
+    const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+    if (!word.empty() && word.find_first_of(kNeedsQuotes) == word.npos && std::none_of(word.begin(), word.end(), is_control))
+        return std::string(word);
+    std::string out = "\"";
+    for (const char c : word) {
+        if (is_control(c))
+            out += fmt::format("\\x{:02x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+        else if (c == '"' || c == '\\')
+            out.append({'\\', c});
+        else
+            out += c;
+    }
+    return out + '"';
 }
 
 Result<std::vector<Word>> split_words(std::string_view line) { return Splitter(line).run(); }

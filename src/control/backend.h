@@ -1,6 +1,9 @@
 #pragma once
 
 #include "base/clock.h"
+#include "base/error.h"
+#include "supervise/rule_view.h"
+#include "supervise/stream_view.h"
 #include "supervise/view.h"
 
 #include <functional>

@@ -10,6 +10,7 @@ namespace swathe {
 namespace {
 
 constexpr std::uint64_t kLongestPauseUsec = std::uint64_t{100} * 365 * 86400 * 1000000; // what is longer is for good
+constexpr Duration kSoon = std::chrono::milliseconds(2), kRarely = std::chrono::seconds(1); // between two turns of our own
 
 int refuse(sd_bus_error* error, const char* name, const std::string& message) {
     return sd_bus_error_set(error, name, as_utf8(message).c_str());
@@ -127,9 +128,9 @@ Status Connection::set_up(Loop& loop, UniqueFd fd, Duration handshake_timeout) {
     auto timer = TimerSource::create(loop, [this] { hang_up(); });
     if (!timer) return Failure(std::move(timer).error());
     handshake_timer_ = std::move(*timer);
-    auto defer = DeferSource::create(loop, [this] { take_what_came_with_the_handshake(); });
-    if (!defer) return Failure(std::move(defer).error());
-    after_handshake_ = std::move(*defer);
+    auto turn = TimerSource::create(loop, [this] { this->turn(); });
+    if (!turn) return Failure(std::move(turn).error());
+    own_turn_ = std::move(*turn);
     if (auto ok = handshake_timer_.arm(now() + handshake_timeout); !ok) return ok;
 
     sd_bus* raw = nullptr;
@@ -139,7 +140,7 @@ Status Connection::set_up(Loop& loop, UniqueFd fd, Duration handshake_timeout) {
     (void)fd.release(); // the bus closes it
     if (auto ok = serve(); !ok) return ok;
     if (const int r = sd_bus_attach_event(raw, loop.native(), 0); r < 0) return bus_failure("sd_bus_attach_event", r);
-    return {};
+    return own_turn_.arm(now() + kSoon);
 }
 
 Status Connection::serve() {
@@ -173,18 +174,23 @@ Status Connection::watch_signal(const char* member, sd_bus_message_handler_t han
 
 void Connection::handshake_done() {
     handshake_timer_.disarm();
-    (void)after_handshake_.trigger();
+    shaken_ = true;
+    (void)own_turn_.arm(now());
 }
 
-/// A peer may send its first requests in the same breath as the end of the handshake. sd-bus has read them by then, but waits for
-/// more to come before it looks at them.
-void Connection::take_what_came_with_the_handshake() {
+/// What sd-bus has read but not looked at yet has its turn by a timer that it sets anew before each turn of the loop, and which thereby is
+/// behind everybody else's events: while a service is started again and again it would never come. Besides, a peer may send its first
+/// requests in the same breath as the end of the handshake; sd-bus has read them by then, but waits for more.
+void Connection::turn() {
     constexpr int kFitIntoOneRead = 8; // sd-bus reads 256 bytes of handshake at a time, and no message has less than 32
-    for (int i = 0; i < kFitIntoOneRead && !gone_; ++i) {
+    int handled = 0;
+    for (; handled < kFitIntoOneRead && !gone_; ++handled) {
         const int r = sd_bus_process(bus_.get(), nullptr);
         if (r < 0) hang_up();
-        if (r <= 0) return;
+        if (r <= 0) break;
     }
+    const bool quiet = shaken_ && handled < kFitIntoOneRead;
+    if (!gone_) (void)own_turn_.arm(now() + (quiet ? kRarely : kSoon));
 }
 
 void Connection::hang_up() {

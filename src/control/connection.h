@@ -54,7 +54,7 @@ private:
     [[nodiscard]] Status set_up(Loop& loop, UniqueFd fd, Duration handshake_timeout);
     [[nodiscard]] Status serve();
     [[nodiscard]] Status watch_signal(const char* member, sd_bus_message_handler_t handler, SlotPtr& slot);
-    void take_what_came_with_the_handshake();
+    void turn();
 
     [[nodiscard]] bool takes_part(bool last); ///< of a stream; false: the peer reads too slowly. The last one it must have.
     [[nodiscard]] bool send_part(const char* member, const std::string& json);
@@ -64,10 +64,11 @@ private:
     uid_t uid_;
     Access access_;
     bool gone_ = false;
+    bool shaken_ = false; ///< the handshake is over
     ControlBackend& backend_;
     std::function<void()> on_gone_;
     TimerSource handshake_timer_;
-    DeferSource after_handshake_;
+    TimerSource own_turn_;
     BusPtr bus_;
     SlotPtr methods_; // slots are let go before their bus
     SlotPtr connected_;

@@ -99,6 +99,7 @@ template <> struct Fields<ServiceView> {
         f("instances", service.instances);
         f("listeners", service.listeners);
         f("files", service.files);
+        f.nullable("supervisor", service.supervisor);
     }
 };
 

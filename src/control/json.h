@@ -1,5 +1,8 @@
 #pragma once
 
+#include "base/error.h"
+#include "supervise/rule_view.h"
+#include "supervise/stream_view.h"
 #include "supervise/view.h"
 
 #include <string>

@@ -1,6 +1,7 @@
 #pragma once
 
-#include "supervise/view.h"
+#include "base/error.h"
+#include "supervise/rule_view.h"
 
 #include <functional>
 #include <string_view>

@@ -3,7 +3,6 @@
 #include "ctl/answer.h"
 #include "ctl/offline.h"
 #include "ctl/verbs.h"
-#include "supervise/preflight.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -22,14 +21,6 @@ std::string summary_of(const Config& config, const Diagnostics& all) {
     };
     return fmt::format("{}: {}, {}", counted(config.services.size(), "service"), counted(count(Diagnostic::Severity::error), "error"),
                        counted(count(Diagnostic::Severity::warning), "warning"));
-}
-
-/// What a start on this machine would refuse. Services that could not be read are not in `config`; the others are looked at all the
-/// same, so that everything is said at once.
-Diagnostics machine_problems(const Config& config, const std::string& netns) {
-    const auto ns = netns.empty() ? NetNamespace::current() : NetNamespace::open(netns);
-    if (!ns) return {{Diagnostic::Severity::error, Error(ns.error()).within("network namespace")}};
-    return preflight(config, *ns);
 }
 
 void print_for_people(const Diagnostics& all, const std::string& summary) {

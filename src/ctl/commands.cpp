@@ -48,6 +48,30 @@ constexpr std::array kPauseOptions{
     Option{"--max", "SEC", "resume after so many seconds"},
 };
 
+constexpr std::array kCatOptions{kConfig};
+constexpr std::array kShowOptions{
+    Option{"--unit", "", "in the names and values of unit files"},
+    kConfig,
+};
+constexpr std::array kDiffOptions{kConfig};
+constexpr Option kDropIn{"--drop-in", "FILE", "the drop-in's name (default override)"};
+constexpr Option kNoReload{"--no-reload", "", "do not make the daemon read its configuration anew"};
+constexpr std::array kEditOptions{
+    Option{"--full", "", "edit a copy of the file itself instead of a drop-in"},
+    kDropIn,
+    kConfig,
+    kNoReload,
+};
+constexpr std::array kRevertOptions{
+    kDropIn,
+    kConfig,
+    kNoReload,
+};
+constexpr std::array kConvertOptions{
+    Option{"--output", "DIR", "write files into this directory, and overwrite none", Offer::directory},
+    Option{"--drop-ins", "", "fold in the drop-ins beside each file"},
+};
+
 constexpr std::array kGlobal{
     Option{"--json", "", "print JSON"},
     Option{"--runtime-dir", "DIR", "where the daemon's control socket is (default /run/swathe)", Offer::directory},
@@ -73,6 +97,18 @@ constexpr std::array kCommands{
     Command{Verb::pause, "pause", "NAME...", 1, kMany, Offer::service, "let new connections wait in the backlog", kPauseOptions},
     Command{Verb::resume, "resume", "NAME...", 1, kMany, Offer::service, "serve who waits since pause", {}},
     Command{Verb::reload, "reload", "[NAME...]", 0, kMany, Offer::service, "make the daemon read its configuration anew, or services theirs", {}},
+    Command{Verb::cat, "cat", "NAME", 1, 1, Offer::service, "print the files of a service in the order in which they are applied",
+            kCatOptions},
+    Command{Verb::show, "show", "NAME [KEY...]", 1, kMany, Offer::service, "show what each key of a service is set to, and where",
+            kShowOptions},
+    Command{Verb::keys, "keys", "[KEY]", 0, 1, Offer::key, "list the keys of configuration files, or tell all about one", {}},
+    Command{Verb::diff, "diff", "[NAME]", 0, 1, Offer::service, "show which files change, hide or mask others", kDiffOptions},
+    Command{Verb::edit, "edit", "NAME", 1, 1, Offer::service, "edit a drop-in of a service, and check it before it counts", kEditOptions},
+    Command{Verb::revert, "revert", "NAME", 1, 1, Offer::service, "remove the drop-ins and copies that override a service's files",
+            kRevertOptions},
+    Command{Verb::convert, "convert", "FILE...", 1, kMany, Offer::file, "turn unit files into TOML, and TOML into unit files",
+            kConvertOptions},
+    Command{Verb::schema, "schema", "[service|drop-in|daemon]", 0, 1, Offer::schema, "print the JSON schema of TOML files", {}},
     Command{Verb::version, "version", "", 0, 0, Offer::nothing, "print the versions of swathectl and of the daemon", {}},
     Command{Verb::completion, "completion", "SHELL", 1, 1, Offer::shell, "print a completion script; SHELL is bash", {}},
 };

@@ -9,10 +9,13 @@ namespace swathe::ctl {
 
 // The command table: parsing, help, completion and the manual's cross-check all read it.
 
-enum class Verb : std::uint8_t { status, list, rules, explain, trace, logs, top, check, start, stop, restart, pause, resume, reload, version, completion };
+enum class Verb : std::uint8_t {
+    status, list, rules, explain, trace, logs, top, check, start, stop, restart, pause, resume, reload, cat, show, keys, diff, edit, revert,
+    convert, schema, version, completion
+};
 
 /// What the shell may offer for a word.
-enum class Offer : std::uint8_t { nothing, directory, service, protocol, interface, netns, shell, sorting };
+enum class Offer : std::uint8_t { nothing, directory, service, protocol, interface, netns, shell, sorting, file, key, schema };
 
 struct Option {
     std::string_view name;  ///< "--config"

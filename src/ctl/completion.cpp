@@ -15,6 +15,10 @@ std::string offer_words(Offer offer) {
     case Offer::interface: return "COMPREPLY=($(compgen -W \"$(command ls /sys/class/net 2>/dev/null)\" -- \"$cur\"))";
     case Offer::netns: return "COMPREPLY=($(compgen -W \"$(command ls /run/netns 2>/dev/null)\" -- \"$cur\"))";
     case Offer::sorting: return "COMPREPLY=($(compgen -W 'hits' -- \"$cur\"))";
+    case Offer::file: return "COMPREPLY=($(compgen -f -- \"$cur\"))";
+    case Offer::key:
+        return "COMPREPLY=($(compgen -W \"$(swathectl keys 2>/dev/null | awk 'NR > 1 { print $1 }')\" -- \"$cur\"))";
+    case Offer::schema: return "COMPREPLY=($(compgen -W 'service drop-in daemon' -- \"$cur\"))";
     case Offer::shell: return "COMPREPLY=($(compgen -W 'bash' -- \"$cur\"))";
     }
     return {};

@@ -23,6 +23,14 @@ Exit run(const Invocation& invocation) {
     case Verb::pause:
     case Verb::resume: return run_act(invocation);
     case Verb::reload: return invocation.words.empty() ? run_reload(invocation) : run_act(invocation);
+    case Verb::cat: return run_cat(invocation);
+    case Verb::show: return run_show(invocation);
+    case Verb::keys: return run_keys(invocation);
+    case Verb::diff: return run_diff(invocation);
+    case Verb::edit: return run_edit(invocation);
+    case Verb::revert: return run_revert(invocation);
+    case Verb::convert: return run_convert(invocation);
+    case Verb::schema: return run_schema(invocation);
     case Verb::version: return run_version(invocation);
     case Verb::completion: print(bash_completion()); return Exit::ok;
     }

@@ -130,6 +130,12 @@ tl::expected<std::vector<RuleView>, Diagnostics> rules_offline(const SearchPath&
     return views;
 }
 
+Diagnostics machine_problems(const Config& config, const std::string& netns) {
+    const auto ns = netns.empty() ? NetNamespace::current() : NetNamespace::open(netns);
+    if (!ns) return {{Diagnostic::Severity::error, Error(ns.error()).within("network namespace")}};
+    return preflight(config, *ns);
+}
+
 SearchPath search_path_of(const std::string& directory) {
     return directory.empty() ? SearchPath::standard() : SearchPath::only(directory);
 }

@@ -41,6 +41,10 @@ private:
 /// The rules of all namespaces, one after the other. Errors likewise.
 [[nodiscard]] tl::expected<std::vector<RuleView>, Diagnostics> rules_offline(const SearchPath& path, const RuleQuery& query);
 
+/// What a start on this machine, in the network namespace `netns` ("" = the current one), would refuse. Services that could not be read are
+/// not in `config`; the others are looked at all the same, so that everything is said at once.
+[[nodiscard]] Diagnostics machine_problems(const Config& config, const std::string& netns);
+
 /// --config's directory, or the standard search path where it is empty.
 [[nodiscard]] SearchPath search_path_of(const std::string& directory);
 

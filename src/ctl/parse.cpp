@@ -2,7 +2,7 @@
 
 #include "base/text.h"
 #include "ctl/help.h"
-#include "supervise/view.h"
+#include "supervise/stream_view.h"
 
 #include <charconv>
 #include <memory>
@@ -143,6 +143,10 @@ private:
         if (invocation.words.size() < command.min_words) return fmt::format("{} expected", command.words);
         if (invocation.words.size() > command.max_words)
             return fmt::format("unexpected argument {}", swathe::quoted(invocation.words[command.max_words]));
+        if (command.verb == Verb::schema && !invocation.words.empty() && !is_schema(invocation.words.front()))
+            return "the schemas are service, drop-in and daemon";
+        if (command.verb == Verb::edit && invocation.has("--full") && invocation.has("--drop-in"))
+            return "--full edits no drop-in; leave out --full or --drop-in";
         if (command.verb == Verb::completion && invocation.words.front() != "bash") return "the only shell is bash";
         if (command.verb == Verb::explain) return misfit_of_explain(invocation);
         if (command.verb == Verb::rules)
@@ -157,6 +161,8 @@ private:
             return "--interval: expected seconds in 0.1-3600";
         return "";
     }
+
+    static bool is_schema(std::string_view word) { return word == "service" || word == "drop-in" || word == "daemon"; }
 
     static const char* misfit_of_rules(const Invocation& invocation) {
         if (invocation.has("--config") && (invocation.has("--sort") || invocation.has("--never-hit")))

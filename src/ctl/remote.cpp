@@ -62,10 +62,26 @@ Reply<void> act_on(ControlClient& client, const Invocation& invocation, const st
     case Verb::logs:
     case Verb::top:
     case Verb::check:
+    case Verb::cat:
+    case Verb::show:
+    case Verb::keys:
+    case Verb::diff:
+    case Verb::edit:
+    case Verb::revert:
+    case Verb::convert:
+    case Verb::schema:
     case Verb::version:
     case Verb::completion: break;
     }
     return {};
+}
+
+/// exec_condition keeps a service from starting, and that is no failure.
+void tell_skipped(ControlClient& client, const std::string& service) {
+    const auto status = client.status(service);
+    if (!status) return; // it was started, and something else is wrong by now
+    for (const ServiceView& view : status->services)
+        if (view.name == service && view.result == "exec-condition") print_line(escaped(service) + ": skipped: its exec_condition says no");
 }
 
 } // namespace
@@ -76,6 +92,8 @@ Exit run_act(const Invocation& invocation) {
     Exit first_failure = Exit::ok;
     for (const std::string& service : invocation.words) {
         const auto done = act_on(*client, invocation, service);
+        const bool starts = invocation.verb == Verb::start || invocation.verb == Verb::restart;
+        if (done && starts) tell_skipped(*client, service);
         if (done) continue;
         complain(service + ": " + done.error().message);
         if (first_failure == Exit::ok) first_failure = exit_of(done.error().kind);

@@ -13,7 +13,7 @@
 namespace swathe::ctl {
 namespace {
 
-/// How a state looks; the names are those of to_string(State).
+/// How a state looks; the names are those of to_string(State), and behind them systemd's of its units.
 struct StateLook {
     std::string_view state;
     const char* mark;
@@ -21,7 +21,7 @@ struct StateLook {
     Colour colour;
     bool up;
 };
-constexpr std::array<StateLook, 9> kStates{{
+constexpr std::array<StateLook, 14> kStates{{
     {"idle", "○", "o", Colour::green, true},
     {"starting", "●", "*", Colour::yellow, true},
     {"running", "●", "*", Colour::green, true},
@@ -31,6 +31,11 @@ constexpr std::array<StateLook, 9> kStates{{
     {"paused", "○", "o", Colour::yellow, true},
     {"failed", "×", "x", Colour::red, false},
     {"stopped", "○", "o", Colour::grey, false},
+    {"active", "●", "*", Colour::green, true},
+    {"activating", "●", "*", Colour::yellow, true},
+    {"deactivating", "●", "*", Colour::yellow, true},
+    {"inactive", "○", "o", Colour::grey, false},
+    {"unknown", "○", "o", Colour::yellow, false},
 }};
 constexpr StateLook kUnknownState{"", "○", "o", Colour::none, true};
 
@@ -52,6 +57,11 @@ std::string joined(const std::vector<std::string>& texts, const char* separator)
 std::string dash_if_empty(const std::string& text) { return text.empty() ? "-" : escaped(text); }
 
 std::string ports_text(const std::string& ports) { return ports == "all" ? "all ports" : "ports " + escaped(ports); }
+
+/// A UNIX socket has no ports, and each address has its own where they differ.
+std::string behind_addresses(const ListenerView& listener) { return listener.ports.empty() ? "" : " " + ports_text(listener.ports); }
+
+bool is_unix(const ListenerView& listener) { return listener.protocol.starts_with("unix-"); }
 
 /// A line for each network namespace that we share with other programs.
 std::string programs_lines(const DaemonView& daemon) {
@@ -100,10 +110,10 @@ std::string socket_line(const ListenerView::Socket& socket) {
 std::string in_namespace(const ListenerView& listener) { return listener.netns.empty() ? "" : " in " + escaped(listener.netns); }
 
 std::string show_listener(const ListenerView& listener, const Look& look) {
-    std::string text = fmt::format("    {}: {} {} {}{}\n", escaped(listener.name), escaped(listener.protocol), joined(listener.addresses, " "),
-                                   ports_text(listener.ports), in_namespace(listener));
+    std::string text = fmt::format("    {}: {} {}{}{}\n", escaped(listener.name), escaped(listener.protocol), joined(listener.addresses, " "),
+                                   behind_addresses(listener), in_namespace(listener));
     for (const auto& socket : listener.sockets) {
-        text += "        " + socket_line(socket) + "\n";
+        text += "        " + (is_unix(listener) ? fmt::format("queued {}", socket.queued) : socket_line(socket)) + "\n";
         if (!socket.unusable.empty()) text += paint(look, Colour::red, "        unusable: " + escaped(socket.unusable)) + "\n";
     }
     return text;
@@ -112,8 +122,8 @@ std::string show_listener(const ListenerView& listener, const Look& look) {
 std::string listeners_cell(const ServiceView& service) {
     std::string text;
     for (const ListenerView& listener : service.listeners)
-        text += fmt::format("{}{} {} {}{}", text.empty() ? "" : "; ", escaped(listener.protocol), joined(listener.addresses, ","),
-                            ports_text(listener.ports), in_namespace(listener));
+        text += fmt::format("{}{} {}{}{}", text.empty() ? "" : "; ", escaped(listener.protocol), joined(listener.addresses, ","),
+                            behind_addresses(listener), in_namespace(listener));
     return text;
 }
 
@@ -192,7 +202,11 @@ std::string show_service(const ServiceView& service, const Look& look, bool deta
     if (wants_instances(service))
         for (const InstanceView& instance : service.instances) text += show_instance(instance);
     if (!service.status_text.empty()) text += "    Status: \"" + escaped(service.status_text) + "\"\n";
-    if (detail) {
+    if (!service.supervisor.empty()) {
+        text += fmt::format("    Supervised by {}\n", escaped(service.supervisor));
+        if (!service.failure.empty()) text += paint(look, Colour::yellow, "    Not steered to: " + escaped(service.failure)) + "\n";
+        if (detail) text += "    Files: " + joined(service.files, " ") + "\n";
+    } else if (detail) {
         text += fmt::format("    Activation: {}, type {}\n", escaped(service.activation), escaped(service.type));
         text += fmt::format("    Starts: {}, of these {} automatic restarts\n", service.starts, service.restarts);
         text += "    Files: " + joined(service.files, " ") + "\n";

@@ -1,6 +1,8 @@
 #pragma once
 
 #include "ctl/text.h"
+#include "supervise/rule_view.h"
+#include "supervise/stream_view.h"
 #include "supervise/view.h"
 
 namespace swathe::ctl {

@@ -16,6 +16,14 @@ namespace swathe::ctl {
 [[nodiscard]] Exit run_check(const Invocation& invocation);
 [[nodiscard]] Exit run_act(const Invocation& invocation); ///< start, stop, restart, pause, resume, reload NAME
 [[nodiscard]] Exit run_reload(const Invocation& invocation);
+[[nodiscard]] Exit run_cat(const Invocation& invocation);
+[[nodiscard]] Exit run_show(const Invocation& invocation);
+[[nodiscard]] Exit run_keys(const Invocation& invocation);
+[[nodiscard]] Exit run_diff(const Invocation& invocation);
+[[nodiscard]] Exit run_edit(const Invocation& invocation);
+[[nodiscard]] Exit run_revert(const Invocation& invocation);
+[[nodiscard]] Exit run_convert(const Invocation& invocation);
+[[nodiscard]] Exit run_schema(const Invocation& invocation);
 [[nodiscard]] Exit run_version(const Invocation& invocation);
 
 } // namespace swathe::ctl

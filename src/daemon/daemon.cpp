@@ -161,8 +161,10 @@ std::string Daemon::summary() const {
 }
 
 ExitStatus Daemon::serve() {
-    (void)sd_notify(0, fmt::format("READY=1\nSTATUS={}", summary()).c_str());
-    log(LogLevel::notice, summary());
+    supervisor_->beside().when_settled([this] {
+        (void)sd_notify(0, fmt::format("READY=1\nSTATUS={}", summary()).c_str());
+        log(LogLevel::notice, summary());
+    });
     if (auto ran = loop_.run(); !ran) return log_failure(ran.error()), ExitStatus::failure;
     log(LogLevel::notice, "stopped");
     return ExitStatus::ok;
@@ -193,7 +195,11 @@ void Daemon::begin_reload() {
         found->level = level_of(loaded.config.daemon);
         return std::move(loaded.config);
     };
-    supervisor_->reload(read, [this, found](Supervisor::Outcome outcome) { end_reload(std::move(found->diagnostics), std::move(outcome), found->level); });
+    supervisor_->reload(read, [this, found](Supervisor::Outcome outcome) {
+        auto kept = std::make_shared<Supervisor::Outcome>(std::move(outcome));
+        supervisor_->beside().when_settled(
+            [this, found, kept] { end_reload(std::move(found->diagnostics), std::move(*kept), found->level); });
+    });
 }
 
 void Daemon::end_reload(Diagnostics found, Supervisor::Outcome outcome, LogLevel level) {
@@ -303,6 +309,9 @@ Answer<LogHandle> Daemon::logs(const LogQuery& query, LogFeed feed) {
 void Daemon::ask(const std::string& service, const Verb& verb, Done done) {
     ServiceUnit* unit = supervisor_->find(service);
     if (stopping_) return done(tl::unexpected(stopping()));
+    if (supervisor_->beside().find(service) != nullptr)
+        return done(tl::unexpected(
+            ControlError{Refusal::failed, fmt::format("systemd supervises {}, and swathe only steers to it; see systemctl(1)", service)}));
     if (unit == nullptr) return done(tl::unexpected(ControlError{Refusal::no_such_service, fmt::format("no such service: {}", service)}));
     verb(*unit, [done = std::move(done)](const Status& outcome) {
         if (outcome) return done({});

@@ -17,10 +17,17 @@ template <class T> inline constexpr std::array<Choice<T>, 0> kChoices{};
 
 template <> inline constexpr auto kChoices<Protocol> = std::to_array<Choice<Protocol>>(
     {{"tcp", Protocol::tcp}, {"udp", Protocol::udp}});
+template <> inline constexpr auto kChoices<SocketKind> = std::to_array<Choice<SocketKind>>(
+    {{"tcp", SocketKind::tcp}, {"udp", SocketKind::udp}, {"unix-stream", SocketKind::unix_stream},
+     {"unix-datagram", SocketKind::unix_datagram}, {"unix-seqpacket", SocketKind::unix_seqpacket}});
+template <> inline constexpr auto kChoices<Timestamping> = std::to_array<Choice<Timestamping>>(
+    {{"off", Timestamping::off}, {"us", Timestamping::us}, {"ns", Timestamping::ns}});
 template <> inline constexpr auto kChoices<WhenDown> = std::to_array<Choice<WhenDown>>(
     {{"queue", WhenDown::queue}, {"drop", WhenDown::drop}, {"pass", WhenDown::pass}});
 template <> inline constexpr auto kChoices<FamilySockets> = std::to_array<Choice<FamilySockets>>(
     {{"dual", FamilySockets::dual}, {"split", FamilySockets::split}});
+template <> inline constexpr auto kChoices<ListenerMode> = std::to_array<Choice<ListenerMode>>(
+    {{"shared", ListenerMode::shared}, {"reuseport", ListenerMode::reuseport}});
 template <> inline constexpr auto kChoices<Activation> = std::to_array<Choice<Activation>>(
     {{"on-demand", Activation::on_demand}, {"eager", Activation::eager}});
 template <> inline constexpr auto kChoices<ServiceType> = std::to_array<Choice<ServiceType>>(
@@ -44,6 +51,9 @@ template <> inline constexpr auto kChoices<ProtectSystem> = std::to_array<Choice
     {{"no", ProtectSystem::no}, {"yes", ProtectSystem::yes}, {"full", ProtectSystem::full}, {"strict", ProtectSystem::strict}});
 template <> inline constexpr auto kChoices<ProtectHome> = std::to_array<Choice<ProtectHome>>(
     {{"no", ProtectHome::no}, {"yes", ProtectHome::yes}, {"read-only", ProtectHome::read_only}, {"tmpfs", ProtectHome::tmpfs}});
+template <> inline constexpr auto kChoices<ProtectProc> = std::to_array<Choice<ProtectProc>>(
+    {{"default", ProtectProc::all}, {"ptraceable", ProtectProc::ptraceable}, {"invisible", ProtectProc::invisible}, {"noaccess", ProtectProc::noaccess}});
+template <> inline constexpr auto kChoices<ProcSubset> = std::to_array<Choice<ProcSubset>>({{"all", ProcSubset::all}, {"pid", ProcSubset::pid}});
 template <> inline constexpr auto kChoices<PreserveMode> = std::to_array<Choice<PreserveMode>>(
     {{"no", PreserveMode::no}, {"restart", PreserveMode::restart}, {"yes", PreserveMode::yes}});
 template <> inline constexpr auto kChoices<LimitAction> = std::to_array<Choice<LimitAction>>(

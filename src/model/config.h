@@ -30,6 +30,8 @@ struct DaemonSettings {
     std::string log_level = "info"; ///< error, warning, notice, info, debug
     std::string control_group = "swathe"; ///< who may look
     bool rule_counters = false;           ///< count what each rule decides
+    bool strict = false;                  ///< warnings about unit files are errors; of the reading of the files only
+    std::vector<std::string> allow_unsupported; ///< directives that may go unheeded although they protect; likewise
 };
 
 /// All that the administrator said. Where the files lay is no longer known, but for positions.

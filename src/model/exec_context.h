@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <sys/types.h>
 #include <utility>
@@ -27,6 +28,9 @@ enum class IoClass : std::uint8_t { none, realtime, best_effort, idle };
 /// systemd.exec(5), ProtectSystem= and ProtectHome=.
 enum class ProtectSystem : std::uint8_t { no, yes, full, strict };
 enum class ProtectHome : std::uint8_t { no, yes, read_only, tmpfs };
+/// systemd.exec(5), ProtectProc= and ProcSubset=.
+enum class ProtectProc : std::uint8_t { all, ptraceable, invisible, noaccess };
+enum class ProcSubset : std::uint8_t { all, pid };
 /// systemd.exec(5), RuntimeDirectoryPreserve=.
 enum class PreserveMode : std::uint8_t { no, restart, yes };
 
@@ -69,6 +73,13 @@ struct SystemCallFilter {
     std::vector<Placed<std::string>> architectures; ///< empty = all
 };
 
+/// systemd.exec(5), RestrictAddressFamilies=.
+struct AddressFamilies {
+    bool denies = false;    ///< these are what is denied; else what is allowed
+    std::set<int> families; ///< AF_...
+    friend bool operator==(const AddressFamilies&, const AddressFamilies&) = default;
+};
+
 /// A path of read_only_paths and its kin.
 struct SandboxPath {
     std::string path;      ///< absolute
@@ -83,6 +94,7 @@ using CapabilitySet = std::uint64_t;
 /// In which surroundings the commands of a service run: systemd.exec(5).
 struct ExecContext {
     std::optional<Placed<std::string>> user;  ///< name or number; nothing = the daemon's own
+    bool dynamic_user = false; ///< if there is no such user, one that is only there while the service runs
     std::optional<Placed<std::string>> group; ///< name or number; nothing = the user's
     std::vector<Placed<std::string>> supplementary_groups; ///< names or numbers, besides those that the user is in
 
@@ -120,12 +132,24 @@ struct ExecContext {
     bool protect_kernel_modules = false;
     bool protect_kernel_logs = false;
     bool protect_control_groups = false;
+    bool protect_clock = false;
+    bool protect_hostname = false;
+    ProtectProc protect_proc = ProtectProc::all;
+    ProcSubset proc_subset = ProcSubset::all;
+    bool private_mounts = false;
+    std::optional<AddressFamilies> restrict_address_families; ///< nothing = all
+    std::optional<std::uint32_t> restrict_namespaces;         ///< CLONE_NEW... of the kinds that are allowed; nothing = all
+    bool restrict_realtime = false;
+    bool restrict_suid_sgid = false;
+    bool memory_deny_write_execute = false;
+    bool lock_personality = false;
     std::vector<SandboxPath> read_only_paths, read_write_paths, inaccessible_paths;
     SystemCallFilter system_call_filter;
 
     OwnDirectories runtime_directory, state_directory, cache_directory, logs_directory, configuration_directory;
     PreserveMode runtime_directory_preserve = PreserveMode::no;
 
+    bool non_blocking = false; ///< inherited sockets have O_NONBLOCK
     StandardStream standard_input, standard_output, standard_error;
     std::string syslog_identifier; ///< "" = the name of the program
     std::uint32_t log_ring_bytes = 64U * 1024; ///< of output that the daemon keeps in memory; 0 = none

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/port_range.h"
 #include "model/address_list.h"
+#include "model/socket_options.h"
 
 #include <cstdint>
 #include <optional>
@@ -38,6 +39,12 @@ enum class FamilySockets : std::uint8_t {
     split, ///< an IPv4 and an IPv6 socket (IPV6_V6ONLY), in this order
 };
 
+/// How the workers of a service share a listener.
+enum class ListenerMode : std::uint8_t {
+    shared,    ///< one socket, and so one queue, for all
+    reuseport, ///< a socket each, among which the kernel spreads who comes
+};
+
 /// So many events in so long; 0 of either = no limit.
 struct EventLimit {
     Duration interval{};
@@ -45,11 +52,14 @@ struct EventLimit {
     friend bool operator==(const EventLimit&, const EventLimit&) noexcept = default;
 };
 
+/// What a listener's socket is: the words of `protocol`.
+enum class SocketKind : std::uint8_t { tcp, udp, unix_stream, unix_datagram, unix_seqpacket };
+
 /// One bound socket, or two with `split`: what one [[listen]] block or the Listen lines of a socket unit describe.
-struct Listener {
+struct Listener : SocketOptions, UnixSocket {
     std::string name; ///< its name in LISTEN_FDNAMES
-    Protocol protocol = Protocol::tcp;
-    std::vector<Endpoint> endpoints; ///< never empty
+    Protocol protocol = Protocol::tcp; ///< of a UNIX socket the one that waits alike: tcp = who connects is accepted, udp = datagrams
+    std::vector<Endpoint> endpoints; ///< never empty, but of a UNIX socket, which nothing is steered to
     std::vector<Endpoint> except;    ///< holes: not claimed
     Guard guard;
 
@@ -57,15 +67,19 @@ struct Listener {
     std::optional<SocketAddress> home; ///< where to bind; nothing = chosen by socket/home
     FamilySockets family_sockets = FamilySockets::dual;
     WhenDown when_down = WhenDown::queue;
+    ListenerMode listener_mode = ListenerMode::shared;
     EventLimit trigger_limit{std::chrono::seconds(2), 20}; ///< starts of the service by its traffic. systemd.socket(5), TriggerLimitBurst=
     EventLimit poll_limit{std::chrono::seconds(2), 15};    ///< times that its traffic wakes the daemon. systemd.socket(5), PollLimitBurst=
     bool trigger_limit_fails = false; ///< beyond the trigger limit its service fails, as under systemd; else it pauses
+    bool flush_pending = false; ///< who waits when the service has ended is sent away. systemd.socket(5), FlushPending=
     bool steal = false;        ///< takes over addresses that other processes listen on
     bool local_routes = false; ///< the supervisor adds the local routes that the addresses need
     std::string netns;         ///< the network namespace that it is in, a name of ip-netns(8) or an absolute path; "" = the daemon's
     SourcePos pos;
 
     [[nodiscard]] bool has_family(Family family) const noexcept;
+    [[nodiscard]] SocketKind kind() const noexcept;
+    void become(SocketKind kind) noexcept; ///< sets `protocol` and `unix_type`
 };
 
 /// The part of `listener` that concerns one family: its addresses of the other one are left out, and a home of the other one.

@@ -11,6 +11,36 @@ bool Listener::has_family(Family family) const noexcept {
     });
 }
 
+bool UnixSocket::has_same_file(const UnixSocket& other) const noexcept {
+    using Account = std::optional<Placed<std::string>>;
+    const auto same = [](const Account& a, const Account& b) { return a.has_value() == b.has_value() && (!a || a->value == b->value); };
+    return socket_mode == other.socket_mode && same(socket_user, other.socket_user) && same(socket_group, other.socket_group) && remove_on_stop == other.remove_on_stop &&
+           std::equal(symlinks.begin(), symlinks.end(), other.symlinks.begin(), other.symlinks.end(),
+                      [](const auto& a, const auto& b) { return a.value == b.value; });
+}
+
+SocketKind Listener::kind() const noexcept {
+    if (!unix_type) return protocol == Protocol::tcp ? SocketKind::tcp : SocketKind::udp;
+    switch (*unix_type) {
+    case UnixType::stream: return SocketKind::unix_stream;
+    case UnixType::datagram: return SocketKind::unix_datagram;
+    case UnixType::seqpacket: return SocketKind::unix_seqpacket;
+    }
+    return {};
+}
+
+void Listener::become(SocketKind kind) noexcept {
+    protocol = kind == SocketKind::udp || kind == SocketKind::unix_datagram ? Protocol::udp : Protocol::tcp;
+    unix_type.reset();
+    switch (kind) {
+    case SocketKind::tcp:
+    case SocketKind::udp: break;
+    case SocketKind::unix_stream: unix_type = UnixType::stream; break;
+    case SocketKind::unix_datagram: unix_type = UnixType::datagram; break;
+    case SocketKind::unix_seqpacket: unix_type = UnixType::seqpacket; break;
+    }
+}
+
 Listener only_family(const Listener& listener, Family family) {
     Listener part = listener;
     for (Endpoint& endpoint : part.endpoints) {
@@ -40,6 +70,7 @@ Config only_in(const Config& config, const std::set<std::string>& namespaces) {
             Listener& elsewhere = copy.listeners.emplace_back();
             elsewhere.name = listener.name;
             elsewhere.protocol = listener.protocol;
+            elsewhere.unix_type = listener.unix_type;
             elsewhere.netns = listener.netns;
             elsewhere.pos = listener.pos;
         }

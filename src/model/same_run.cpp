@@ -56,8 +56,8 @@ bool same(const ResourceLimits& a, const ResourceLimits& b) noexcept {
 
 bool same_accounts(const ExecContext& a, const ExecContext& b) noexcept {
     return same(a.user, b.user) && same(a.group, b.group) && same(a.supplementary_groups, b.supplementary_groups) &&
-           std::tie(a.capability_bounding_set, a.ambient_capabilities, a.no_new_privileges) ==
-               std::tie(b.capability_bounding_set, b.ambient_capabilities, b.no_new_privileges);
+           std::tie(a.capability_bounding_set, a.ambient_capabilities, a.no_new_privileges, a.dynamic_user) ==
+               std::tie(b.capability_bounding_set, b.ambient_capabilities, b.no_new_privileges, b.dynamic_user);
 }
 
 bool same_environment(const ExecContext& a, const ExecContext& b) noexcept {
@@ -74,12 +74,21 @@ bool same_scheduling(const ExecContext& a, const ExecContext& b) noexcept {
     return all(a) == all(b) && same(a.limits, b.limits);
 }
 
+bool same_restrictions(const ExecContext& a, const ExecContext& b) noexcept {
+    const auto all = [](const ExecContext& c) {
+        return std::tie(c.restrict_address_families, c.restrict_namespaces, c.restrict_realtime, c.restrict_suid_sgid, c.memory_deny_write_execute,
+                        c.lock_personality);
+    };
+    return all(a) == all(b);
+}
+
 bool same_sandbox(const ExecContext& a, const ExecContext& b) noexcept {
     const auto flags = [](const ExecContext& c) {
         return std::tie(c.private_tmp, c.private_network, c.private_devices, c.protect_system, c.protect_home, c.protect_kernel_tunables,
-                        c.protect_kernel_modules, c.protect_kernel_logs, c.protect_control_groups);
+                        c.protect_kernel_modules, c.protect_kernel_logs, c.protect_control_groups, c.protect_clock, c.protect_hostname, c.protect_proc,
+                        c.proc_subset, c.private_mounts);
     };
-    return flags(a) == flags(b) && same(a.read_only_paths, b.read_only_paths) && same(a.read_write_paths, b.read_write_paths) &&
+    return flags(a) == flags(b) && same_restrictions(a, b) && same(a.read_only_paths, b.read_only_paths) && same(a.read_write_paths, b.read_write_paths) &&
            same(a.inaccessible_paths, b.inaccessible_paths) && same(a.system_call_filter, b.system_call_filter);
 }
 
@@ -87,7 +96,7 @@ bool same_files(const ExecContext& a, const ExecContext& b) noexcept {
     return same(a.runtime_directory, b.runtime_directory) && same(a.state_directory, b.state_directory) && same(a.cache_directory, b.cache_directory) &&
            same(a.logs_directory, b.logs_directory) && same(a.configuration_directory, b.configuration_directory) &&
            same(a.standard_input, b.standard_input) && same(a.standard_output, b.standard_output) && same(a.standard_error, b.standard_error) &&
-           a.syslog_identifier == b.syslog_identifier;
+           std::tie(a.syslog_identifier, a.non_blocking) == std::tie(b.syslog_identifier, b.non_blocking);
 }
 
 } // namespace

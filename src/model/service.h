@@ -5,6 +5,7 @@
 #include "model/exec_context.h"
 #include "model/kill_context.h"
 #include "model/listener.h"
+#include "model/systemd_unit.h"
 
 #include <array>
 #include <cstdint>
@@ -100,6 +101,8 @@ struct Service : ExecContext, KillContext, CgroupContext {
     Duration idle_stop_sec = kInfinity;             ///< kInfinity = never
 
     std::uint32_t workers = 1; ///< instances that run side by side, 1 to limits::kWorkers
+
+    std::optional<SystemdUnit> systemd; ///< who supervises it, if not we: then it has only a name, listeners and files
 
     SourcePos pos;                   ///< its file, without line
     std::vector<std::string> files;  ///< every file that was read for it, in order

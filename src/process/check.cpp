@@ -1,6 +1,7 @@
 #include "base/text.h"
 #include "model/service.h"
 #include "process/accounts.h"
+#include "process/dynamic_user.h"
 #include "process/plan.h"
 #include "process/program.h"
 
@@ -77,15 +78,20 @@ bool is_made(const std::string& path, const std::vector<OwnDirectory>& directori
 Diagnostics check_service(const Service& service) {
     Findings found;
     check_programs(service, found);
-    if (service.user) found.refuse_failed(look_up_user(service.user->value), "user", service.user->pos);
-    if (service.group) found.refuse_failed(look_up_group(service.group->value), "group", service.group->pos);
+    const auto dynamic = dynamic_user_of(service);
+    if (service.user && !dynamic) found.refuse_failed(look_up_user(service.user->value), "user", service.user->pos);
+    if (service.group && dynamic != service.group->value) found.refuse_failed(look_up_group(service.group->value), "group", service.group->pos);
     for (const auto& name : service.supplementary_groups) found.refuse_failed(look_up_group(name.value), "supplementary_groups", name.pos);
+    for (const Listener& listener : service.listeners) {
+        if (listener.socket_user) found.refuse_failed(look_up_user(listener.socket_user->value), "socket_user", listener.socket_user->pos);
+        if (listener.socket_group) found.refuse_failed(look_up_group(listener.socket_group->value), "socket_group", listener.socket_group->pos);
+    }
     check_streams(service, found);
     if (!found.all().empty()) return found.all();
     for (const auto& [key, commands] : commands_of(service))
         if (!commands->empty()) {
-            if (auto plan = plan_spawn(service, commands->front(), key, {}); !plan)
-                found.all().push_back({Diagnostic::Severity::error, std::move(plan).error()});
+            if (auto plan = plan_spawn(service, commands->front(), key, facts_of_check(service)); !plan)
+                found.all().push_back({Diagnostic::Severity::error, std::move(plan).error().error});
             break; // what it says of the surroundings holds for all
         }
     return found.all();

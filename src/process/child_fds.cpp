@@ -27,10 +27,11 @@ void move_out_of_the_way(ChildSetup& setup) noexcept {
         if (stream.from == StreamSetup::From::fd) move_above(setup, stream.fd, -1);
 }
 
-void make_blocking(ChildSetup& setup, int fd) noexcept {
+void set_blocking(ChildSetup& setup, int fd, bool blocks) noexcept {
     const long flags = ::syscall(SYS_fcntl, fd, F_GETFL);
     check(setup, SpawnStep::fds, flags);
-    if ((flags & O_NONBLOCK) != 0) check(setup, SpawnStep::fds, ::syscall(SYS_fcntl, fd, F_SETFL, flags & ~O_NONBLOCK));
+    const long wanted = blocks ? flags & ~O_NONBLOCK : flags | O_NONBLOCK;
+    if (wanted != flags) check(setup, SpawnStep::fds, ::syscall(SYS_fcntl, fd, F_SETFL, wanted));
 }
 
 constexpr SpawnStep kStreamSteps[] = {SpawnStep::standard_input, SpawnStep::standard_output, SpawnStep::standard_error};
@@ -58,7 +59,7 @@ void set_up_stream(ChildSetup& setup, int target) noexcept {
     case StreamSetup::From::path: return place_file(setup, target);
     case StreamSetup::From::fd:
         copy(stream.fd.fd);
-        if (stream.fd.is_socket && !stream.fd.in_use) make_blocking(setup, target);
+        if (stream.fd.is_socket && !stream.fd.in_use) set_blocking(setup, target, true);
         return;
     case StreamSetup::From::input: return copy(STDIN_FILENO);
     case StreamSetup::From::output: return copy(STDOUT_FILENO);
@@ -82,7 +83,8 @@ void place_passed_fds(ChildSetup& setup) noexcept {
     for (int i = 0; i < static_cast<int>(setup.fd_count); ++i) {
         const int target = kFirstPassed + i;
         check(setup, SpawnStep::fds, place(setup.fds[i].fd, target));
-        if (setup.fds[i].is_socket && !setup.fds[i].in_use) make_blocking(setup, target);
+        if (!setup.fds[i].is_socket) continue;
+        if (setup.non_blocking || !setup.fds[i].in_use) set_blocking(setup, target, !setup.non_blocking);
     }
 }
 

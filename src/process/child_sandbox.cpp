@@ -71,18 +71,32 @@ long set_option(int context, const char* name, std::size_t name_bytes, const cha
     return ::syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, key, value, 0);
 }
 
-/// `option`: one "NAME=VALUE".
-int new_tmpfs(const char* option, std::uint64_t attributes) noexcept {
-    const auto context = static_cast<int>(::syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC));
+/// `options`: "NAME=VALUE", any number with "," between.
+long set_options(int context, const char* options) noexcept {
+    while (*options != '\0') {
+        std::size_t equals = 0;
+        while (options[equals] != '=') ++equals;
+        char value[32] = {};
+        const char* from = options + equals + 1;
+        for (std::size_t i = 0; *from != '\0' && *from != ',' && i + 1 < sizeof value; ++i) value[i] = *from++;
+        if (set_option(context, options, equals, value) < 0) return -1;
+        options = *from == ',' ? from + 1 : from;
+    }
+    return 0;
+}
+
+/// A new file system of `type`, with `options` and `more`, as a tree.
+int new_file_system(const char* type, const char* options, const char* more, std::uint64_t attributes) noexcept {
+    const auto context = static_cast<int>(::syscall(SYS_fsopen, type, FSOPEN_CLOEXEC));
     if (context < 0) return -1;
-    std::size_t equals = 0;
-    while (option[equals] != '=') ++equals;
-    if (set_option(context, option, equals, option + equals + 1) < 0 || set_option(context, "size", 4, "4m") < 0 ||
+    if (set_options(context, options) < 0 || set_options(context, more) < 0 ||
         ::syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0)
         return static_cast<int>(closing(context, -1));
     const long tree = ::syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, attributes);
     return static_cast<int>(closing(context, tree));
 }
+
+int new_tmpfs(const char* options, std::uint64_t attributes) noexcept { return new_file_system("tmpfs", options, "size=4m", attributes); }
 
 /// The root of the service, and what its steps work on.
 struct View {
@@ -128,6 +142,7 @@ long do_step(const View& view, const MountStep& step) noexcept {
     switch (step.kind) {
     case MountStep::Kind::take:
     case MountStep::Kind::take_host: return take(view, step);
+    case MountStep::Kind::proc: return tree = new_file_system("proc", step.text.c_str(), "", step.flags);
     case MountStep::Kind::create: return tree = new_tmpfs(step.text.c_str(), step.flags);
     case MountStep::Kind::directory: return ::syscall(SYS_mkdirat, tree, path, kDirectory);
     case MountStep::Kind::device: return ::syscall(SYS_mknodat, tree, path, kDevice, step.flags);
@@ -165,6 +180,8 @@ long enter_own_network() noexcept {
     request.ifr_flags = IFF_UP;
     return closing(any, ::syscall(SYS_ioctl, any, SIOCSIFFLAGS, &request));
 }
+
+long enter_own_hostname() noexcept { return ::syscall(SYS_unshare, CLONE_NEWUTS); }
 
 long enter_own_mounts(const SandboxSetup& setup, int& failed) noexcept {
     failed = -1;

@@ -55,7 +55,11 @@ int set_up_and_exec(void* argument) noexcept {
     set_up_fds(setup);
     set_up_scheduling(setup);
     if (setup.sandbox.own_network) check(setup, SpawnStep::network, enter_own_network());
-    if (setup.sandbox.mount_count > 0) {
+    if (setup.sandbox.own_hostname) {
+        setup.failed_detail = kHostnameStep;
+        check(setup, SpawnStep::name_space, enter_own_hostname());
+    }
+    if (setup.sandbox.own_mounts) {
         check(setup, SpawnStep::name_space, enter_own_mounts(setup.sandbox, setup.failed_detail));
         (void)::syscall(SYS_umask, setup.umask);
     }
@@ -66,7 +70,8 @@ int set_up_and_exec(void* argument) noexcept {
     for (char* const digits : setup.pid_digits)
         if (digits != nullptr) write_decimal(digits, ::syscall(SYS_getpid));
     empty_signal_mask();
-    check(setup, SpawnStep::seccomp, install_filters(setup.sandbox, setup.failed_detail));
+    if (install_filters(setup.sandbox, setup.failed_detail) < 0)
+        fail(setup, setup.failed_detail == setup.sandbox.address_family_filter ? SpawnStep::address_families : SpawnStep::seccomp);
     (void)::syscall(SYS_execve, setup.path, setup.argv, setup.envp);
     fail(setup, SpawnStep::exec);
 }

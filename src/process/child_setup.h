@@ -34,6 +34,7 @@ struct ChildSetup {
     StreamSetup streams[3];        ///< standard input, output, error
     InheritedFd* fds = nullptr;
     unsigned fd_count = 0;
+    bool non_blocking = false; ///< the sockets among them
     const gid_t* groups = nullptr; ///< used if set_groups
     std::size_t group_count = 0;
     bool set_groups = false, set_gid = false, set_uid = false;

@@ -1,11 +1,12 @@
 #include "process/mount_plan.h"
 
-#include "model/exec_context.h"
+#include "model/choices.h"
 
 #include <algorithm>
 #include <array>
 #include <map>
 
+#include <fmt/format.h>
 #include <linux/mount.h>
 #include <sys/sysmacros.h>
 
@@ -13,14 +14,14 @@ namespace swathe {
 namespace {
 
 /// What becomes of a path. Of two for the same path the earlier one holds, as in systemd.
-enum class Mode : std::uint8_t { inaccessible, private_tmp, private_dev, read_only, read_write, tmpfs, left_alone };
+enum class Mode : std::uint8_t { inaccessible, private_tmp, private_dev, own_proc, read_only, read_write, tmpfs, left_alone };
 
 struct Entry {
     std::string path;
     Mode mode = Mode::read_only;
     bool optional = false;
     std::string_view key;
-    std::string source; ///< of private_tmp, on the host; of tmpfs, its options
+    std::string source; ///< of private_tmp, on the host; of own_proc and tmpfs, the options
     unsigned slot = 0;
     bool taken = false; ///< its tree is there already
 };
@@ -111,6 +112,14 @@ void add_system(const ExecContext& context, const MountFacts& facts, Wishes& wis
     for (const std::string& path : facts.directories) wishes.add(path, Mode::left_alone, true, "protect_system");
 }
 
+/// Options of proc(5); "" = the machine's own is what the service sees.
+std::string proc_options(const ExecContext& context) {
+    std::string options;
+    if (context.protect_proc != ProtectProc::all) options += fmt::format("hidepid={}", name_of(context.protect_proc)); // the kernel's words
+    if (context.proc_subset == ProcSubset::pid) options += options.empty() ? "subset=pid" : ",subset=pid";
+    return options;
+}
+
 bool is_below(std::string_view path, std::string_view other) noexcept {
     return path != other && path.starts_with(other) && (other == "/" || path[other.size()] == '/');
 }
@@ -141,7 +150,8 @@ std::vector<Entry> reduced(std::vector<Entry> all) {
 }
 
 bool has_new_content(const Entry& entry) noexcept {
-    return entry.mode == Mode::private_tmp || entry.mode == Mode::private_dev || entry.mode == Mode::tmpfs;
+    return entry.mode == Mode::private_tmp || entry.mode == Mode::private_dev || entry.mode == Mode::own_proc ||
+           entry.mode == Mode::tmpfs;
 }
 
 bool stays_writable(const Entry& entry) noexcept { return entry.mode == Mode::read_write || entry.mode == Mode::left_alone; }
@@ -188,6 +198,10 @@ private:
         case Mode::inaccessible: step(entry, Kind::hide); return;
         case Mode::private_tmp: step(entry, Kind::put); return;
         case Mode::private_dev: make_dev(entry); return;
+        case Mode::own_proc:
+            create(entry, Kind::proc, entry.source, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+            step(entry, Kind::put);
+            return;
         case Mode::read_only: make_read_only(entry); return;
         case Mode::read_write:
         case Mode::left_alone:
@@ -195,7 +209,7 @@ private:
             step(entry, Kind::put);
             return;
         case Mode::tmpfs:
-            create(entry, entry.source, kSealed);
+            create(entry, Kind::create, entry.source, kSealed);
             step(entry, Kind::put);
             return;
         }
@@ -205,8 +219,8 @@ private:
         if (!entry.taken) step(entry, Kind::take);
         entry.taken = true;
     }
-    void create(const Entry& entry, std::string options, std::uint64_t flags) {
-        MountStep& made = step(entry, Kind::create);
+    void create(const Entry& entry, Kind kind, std::string options, std::uint64_t flags) {
+        MountStep& made = step(entry, kind);
         made.text = std::move(options);
         made.flags = flags;
     }
@@ -234,7 +248,7 @@ private:
     }
 
     void make_dev(Entry& entry) {
-        create(entry, "mode=0755", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+        create(entry, Kind::create, "mode=0755", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
         for (const auto& [name, minor_number] : kDevices)
             step(entry, Kind::device, entry.slot, std::string(name)).flags = makedev(minor_number.first, minor_number.second);
         for (const auto& [name, target] : kLinks) step(entry, Kind::link, entry.slot, std::string(name)).text = target;
@@ -270,10 +284,15 @@ MountPlan plan_mounts(const ExecContext& context, const MountFacts& facts) {
         wishes.add("/var/tmp", Mode::private_tmp, false, "private_tmp", facts.var_tmp);
     }
     if (context.private_devices) wishes.add("/dev", Mode::private_dev, false, "private_devices");
+    if (std::string options = proc_options(context); !options.empty())
+        wishes.add("/proc", Mode::own_proc, false, context.protect_proc == ProtectProc::all ? "proc_subset" : "protect_proc",
+                   std::move(options));
     add_homes(context, wishes);
     add_kernel(context, wishes);
     add_system(context, facts, wishes);
-    return Writer(reduced(std::move(wishes).take())).written();
+    MountPlan plan = Writer(reduced(std::move(wishes).take())).written();
+    plan.own_namespace = context.private_mounts || !plan.steps.empty();
+    return plan;
 }
 
 } // namespace swathe

@@ -15,6 +15,7 @@ struct MountStep {
     enum class Kind : std::uint8_t {
         take,       ///< a copy of what is at `path`, with all mounts in it, becomes the tree
         take_host,  ///< likewise, by the path outside of root_directory
+        proc,       ///< a new proc(5) with `text` as its options, one "NAME=VALUE" or two with "," between, becomes the tree
         create,     ///< a new tmpfs with `text` as its options and the attributes `flags` becomes the tree
         directory,  ///< made in the tree: `path`, mode 0755
         device,     ///< made in the tree: `path`, a character device `flags`, mode 0666
@@ -34,8 +35,12 @@ struct MountStep {
     std::string_view key; ///< whose it is, for errors
 };
 
+/// Stands for the service's own hostname where a number of a step does: that comes before all.
+inline constexpr int kHostnameStep = -2;
+
 struct MountPlan {
-    std::vector<MountStep> steps; ///< empty: the service sees what the daemon sees
+    bool own_namespace = false;   ///< else the service sees what the daemon sees, and has no steps
+    std::vector<MountStep> steps;
     unsigned slots = 0;
 };
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -79,8 +80,14 @@ OutputPipe::State OutputPipe::drain(const Sink& sink) {
         if (length == 0) break;
         left -= length;
     }
+    at_end_ = at_end_ || is_dry();
     if (!hand_on(sink, true)) return State::busy;
     return at_end_ ? State::ended : State::open;
+}
+
+bool OutputPipe::is_dry() const noexcept {
+    pollfd polled{fd_.get(), POLLIN, 0};
+    return ::poll(&polled, 1, 0) == 1 && polled.revents == POLLHUP;
 }
 
 Result<PipeEnds> open_output_pipe(std::optional<uid_t> owner) {

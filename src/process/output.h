@@ -56,6 +56,8 @@ public:
     [[nodiscard]] State read_some(const Sink& sink);
     /// Hands on all that was written before the call, a last line without its line feed, too.
     [[nodiscard]] State drain(const Sink& sink);
+    /// Nobody can write any more, and all that was written has been read. What has been read may not have been handed on yet.
+    [[nodiscard]] bool is_dry() const noexcept;
 
 private:
     [[nodiscard]] bool hand_on(const Sink& sink, bool all);

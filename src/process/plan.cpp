@@ -5,6 +5,7 @@
 #include "model/expand.h"
 #include "process/accounts.h"
 #include "process/descriptor_limit.h"
+#include "process/dynamic_user.h"
 #include "process/environment.h"
 #include "process/environment_file.h"
 #include "process/program.h"
@@ -20,7 +21,13 @@
 namespace swathe {
 namespace {
 
-Result<std::optional<User>> user_of(const Service& service) {
+tl::unexpected<SpawnError> refused(SpawnStep step, Error error) { return tl::unexpected(SpawnError{step, std::move(error)}); }
+
+Result<std::optional<User>> user_of(const Service& service, const RunFacts& facts) {
+    if (auto name = dynamic_user_of(service)) {
+        if (!facts.dynamic_uid) return failure_at(service.pos, fmt::format("dynamic_user: nobody holds {}", quoted(*name)));
+        return std::optional(User{std::move(*name), "/", "/usr/sbin/nologin", *facts.dynamic_uid, *facts.dynamic_uid});
+    }
     if (!service.user) return std::optional<User>();
     auto found = look_up_user(service.user->value);
     if (!found) return Failure(std::move(found).error().within("user").at(service.user->pos));
@@ -55,7 +62,8 @@ struct Credentials {
 
 Result<Credentials> credentials_of(const Service& service, const std::optional<User>& user) {
     Credentials out;
-    if (service.group) {
+    const bool is_own_group = service.group && dynamic_user_of(service) == service.group->value;
+    if (service.group && !is_own_group) {
         auto gid = look_up_group(service.group->value);
         if (!gid) return Failure(std::move(gid).error().within("group").at(service.group->pos));
         out.gid = *gid;
@@ -65,7 +73,7 @@ Result<Credentials> credentials_of(const Service& service, const std::optional<U
         if (!out.gid) out.gid = user->gid;
         out.uid = user->uid;
         auto own = groups_of(*user, *out.gid);
-        if (!own) return Failure(std::move(own).error().within("user").at(service.user->pos));
+        if (!own) return Failure(std::move(own).error().within("user").at(service.user ? service.user->pos : service.pos));
         groups = std::move(*own);
     }
     if (auto ok = add_groups(service, groups); !ok) return Failure(std::move(ok).error());
@@ -74,11 +82,26 @@ Result<Credentials> credentials_of(const Service& service, const std::optional<U
     return out;
 }
 
+/// What stays would be somebody else's as soon as the number is.
+Status check_directories(const Service& service) {
+    if (!dynamic_user_of(service)) return {};
+    std::vector<std::pair<const char*, const OwnDirectories*>> stay{{"state_directory", &service.state_directory},
+                                                                    {"cache_directory", &service.cache_directory},
+                                                                    {"logs_directory", &service.logs_directory}};
+    if (service.runtime_directory_preserve != PreserveMode::no) stay.emplace_back("runtime_directory", &service.runtime_directory);
+    for (const auto& [key, own] : stay)
+        if (!own->names.empty())
+            return failure_at(own->names.front().pos,
+                              fmt::format("{}: stays, and needs a user that does: with dynamic_user, one of passwd(5)", key));
+    return {};
+}
+
 /// The directories are the service's even where the command is not.
 Status plan_credentials(const Service& service, const Command& command, const std::optional<User>& user, const RunFacts& facts,
                         SpawnPlan& plan) {
     auto who = credentials_of(service, user);
     if (!who) return Failure(std::move(who).error());
+    if (auto ok = check_directories(service); !ok) return ok;
     plan.directories = own_directories_of(service, who->uid.value_or(::geteuid()), who->gid.value_or(::getegid()), facts.bases);
     if (command.privileged || command.keep_user) return {};
     plan.uid = who->uid;
@@ -114,12 +137,16 @@ Status plan_environment(const Service& service, const Command& command, const st
     return {};
 }
 
-/// A command that is not confined stays in our root, and enters the same directory from there.
-Status plan_directory(const Service& service, const Command& command, const std::optional<User>& user, SpawnPlan& plan) {
+Status plan_directory(const Service& service, const std::optional<User>& user, SpawnPlan& plan) {
     auto directory = directory_of(service, user);
     if (!directory) return Failure(std::move(directory).error().within("working_directory").at(service.working_directory->pos));
     plan.working_directory = std::move(*directory);
     plan.working_directory_optional = service.working_directory_optional;
+    return {};
+}
+
+/// A command that is not confined stays in our root, and enters the same directory from there.
+Status plan_root(const Service& service, const Command& command, SpawnPlan& plan) {
     if (!service.root_directory || service.root_directory->value == "/") return {};
     if (!plan.directories.empty()) // nobody mounts them there
         return failure_at(service.root_directory->pos, "root_directory: the service's own directories would not be seen below it");
@@ -130,41 +157,66 @@ Status plan_directory(const Service& service, const Command& command, const std:
     return {};
 }
 
-/// What keeps a service from doing harm, and a "+" off.
-Status plan_confinement(const Service& service, const RunFacts& facts, SpawnPlan& plan) {
-    plan.limits = service.limits;
+Status plan_program(const Command& command, std::string_view key, SpawnPlan& plan) {
+    auto path = find_program(command.path, plan.root_directory);
+    if (!path) return Failure(std::move(path).error().within(std::string(key)).at(command.pos));
+    plan.path = std::move(*path);
+    return {};
+}
+
+Status plan_capabilities(const Service& service, SpawnPlan& plan) {
     plan.capability_bounding_set = service.capability_bounding_set;
     if (const CapabilitySet dropped = dropped_capabilities(service); dropped != 0)
         plan.capability_bounding_set = plan.capability_bounding_set.value_or(~CapabilitySet{0}) & ~dropped;
     plan.ambient_capabilities = service.ambient_capabilities;
-    plan.no_new_privileges = service.no_new_privileges;
-    auto sandbox = plan_sandbox(service, {facts.tmp, facts.var_tmp, own_paths(plan)});
-    if (!sandbox) return Failure(std::move(sandbox).error());
-    plan.sandbox = std::move(*sandbox);
-    plan.warnings.insert(plan.warnings.end(), plan.sandbox.filters->warnings.begin(), plan.sandbox.filters->warnings.end());
     const CapabilitySet missing = plan.ambient_capabilities & ~plan.capability_bounding_set.value_or(~CapabilitySet{0});
     if (missing == 0) return {};
     const auto first = static_cast<unsigned>(std::countr_zero(missing));
     return failure_at(service.pos, fmt::format("ambient_capabilities: {} is not in capability_bounding_set", capability_name(first)));
 }
 
+/// Mounts are tried by the child alone: what can go wrong here is a system call filter.
+Status plan_sandbox(const Service& service, const RunFacts& facts, SpawnPlan& plan) {
+    plan.no_new_privileges = service.no_new_privileges;
+    auto sandbox = swathe::plan_sandbox(service, {facts.tmp, facts.var_tmp, own_paths(plan)});
+    if (!sandbox) return Failure(std::move(sandbox).error());
+    plan.sandbox = std::move(*sandbox);
+    plan.warnings.insert(plan.warnings.end(), plan.sandbox.filters->warnings.begin(), plan.sandbox.filters->warnings.end());
+    return {};
+}
+
+/// What keeps a service from doing harm, and a "+" off.
+tl::expected<void, SpawnError> plan_confinement(const Service& service, const RunFacts& facts, SpawnPlan& plan) {
+    plan.limits = service.limits;
+    if (auto ok = plan_capabilities(service, plan); !ok) return refused(SpawnStep::capabilities, std::move(ok).error());
+    if (auto ok = plan_sandbox(service, facts, plan); !ok) return refused(SpawnStep::seccomp, std::move(ok).error());
+    return {};
+}
+
 } // namespace
 
-Result<SpawnPlan> plan_spawn(const Service& service, const Command& command, std::string_view key, const RunFacts& facts) {
+RunFacts facts_of_check(const Service& service) {
+    RunFacts facts;
+    if (dynamic_user_of(service)) facts.dynamic_uid = DynamicUser::kFirst; // any
+    return facts;
+}
+
+tl::expected<SpawnPlan, SpawnError> plan_spawn(const Service& service, const Command& command, std::string_view key,
+                                               const RunFacts& facts) {
     SpawnPlan plan;
-    auto user = user_of(service);
-    if (!user) return Failure(std::move(user).error());
-    if (auto ok = plan_credentials(service, command, *user, facts, plan); !ok) return Failure(std::move(ok).error());
-    if (auto ok = plan_directory(service, command, *user, plan); !ok) return Failure(std::move(ok).error());
-    auto path = find_program(command.path, plan.root_directory);
-    if (!path) return Failure(std::move(path).error().within(std::string(key)).at(command.pos));
-    plan.path = std::move(*path);
-    if (auto ok = plan_environment(service, command, *user, facts, plan); !ok) return Failure(std::move(ok).error());
+    auto user = user_of(service, facts);
+    if (!user) return refused(SpawnStep::user, std::move(user).error());
+    if (auto ok = plan_credentials(service, command, *user, facts, plan); !ok) return refused(SpawnStep::group, std::move(ok).error());
+    if (auto ok = plan_directory(service, *user, plan); !ok) return refused(SpawnStep::chdir, std::move(ok).error());
+    if (auto ok = plan_root(service, command, plan); !ok) return refused(SpawnStep::chroot, std::move(ok).error());
+    if (auto ok = plan_program(command, key, plan); !ok) return refused(SpawnStep::exec, std::move(ok).error());
+    if (auto ok = plan_environment(service, command, *user, facts, plan); !ok) return refused(SpawnStep::none, std::move(ok).error());
     if (!command.privileged)
-        if (auto ok = plan_confinement(service, facts, plan); !ok) return Failure(std::move(ok).error());
+        if (auto ok = plan_confinement(service, facts, plan); !ok) return tl::unexpected(std::move(ok).error());
     if (!plan.limits[RLIMIT_NOFILE]) plan.limits[RLIMIT_NOFILE] = inherited_descriptor_limit();
     plan_streams(service, plan);
     plan_scheduling(service, plan);
+    plan.non_blocking = service.non_blocking;
     plan.umask = service.umask;
     plan.oom_score_adjust = service.oom_score_adjust;
     plan.ignore_sigpipe = service.ignore_sigpipe;

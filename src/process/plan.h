@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "process/spawn_plan.h"
+#include "process/spawn_step.h"
 
 #include <string_view>
 #include <utility>
@@ -17,12 +18,17 @@ struct RunFacts {
     std::vector<std::pair<std::string, std::string>> variables; ///< generated ones: MAINPID, WATCHDOG_USEC, SERVICE_RESULT, ...
     BaseDirectories bases{};
     std::string tmp{}, var_tmp{}; ///< of the run's PrivateTmp, for services with private_tmp
+    std::optional<uid_t> dynamic_uid{}; ///< of the run's DynamicUser, for services that need one
 };
+
+/// For plans that are looked at and not started.
+[[nodiscard]] RunFacts facts_of_check(const Service& service);
 
 /// Looks up what `service` and `command` name on this machine: program, user, groups, home; reads environment files; fills all but
 /// `fds`, `output_fd` and `error_fd`. `key` is the one that has the command, for errors, which carry its place. A "+" before the command
 /// frees it from user, root directory, limits, capabilities and no_new_privileges, a "!" from the user alone. Used by `check`, too.
-[[nodiscard]] Result<SpawnPlan> plan_spawn(const Service& service, const Command& command, std::string_view key, const RunFacts& facts);
+/// An error has the step that would have failed in the child if it had been left to it, as under systemd; an environment file has none.
+[[nodiscard]] tl::expected<SpawnPlan, SpawnError> plan_spawn(const Service& service, const Command& command, std::string_view key, const RunFacts& facts);
 
 /// What else a start would refuse, for `check`: the working directory is looked at by the child alone, since a dead network file
 /// system must not hang the daemon.

@@ -156,11 +156,15 @@ char* as_argument(const std::string& text) noexcept {
 
 SandboxSetup sandbox_of(const SandboxPlan& plan, Prepared& prepared) {
     prepared.trees.assign(plan.mounts.slots, -1);
-    if (plan.filters)
-        for (const FilterProgram& filter : plan.filters->programs) // seccomp(2) writes to none
-            prepared.filters.push_back({static_cast<unsigned short>(filter.code.size()), const_cast<sock_filter*>(filter.code.data())});
     SandboxSetup setup;
+    if (plan.filters)
+        for (const FilterProgram& filter : plan.filters->programs) { // seccomp(2) writes to none
+            if (filter.key == "restrict_address_families") setup.address_family_filter = static_cast<int>(prepared.filters.size());
+            prepared.filters.push_back({static_cast<unsigned short>(filter.code.size()), const_cast<sock_filter*>(filter.code.data())});
+        }
     setup.own_network = plan.private_network;
+    setup.own_hostname = plan.own_hostname;
+    setup.own_mounts = plan.mounts.own_namespace;
     setup.mounts = plan.mounts.steps.data();
     setup.mount_count = plan.mounts.steps.size();
     setup.trees = prepared.trees.data();
@@ -199,6 +203,7 @@ ChildSetup setup_of(const SpawnPlan& plan, Prepared& prepared) {
     setup.pid_digits[2] = digits_of(prepared.watchdog_pid);
     std::copy(std::begin(prepared.streams), std::end(prepared.streams), std::begin(setup.streams));
     setup.fds = prepared.fds.data();
+    setup.non_blocking = plan.non_blocking;
     setup.fd_count = static_cast<unsigned>(prepared.fds.size());
     setup.set_groups = plan.groups.has_value();
     setup.set_gid = plan.gid.has_value();

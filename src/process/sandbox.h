@@ -9,11 +9,12 @@ namespace swathe {
 /// What keeps a child away from the rest of the machine.
 struct SandboxPlan {
     bool private_network = false;
+    bool own_hostname = false; ///< protect_hostname: a name of its own, which is then locked
     MountPlan mounts;
     std::string root_directory;                    ///< that the mounts are below; "" = "/"
     std::shared_ptr<const FilterPrograms> filters; ///< nullptr = none
 
-    [[nodiscard]] std::string describe_mount(int step) const;   ///< key and path; -1: what comes before the first
+    [[nodiscard]] std::string describe_mount(int step) const; ///< key and path; -1: what comes before the first, or kHostnameStep
     [[nodiscard]] std::string describe_filter(int number) const; ///< the key
 };
 

@@ -1,9 +1,10 @@
 #include "process/seccomp_filter.h"
 
 #include "base/text.h"
-#include "base/unique_fd.h"
 #include "model/exec_context.h"
 #include "model/syscall_groups.h"
+#include "process/seccomp_denials.h"
+#include "process/seccomp_program.h"
 
 #include <array>
 #include <cerrno>
@@ -11,10 +12,6 @@
 #include <string_view>
 
 #include <fmt/format.h>
-#include <seccomp.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace swathe {
 namespace {
@@ -39,11 +36,6 @@ void apply_word(const SystemCallFilter::Word& word, FilterRules& out) {
     });
 }
 
-struct ReleaseFilter {
-    void operator()(void* filter) const noexcept { ::seccomp_release(filter); }
-};
-using Filter = std::unique_ptr<void, ReleaseFilter>;
-
 struct Architecture {
     std::string_view name;
     std::uint32_t token;
@@ -55,20 +47,6 @@ constexpr auto kArchitectures = std::to_array<Architecture>(
      {"ppc64", SCMP_ARCH_PPC64}, {"ppc64-le", SCMP_ARCH_PPC64LE}, {"riscv64", SCMP_ARCH_RISCV64}, {"s390", SCMP_ARCH_S390},
      {"s390x", SCMP_ARCH_S390X}, {"x32", SCMP_ARCH_X32}, {"x86", SCMP_ARCH_X86}, {"x86-64", SCMP_ARCH_X86_64}});
 
-/// Those besides the native one whose programs a kernel for it may run as well.
-std::vector<std::uint32_t> other_local_architectures() {
-    switch (::seccomp_arch_native()) {
-    case SCMP_ARCH_X86_64: return {SCMP_ARCH_X86, SCMP_ARCH_X32};
-    case SCMP_ARCH_AARCH64: return {SCMP_ARCH_ARM};
-    case SCMP_ARCH_MIPS64: return {SCMP_ARCH_MIPS, SCMP_ARCH_MIPS64N32};
-    case SCMP_ARCH_MIPSEL64: return {SCMP_ARCH_MIPSEL, SCMP_ARCH_MIPSEL64N32};
-    case SCMP_ARCH_PARISC64: return {SCMP_ARCH_PARISC};
-    case SCMP_ARCH_PPC64: return {SCMP_ARCH_PPC};
-    case SCMP_ARCH_S390X: return {SCMP_ARCH_S390};
-    default: return {};
-    }
-}
-
 bool is_listed(std::uint32_t token, const SystemCallFilter& filter) {
     if (filter.architectures.empty()) return true;
     for (const auto& listed : filter.architectures)
@@ -77,19 +55,14 @@ bool is_listed(std::uint32_t token, const SystemCallFilter& filter) {
     return false;
 }
 
-Failure seccomp_failure(const char* what, int error) { return failure(what, -error); }
-
 /// A filter without rules, for the native architecture and those that `for_filter` lets in; system calls of others are killed if it lists
 /// any, else let through.
-Result<Filter> new_filter(std::uint32_t rest, const SystemCallFilter& for_filter) {
-    Filter filter(::seccomp_init(rest));
-    if (!filter) return failure("seccomp_init", ENOMEM);
-    const std::uint32_t foreign = for_filter.architectures.empty() ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS;
-    if (const int error = ::seccomp_attr_set(filter.get(), SCMP_FLTATR_ACT_BADARCH, foreign); error < 0)
-        return seccomp_failure("seccomp_attr_set", error);
+Result<SeccompFilter> new_filter(std::uint32_t rest, const SystemCallFilter& for_filter) {
+    auto filter = new_native_filter(rest, for_filter.architectures.empty() ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS);
+    if (!filter) return filter;
     for (const std::uint32_t token : other_local_architectures())
         if (is_listed(token, for_filter))
-            if (const int error = ::seccomp_arch_add(filter.get(), token); error < 0 && error != -EEXIST)
+            if (const int error = ::seccomp_arch_add(filter->get(), token); error < 0 && error != -EEXIST)
                 return seccomp_failure("seccomp_arch_add", error);
     return filter;
 }
@@ -99,20 +72,7 @@ std::uint32_t denial(std::optional<int> error_number) noexcept {
     return number == kKill ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_ERRNO(static_cast<std::uint32_t>(number));
 }
 
-Result<std::vector<sock_filter>> exported(const Filter& filter) {
-    const UniqueFd file(::memfd_create("swathe-filter", MFD_CLOEXEC));
-    if (!file) return system_failure("memfd_create");
-    if (const int error = ::seccomp_export_bpf(filter.get(), file.get()); error < 0) return seccomp_failure("seccomp_export_bpf", error);
-    struct stat status {};
-    if (::fstat(file.get(), &status) < 0) return system_failure("fstat");
-    std::vector<sock_filter> program(static_cast<std::size_t>(status.st_size) / sizeof(sock_filter));
-    if (program.size() > BPF_MAXINSNS) return failure(fmt::format("longer than the kernel's {} instructions", BPF_MAXINSNS));
-    const std::size_t bytes = program.size() * sizeof(sock_filter);
-    if (::pread(file.get(), program.data(), bytes, 0) != static_cast<ssize_t>(bytes)) return system_failure("pread");
-    return program;
-}
-
-Status add_rule(const Filter& filter, std::uint32_t rest, const std::string& name, const FilterRules::Rule& rule,
+Status add_rule(const SeccompFilter& filter, std::uint32_t rest, const std::string& name, const FilterRules::Rule& rule,
                 const SystemCallFilter& of, FilterPrograms& out) {
     const int number = ::seccomp_syscall_resolve_name(name.c_str());
     if (number == __NR_SCMP_ERROR) {
@@ -145,16 +105,19 @@ Status add_program(std::string_view key, const SystemCallFilter& from, FilterPro
 struct Protection {
     std::string_view key;
     bool ExecContext::*is_on;
-    const char* calls;
+    std::string_view calls;
 };
 constexpr auto kProtections = std::to_array<Protection>({{"private_devices", &ExecContext::private_devices, "@raw-io"},
                                                          {"protect_kernel_tunables", &ExecContext::protect_kernel_tunables, "_sysctl"},
                                                          {"protect_kernel_modules", &ExecContext::protect_kernel_modules, "@module"},
-                                                         {"protect_kernel_logs", &ExecContext::protect_kernel_logs, "syslog"}});
+                                                         {"protect_kernel_logs", &ExecContext::protect_kernel_logs, "syslog"},
+                                                         {"protect_clock", &ExecContext::protect_clock, "@clock"},
+                                                         {"protect_hostname", &ExecContext::protect_hostname,
+                                                          "sethostname setdomainname"}});
 
 SystemCallFilter filter_of(const Protection& protection) {
     SystemCallFilter filter;
-    filter.words.push_back({protection.calls, true, EPERM, {}});
+    for (const std::string_view call : split(protection.calls, ' ')) filter.words.push_back({std::string(call), true, EPERM, {}});
     return filter;
 }
 
@@ -167,6 +130,7 @@ Result<std::shared_ptr<const FilterPrograms>> compile(const ExecContext& context
     for (const Protection& protection : kProtections)
         if (context.*protection.is_on)
             if (auto ok = add(protection.key, filter_of(protection)); !ok) return Failure(std::move(ok).error());
+    if (auto ok = add_denials(context, *compiled); !ok) return Failure(std::move(ok).error());
     const SystemCallFilter& filter = context.system_call_filter;
     if (!filter.words.empty() || !filter.architectures.empty()) // the last one: it may forbid seccomp(2) itself
         if (auto ok = add("system_call_filter", filter); !ok) return Failure(std::move(ok).error());
@@ -181,7 +145,7 @@ std::string fingerprint(const ExecContext& context) {
     for (const auto& word : filter.words)
         text += fmt::format(" {}{}:{}", word.inverted ? "~" : "", word.name, word.error_number.value_or(-1));
     for (const auto& name : filter.architectures) text += " /" + name.value;
-    return text;
+    return text + fingerprint_of_denials(context);
 }
 
 /// Compiling takes milliseconds, which a start of a service should not: what was compiled is kept, for this many filters.

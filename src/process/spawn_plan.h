@@ -47,6 +47,7 @@ struct SpawnPlan {
                                    ///< INVOCATION_ID, SYSTEMD_EXEC_PID; with `fds` LISTEN_FDS, LISTEN_FDNAMES, LISTEN_PID
     std::vector<std::string> unset_environment; ///< names and assignments that are not to be generated either
     std::vector<PassedFd> fds;     ///< become 3, 4, ...
+    bool non_blocking = false;     ///< sockets among them get O_NONBLOCK, instead of losing it
     StreamSource input, output{StreamSource::Kind::log, {}, 0}, error{StreamSource::Kind::output, {}, 0};
     int output_fd = -1, error_fd = -1; ///< borrowed; where `output` and `error` go if they are the log. -1 = the daemon's standard error
     std::vector<OwnDirectory> directories; ///< are made before the child is

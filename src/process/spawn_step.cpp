@@ -61,6 +61,7 @@ const char* to_string(SpawnStep step) noexcept {
     case SpawnStep::name_space: return "NAMESPACE";
     case SpawnStep::no_new_privileges: return "NO_NEW_PRIVILEGES";
     case SpawnStep::seccomp: return "SECCOMP";
+    case SpawnStep::address_families: return "ADDRESS_FAMILIES";
     case SpawnStep::runtime_directory: return "RUNTIME_DIRECTORY";
     case SpawnStep::state_directory: return "STATE_DIRECTORY";
     case SpawnStep::cache_directory: return "CACHE_DIRECTORY";
@@ -94,7 +95,8 @@ std::string describe(const SpawnPlan& plan, SpawnStep step, int detail) {
     case SpawnStep::network: return "private_network";
     case SpawnStep::name_space: return plan.sandbox.describe_mount(detail);
     case SpawnStep::no_new_privileges: return "no_new_privileges";
-    case SpawnStep::seccomp: return plan.sandbox.describe_filter(detail);
+    case SpawnStep::seccomp:
+    case SpawnStep::address_families: return plan.sandbox.describe_filter(detail);
     case SpawnStep::runtime_directory: return "runtime_directory";
     case SpawnStep::state_directory: return "state_directory";
     case SpawnStep::cache_directory: return "cache_directory";

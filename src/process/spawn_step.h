@@ -32,6 +32,7 @@ enum class SpawnStep : int {
     name_space = 226,
     no_new_privileges = 227,
     seccomp = 228,
+    address_families = 229,
     runtime_directory = 233,
     state_directory = 238,
     cache_directory = 239,
@@ -46,8 +47,9 @@ enum class SpawnStep : int {
 
 /// Why no child came to be.
 struct SpawnError {
-    SpawnStep step = SpawnStep::none; ///< none: clone itself failed
+    SpawnStep step = SpawnStep::none; ///< none: it did not come to any step: clone itself failed
     Error error;
+    [[nodiscard]] std::string to_string() const { return error.to_string(); }
 };
 
 /// As a failure to be returned.

@@ -4,6 +4,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <optional>
+#include <poll.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 namespace swathe {
@@ -25,9 +27,21 @@ std::uint32_t receive_memory(int fd) noexcept {
     return ::getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &size) < 0 ? 0 : memory[SK_MEMINFO_RMEM_ALLOC];
 }
 
+bool is_unix(int fd) noexcept {
+    int domain = 0;
+    socklen_t size = sizeof domain;
+    return ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
+}
+
+bool is_readable(int fd) noexcept {
+    pollfd poll{fd, POLLIN, 0};
+    return ::poll(&poll, 1, 0) == 1 && (poll.revents & POLLIN) != 0;
+}
+
 } // namespace
 
 std::uint32_t queued(int fd, Protocol protocol) noexcept {
+    if (is_unix(fd)) return is_readable(fd) ? 1 : 0;
     if (protocol == Protocol::udp) return receive_memory(fd);
     const auto info = listen_info(fd);
     return info ? info->tcpi_unacked : 0;

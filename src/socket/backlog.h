@@ -7,7 +7,7 @@
 namespace swathe {
 
 /// How much waits in the kernel: connections that nobody has accepted yet (a listening socket), or bytes of memory that
-/// unread datagrams take up, their bookkeeping included (a UDP socket). 0 if it cannot be told.
+/// unread datagrams take up, their bookkeeping included (a UDP socket); of a UNIX socket 1 if anything waits. 0 if it cannot be told.
 [[nodiscard]] std::uint32_t queued(int fd, Protocol protocol) noexcept;
 
 /// The longest accept queue that the kernel grants this listening socket: listen(2)'s backlog cut to net.core.somaxconn. 0 if it cannot be told.

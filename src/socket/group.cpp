@@ -1,5 +1,6 @@
 #include "socket/group.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <linux/filter.h>
 #include <sys/socket.h>
@@ -43,23 +44,29 @@ Status spread_over_all(int fd) {
 
 } // namespace
 
-Status grow(Group& group, const Listener& listener, const NetNamespace& ns, std::size_t members, Admission admission) {
-    if (auto joined = join(group.front().fd.get()); !joined) return joined;
-    Group more;
-    while (group.size() + more.size() < members) {
-        auto member = open_beside(listener, group.front(), ns, admission);
+Status Group::grow(const Listener& listener, const NetNamespace& ns, std::size_t members, Admission admission) {
+    if (auto joined = join(front().fd.get()); !joined) return joined;
+    std::vector<BoundSocket> more;
+    while (size() + more.size() < members) {
+        auto member = open_beside(listener, front(), ns, admission);
         if (!member) return Failure(std::move(member).error());
         more.push_back(std::move(*member));
     }
-    for (BoundSocket& member : more) group.push_back(std::move(member));
+    for (BoundSocket& member : more) {
+        places_.push_back(size());
+        members_.push_back(std::move(member));
+    }
     return {};
 }
 
-Status spread_over(const Group& group, std::span<const std::size_t> places) {
-    const int fd = group.front().fd.get();
-    if (places.empty() || places.size() == group.size()) return spread_over_all(fd);
+Status Group::spread_over(std::span<const std::size_t> members) const {
+    const int fd = front().fd.get();
+    if (members.empty()) return spread_over_all(fd);
     const auto protocol = protocol_of(fd);
     if (!protocol) return Failure(protocol.error());
+    std::vector<std::size_t> places;
+    for (std::size_t place = 0; place < places_.size(); ++place)
+        if (std::find(members.begin(), members.end(), places_[place]) != members.end()) places.push_back(place);
     std::vector<sock_filter> steps = chooser(places, *protocol);
     const sock_fprog program{static_cast<unsigned short>(steps.size()), steps.data()};
     if (::setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program) < 0)
@@ -67,9 +74,32 @@ Status spread_over(const Group& group, std::span<const std::size_t> places) {
     return {};
 }
 
-void close_member(Group& group, std::size_t place) {
-    if (place + 1 != group.size()) std::swap(group[place], group.back());
-    group.pop_back();
+Status Group::close_last(int migration) {
+    const int fd = members_.back().fd.get();
+    const bool migrates = ::setsockopt(front().fd.get(), SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF, &migration, sizeof migration) == 0;
+    const Status outcome = migrates ? Status{} : Status(system_failure("SO_ATTACH_REUSEPORT_EBPF"));
+    (void)::shutdown(fd, SHUT_RDWR); // TCP: now, even if somebody has inherited it; ENOTCONN of UDP
+    leave_place(size() - 1);
+    members_.pop_back();
+    return outcome;
+}
+
+/// The kernel fills the gap with its last one (sock_reuseport.c, __reuseport_detach_sock).
+void Group::leave_place(std::size_t member) {
+    *std::find(places_.begin(), places_.end(), member) = places_.back();
+    places_.pop_back();
+}
+
+void Group::listens_again(std::size_t member) {
+    leave_place(member);
+    places_.push_back(member);
+}
+
+void Group::close() {
+    members_.resize(1);
+    members_.front().fd.reset();
+    members_.front().node.reset();
+    places_ = {0};
 }
 
 } // namespace swathe

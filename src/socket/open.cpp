@@ -2,6 +2,7 @@
 
 #include "socket/home.h"
 #include "socket/natives.h"
+#include "socket/options.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -72,14 +73,15 @@ Status hold_back(int fd) {
 }
 
 /// A fresh one for each attempt: after a failed listen(2) the old one stays bound.
-Result<UniqueFd> open_socket(Protocol protocol, Stack stack, const SocketAddress& home, Admission admission, Sharing sharing) {
-    const int type = protocol == Protocol::tcp ? SOCK_STREAM : SOCK_DGRAM;
-    UniqueFd fd{::socket(stack == Stack::ipv4 ? AF_INET : AF_INET6, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
-    if (!fd) return system_failure("socket");
-    for (const Option& option : options_for(protocol, stack, home, sharing))
-        if (::setsockopt(fd.get(), option.level, option.name, &option.value, sizeof option.value) < 0) return system_failure(option.text);
+Result<UniqueFd> open_socket(const Listener& listener, Stack stack, const SocketAddress& home, Admission admission, Sharing sharing) {
+    const Families families{stack != Stack::ipv6, stack != Stack::ipv4};
+    auto fd = new_socket(listener, families);
+    if (!fd) return fd;
+    for (const Option& option : options_for(listener.protocol, stack, home, sharing))
+        if (::setsockopt(fd->get(), option.level, option.name, &option.value, sizeof option.value) < 0) return system_failure(option.text);
+    if (auto set = set_options(fd->get(), listener, families); !set) return Failure(std::move(set).error());
     if (admission == Admission::held_back)
-        if (auto held = hold_back(fd.get()); !held) return Failure(std::move(held).error());
+        if (auto held = hold_back(fd->get()); !held) return Failure(std::move(held).error());
     return fd;
 }
 
@@ -139,7 +141,7 @@ Result<BoundSocket> open_one(const Listener& listener, Stack stack, const NetNam
     if (!choice) return Failure(std::move(choice).error());
     Error last;
     for (const SocketAddress& home : choice->candidates) {
-        auto fd = open_socket(listener.protocol, stack, home, admission, sharing);
+        auto fd = open_socket(listener, stack, home, admission, sharing);
         if (!fd) return Failure(std::move(fd).error());
         auto bound = bind_to(fd->get(), listener, stack, home);
         if (bound && sharing == Sharing::alone) bound = share_from_now(fd->get(), listener.protocol, home);
@@ -171,7 +173,7 @@ Result<BoundSocket> open_beside(const Listener& listener, const BoundSocket& fir
     const Stack stack = !first.takes_ipv6 ? Stack::ipv4 : first.takes_ipv4 ? Stack::dual : Stack::ipv6;
     BoundSocket beside;
     auto done = ns.inside([&]() -> Status {
-        auto fd = open_socket(listener.protocol, stack, first.home, admission, Sharing::with_listeners);
+        auto fd = open_socket(listener, stack, first.home, admission, Sharing::with_listeners);
         if (!fd) return Failure(std::move(fd).error());
         const int on = 1;
         if (::setsockopt(fd->get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0) return system_failure("SO_REUSEPORT");

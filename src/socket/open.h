@@ -3,6 +3,7 @@
 #include "base/unique_fd.h"
 #include "model/config.h"
 #include "socket/net_namespace.h"
+#include "socket/unix_node.h"
 
 #include <functional>
 #include <vector>
@@ -16,6 +17,9 @@ struct BoundSocket {
     bool takes_ipv4 = false;      ///< packets of this family may be steered to it
     bool takes_ipv6 = false;
     std::uint64_t cookie = 0;     ///< SO_COOKIE
+    std::unique_ptr<UnixNode> node = nullptr; ///< of a UNIX socket with a path
+
+    [[nodiscard]] bool is_unix() const noexcept { return !takes_ipv4 && !takes_ipv6; } ///< no packets may be steered to it
 };
 
 /// May a socket of this listener be bound to this address without being reached there by what it does not claim?

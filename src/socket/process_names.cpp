@@ -70,9 +70,11 @@ template <class Number> bool read_number(std::string_view status, std::string_vi
 
 } // namespace
 
-std::unordered_set<std::uint64_t> own_sockets() {
+std::unordered_set<std::uint64_t> own_sockets() { return sockets_of(::getpid()); }
+
+std::unordered_set<std::uint64_t> sockets_of(pid_t pid) {
     std::unordered_set<std::uint64_t> inodes;
-    const Dir fds{::opendir("/proc/self/fd")};
+    const Dir fds{::opendir(fmt::format("/proc/{}/fd", pid).c_str())};
     while (const dirent* entry = fds ? ::readdir(fds.get()) : nullptr)
         if (const std::uint64_t inode = socket_inode_at(::dirfd(fds.get()), entry->d_name); inode != 0) inodes.insert(inode);
     return inodes;

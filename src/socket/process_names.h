@@ -24,6 +24,7 @@ inline constexpr std::size_t kMostDescriptors = 1'000'000;
 
 /// Inodes of the sockets that this process holds now.
 [[nodiscard]] std::unordered_set<std::uint64_t> own_sockets();
+[[nodiscard]] std::unordered_set<std::uint64_t> sockets_of(pid_t pid); ///< that process; none if it may not be looked into
 
 inline constexpr int kMostGenerations = 32; ///< that descends_from() looks at
 

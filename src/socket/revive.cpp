@@ -11,7 +11,7 @@
 namespace swathe {
 namespace {
 
-/// Of a datagram socket nothing takes shutdown(2) back; of a stream disconnecting does (tcp_disconnect).
+/// Of a datagram socket nothing takes shutdown(2) back; of a TCP socket disconnecting does (tcp_disconnect). A UNIX socket stays in LISTEN.
 bool is_shut(int fd) noexcept {
     pollfd poll{fd, POLLRDHUP, 0};
     return ::poll(&poll, 1, 0) == 1 && (poll.revents & (POLLRDHUP | POLLHUP)) != 0;
@@ -52,7 +52,7 @@ Status check_home(const BoundSocket& socket) {
 } // namespace
 
 std::string why_unusable(int fd, Protocol protocol) {
-    if (protocol == Protocol::tcp) return is_listening(fd) ? "" : "it was shut down and listens no more";
+    if (protocol == Protocol::tcp) return is_listening(fd) && !is_shut(fd) ? "" : "it was shut down and listens no more";
     if (const auto peer = name_of(fd, ::getpeername); peer) return fmt::format("it is connected to {}", peer->to_string());
     return is_shut(fd) ? "it was shut down, which cannot be taken back" : "";
 }

@@ -4,12 +4,16 @@
 #include "base/log.h"
 #include "model/order.h"
 #include "socket/backlog.h"
+#include "socket/options.h"
 #include "socket/revive.h"
+#include "supervise/node_owner.h"
 #include "supervise/supervisor.h"
 
 #include <algorithm>
 #include <malloc.h>
 #include <new>
+
+#include <fmt/format.h>
 
 namespace swathe {
 namespace {
@@ -21,19 +25,35 @@ std::shared_ptr<const Service> service_of(const std::shared_ptr<const World>& wo
 
 void set_backlogs(const LiveListener& listener, int backlog) {
     for (const LiveSocket& socket : listener.sockets)
-        if (socket.bound.fd) set_backlog(socket.bound.fd.get(), backlog);
+        for (const BoundSocket& bound : socket.group)
+            if (bound.fd) set_backlog(bound.fd.get(), backlog);
+}
+
+void let_all_in(const LiveSocket& socket) {
+    for (const BoundSocket& bound : socket.group)
+        if (bound.fd) let_in(bound.fd.get()); // one of systemd's is not ours to hold
+}
+
+/// The draft has tried them on a new socket. What goes wrong all the same is told, and the socket goes on with what it has.
+void change_options(const LiveListener& live, const Listener& before, const Listener& next) {
+    const auto tell = [&](const Status& done) {
+        if (!done) log(LogLevel::error, Error(done.error()).within(fmt::format("listener {}", next.name)).to_string());
+    };
+    for (const LiveSocket& socket : live.sockets) {
+        const BoundSocket& bound = socket.bound();
+        for (const BoundSocket& member : socket.group)
+            if (member.fd)
+                tell(swathe::change_options(member.fd.get(), before, next, {member.takes_ipv4, member.takes_ipv6}, socket.site->ns));
+        if (!bound.node) continue;
+        const auto owner = node_owner(next);
+        tell(owner ? bound.node->follow(next, *owner) : Status(Failure(owner.error())));
+    }
 }
 
 /// What a worker may know of a socket: all but its descriptor, which the loop may close at any time.
 LiveSocket without_descriptor(const LiveSocket& socket) {
-    LiveSocket copy;
-    copy.bound.home = socket.bound.home;
-    copy.bound.takes_ipv4 = socket.bound.takes_ipv4;
-    copy.bound.takes_ipv6 = socket.bound.takes_ipv6;
-    copy.bound.cookie = socket.bound.cookie;
-    copy.slot = socket.slot;
-    copy.site = socket.site;
-    return copy;
+    const BoundSocket& bound = socket.bound();
+    return {Group(BoundSocket{UniqueFd(), bound.home, bound.takes_ipv4, bound.takes_ipv6, bound.cookie}), socket.slot, socket.site};
 }
 
 /// Rules are as many as an administrator writes: that they are too many for the memory there is must not end what runs.
@@ -131,7 +151,10 @@ void Supervisor::finish(Reload& reload, Outcome outcome) {
 Supervisor::Outcome Supervisor::switch_and_commit(Draft& draft) {
     if (shut_down_done_) return tl::unexpected(refusal({"the daemon is stopping", 0, std::nullopt}));
     std::vector<std::unique_ptr<ServiceUnit>> added;
-    if (auto switched = switch_to(draft, added); !switched) return tl::unexpected(refusal(std::move(switched).error()));
+    if (auto switched = switch_to(draft, added); !switched) {
+        for (const auto& [name, unit] : units_) unit->trim_groups(); // those that have grown
+        return tl::unexpected(refusal(std::move(switched).error()));
+    }
     return commit(draft, std::move(added));
 }
 
@@ -140,11 +163,11 @@ Running Supervisor::running() const {
     known.world = world_;
     const auto note = [&](const std::vector<LiveSocket>& sockets) {
         for (const LiveSocket& socket : sockets)
-            if (socket.bound.fd)
-                if (const auto inode = socket_inode(socket.bound.fd.get()); inode) known.inodes.insert(*inode);
+            for (const BoundSocket& bound : socket.group)
+                if (const auto inode = socket_inode(bound.fd.get()); inode) known.inodes.insert(*inode); // closed: it has none
     };
     for (std::uint32_t s = 0; s < world_->config.services.size(); ++s) {
-        const std::vector<LiveListener>& listeners = units_.at(world_->config.services[s].name)->listeners();
+        const std::vector<LiveListener>& listeners = listeners_of(world_->config.services[s]);
         for (std::uint32_t l = 0; l < listeners.size(); ++l) {
             note(listeners[l].sockets);
             std::vector<LiveSocket>& copies = known.sockets[{s, l}];
@@ -162,6 +185,7 @@ Running Supervisor::running() const {
 Status Supervisor::number_sockets(Draft& draft) {
     for (std::vector<LiveSocket>& sockets : draft.opened())
         for (LiveSocket& socket : sockets) {
+            if (socket.bound().is_unix()) continue;
             const auto slot = socket.site->dispatcher.allocate_slot();
             if (!slot) return Failure(slot.error());
             socket.slot = *slot;
@@ -178,21 +202,42 @@ void Supervisor::give_back(Draft& draft) {
     }
 }
 
+/// Groups that are kept get the members that their new workers will need.
+Status Supervisor::grow_groups(const Draft& draft) {
+    const Config& config = draft.world()->config;
+    for (const auto& step : draft.plan().listeners) {
+        if (!step.kept) continue;
+        const Service& service = config.services[step.next.service];
+        if (service.systemd) continue;
+        const Listener& listener = listener_at(config, step.next);
+        if (auto grown = units_.at(service.name)->grow_groups(step.kept->listener, listener, members_of(service, listener)); !grown) return grown;
+    }
+    return {};
+}
+
 Status Supervisor::switch_to(Draft& draft, std::vector<std::unique_ptr<ServiceUnit>>& added) {
+    if (auto grown = grow_groups(draft); !grown) return grown;
     for (const std::uint32_t s : draft.plan().added) {
+        if (draft.world()->config.services[s].systemd) continue;
         auto unit = ServiceUnit::create(loop_, *this, options_.notify_path, service_of(draft.world(), s));
         if (!unit) return Failure(std::move(unit).error());
         added.push_back(std::move(*unit));
     }
-    for (std::size_t i = 0; i < draft.opened().size(); ++i)
+    for (std::size_t i = 0; i < draft.opened().size(); ++i) {
+        const ListenerRef ref = draft.plan().listeners[i].next;
+        if (const Service& service = draft.world()->config.services[ref.service]; service.systemd) {
+            beside_->fill_ahead(service, service.listeners[ref.listener], draft.opened()[i]);
+            continue;
+        }
         for (const LiveSocket& socket : draft.opened()[i]) {
             // whoever may come by no other way than the rules let in must not before these are in force; the others lose nothing meanwhile
-            if (listener_at(draft.world()->config, draft.plan().listeners[i].next).guard.empty()) let_in(socket.bound.fd.get());
+            if (listener_at(draft.world()->config, draft.plan().listeners[i].next).guard.empty()) let_all_in(socket);
             if (auto filled = fill_slot(socket); !filled) return filled;
         }
+    }
     if (auto published = publish_all(draft); !published) return published;
     for (const std::vector<LiveSocket>& sockets : draft.opened())
-        for (const LiveSocket& socket : sockets) let_in(socket.bound.fd.get());
+        for (const LiveSocket& socket : sockets) let_all_in(socket);
     return {};
 }
 
@@ -225,7 +270,10 @@ Status Supervisor::publish_all(Draft& draft) {
 Supervisor::Applied Supervisor::commit(Draft& draft, std::vector<std::unique_ptr<ServiceUnit>> added) {
     std::vector<bool> with_new;
     auto listeners = hand_over(draft, with_new);
-    for (const std::uint32_t s : draft.plan().removed) retire(world_->config.services[s].name);
+    for (const std::uint32_t s : draft.plan().removed) {
+        const Service& service = world_->config.services[s];
+        service.systemd ? beside_->remove(service.name) : retire(service.name);
+    }
 
     const std::shared_ptr<const World> before = std::exchange(world_, draft.world());
     ++generation_;
@@ -233,9 +281,13 @@ Supervisor::Applied Supervisor::commit(Draft& draft, std::vector<std::unique_ptr
     for (auto& unit : added) units_.emplace(unit->service().name, std::move(unit));
     for (std::uint32_t s = 0; s < listeners.size(); ++s) {
         const std::shared_ptr<const Service> service = service_of(world_, s);
-        units_.at(service->name)->replace(service, std::move(listeners[s]), with_new[s]);
+        if (service->systemd)
+            beside_->replace(service, std::move(listeners[s]));
+        else
+            units_.at(service->name)->replace(service, std::move(listeners[s]), with_new[s]);
     }
     begin_in_order(draft.plan().added);
+    beside_->follow();
     leave_sites(*before);
     tracing_->sources_changed();
 
@@ -251,6 +303,7 @@ void Supervisor::begin_in_order(const std::vector<std::uint32_t>& added) {
     if (!order) log(LogLevel::error, order.error().to_string()); // the configuration is refused for this
     for (std::size_t i = 0; i < world_->config.services.size(); ++i) {
         const auto s = static_cast<std::uint32_t>(order ? (*order)[i] : i);
+        if (world_->config.services[s].systemd) continue;
         if (std::find(added.begin(), added.end(), s) != added.end()) units_.at(world_->config.services[s].name)->begin();
     }
 }
@@ -259,7 +312,8 @@ void Supervisor::begin_in_order(const std::vector<std::uint32_t>& added) {
 std::vector<std::vector<LiveListener>> Supervisor::hand_over(Draft& draft, std::vector<bool>& with_new) {
     std::map<ListenerRef, LiveListener> old;
     for (std::uint32_t s = 0; s < world_->config.services.size(); ++s) {
-        std::vector<LiveListener> listeners = units_.at(world_->config.services[s].name)->take_listeners();
+        const Service& service = world_->config.services[s];
+        std::vector<LiveListener> listeners = service.systemd ? beside_->take_listeners(service.name) : units_.at(service.name)->take_listeners();
         for (std::uint32_t l = 0; l < listeners.size(); ++l) old.emplace(ListenerRef{s, l}, std::move(listeners[l]));
     }
     const Config& config = draft.world()->config;
@@ -271,6 +325,7 @@ std::vector<std::vector<LiveListener>> Supervisor::hand_over(Draft& draft, std::
         LiveListener live;
         if (step.kept) live = std::move(old.extract(*step.kept).mapped());
         if (step.new_backlog) set_backlogs(live, listener_at(config, step.next).backlog);
+        if (step.new_options) change_options(live, listener_at(world_->config, *step.kept), listener_at(config, step.next));
         if (!opened.empty()) with_new[step.next.service] = true;
         std::move(opened.begin(), opened.end(), std::back_inserter(live.sockets));
         opened.clear(); // no longer the draft's to give back

@@ -4,7 +4,10 @@
 #include "socket/local_routes.h"
 #include "socket/backlog.h"
 #include "socket/natives.h"
+#include "socket/options.h"
 #include "socket/revive.h"
+#include "socket/unix_socket.h"
+#include "supervise/node_owner.h"
 #include "supervise/preflight.h"
 
 #include <cerrno>
@@ -90,6 +93,17 @@ InterfaceIndex index_in(const NetNamespace& ns) {
     return [&ns](const std::string& name) { return interface_index(ns, name).value_or(0); };
 }
 
+/// Slots without sockets, which are systemd's.
+std::vector<LiveSocket> slots_beside(const Listener& listener, const std::shared_ptr<Site>& site) {
+    std::vector<LiveSocket> slots;
+    for (const Family family : {Family::ipv4, Family::ipv6}) {
+        if (!listener.has_family(family)) continue;
+        Group unbound(BoundSocket{UniqueFd(), {}, family == Family::ipv4, family == Family::ipv6, 0});
+        slots.push_back({std::move(unbound), LiveSocket::kNoSlot, site});
+    }
+    return slots;
+}
+
 void append(Diagnostics& all, Diagnostics more) {
     all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
@@ -143,6 +157,7 @@ Checked Draft::open_sockets() {
         std::vector<std::pair<std::size_t, Listener>> wanted; // step, and what of its listener needs a socket
         for (std::size_t i = 0; i < plan_.listeners.size(); ++i) {
             if (!part.names.contains(listener_at(world_->config, plan_.listeners[i].next).netns)) continue;
+            if (auto tried = try_new_options(i); !tried) failed.push_back({Diagnostic::Severity::error, std::move(tried).error()});
             if (auto missing = without_socket(i)) wanted.emplace_back(i, std::move(*missing));
         }
         // the rules without homes tell which addresses may serve as homes
@@ -153,7 +168,7 @@ Checked Draft::open_sockets() {
         const std::size_t before = failed.size();
         for (const auto& [step, listener] : wanted) {
             const HomeCheck usable_home = home_check(said, part.rules, decide_so_far, plan_.listeners[step].next);
-            auto opened = open_listener_of(step, listener, usable_home);
+            auto opened = listener.is_unix() ? open_unix_of(step, listener) : open_listener_of(step, listener, usable_home);
             if (opened) continue;
             failed.push_back({Diagnostic::Severity::error, std::move(opened).error().at(listener.pos)});
             if (is_exhausted(failed.back().error)) return tl::unexpected(std::move(failed)); // the others would say the same
@@ -181,9 +196,45 @@ std::optional<Listener> Draft::without_socket(std::size_t step) {
 
 Status Draft::open_listener_of(std::size_t step, const Listener& listener, const HomeCheck& usable_home) {
     const std::shared_ptr<Site>& site = world_->part_of(listener.netns)->site;
-    auto opened = open_listener(listener, site->ns, usable_home, Admission::held_back);
-    if (!opened) return Failure(std::move(opened).error().within(fmt::format("listener {}", listener.name)));
-    for (BoundSocket& bound : *opened) opened_[step].push_back({std::move(bound), LiveSocket::kNoSlot, site});
+    if (world_->config.services[plan_.listeners[step].next.service].systemd) {
+        for (LiveSocket& slot : slots_beside(listener, site)) opened_[step].push_back(std::move(slot));
+        return {};
+    }
+    const auto name_it = [&](Error error) { return Failure(std::move(error).within(fmt::format("listener {}", listener.name))); };
+    const bool grouped = listener.listener_mode == ListenerMode::reuseport;
+    auto opened = open_listener(listener, site->ns, usable_home, Admission::held_back, grouped ? Sharing::alone : Sharing::with_listeners);
+    if (!opened) return name_it(std::move(opened).error());
+    const std::size_t members = members_of(world_->config.services[plan_.listeners[step].next.service], listener);
+    for (BoundSocket& bound : *opened) {
+        LiveSocket& live = opened_[step].emplace_back(LiveSocket{Group(std::move(bound)), LiveSocket::kNoSlot, site});
+        if (!grouped) continue;
+        if (auto grown = live.group.grow(listener, site->ns, members, Admission::held_back); !grown) return name_it(std::move(grown).error());
+    }
+    return {};
+}
+
+Status Draft::open_unix_of(std::size_t step, const Listener& listener) {
+    const std::shared_ptr<Site>& site = world_->part_of(listener.netns)->site;
+    const auto name_it = [&](Error error) { return Failure(std::move(error).within(fmt::format("listener {}", listener.name))); };
+    const auto owner = node_owner(listener);
+    if (!owner) return name_it(owner.error());
+    auto opened = open_unix_socket(listener, site->ns, *owner);
+    if (!opened) return name_it(std::move(opened).error());
+    opened_[step].push_back({Group(std::move(*opened)), LiveSocket::kNoSlot, site});
+    return {};
+}
+
+/// Once the loop commits nothing may fail.
+Status Draft::try_new_options(std::size_t step) const {
+    if (!plan_.listeners[step].new_options) return {};
+    const Listener& listener = listener_at(world_->config, plan_.listeners[step].next);
+    const auto refuse = [&](Error error) {
+        return Failure(std::move(error).within(fmt::format("listener {}", listener.name)).at(listener.pos));
+    };
+    if (auto owner = node_owner(listener); !owner) return refuse(std::move(owner).error());
+    const Families families{listener.has_family(Family::ipv4), listener.has_family(Family::ipv6)};
+    auto tried = try_options(listener, families, world_->part_of(listener.netns)->site->ns);
+    if (!tried) return refuse(std::move(tried).error());
     return {};
 }
 
@@ -225,7 +276,8 @@ Checked Draft::build_part(std::size_t number) {
     std::unordered_set<std::uint64_t> ours = running_.inodes;
     for (const std::vector<LiveSocket>& sockets : opened_)
         for (const LiveSocket& socket : sockets)
-            if (const auto inode = socket_inode(socket.bound.fd.get()); inode) ours.insert(*inode);
+            for (const BoundSocket& bound : socket.group)
+                if (const auto inode = socket_inode(bound.fd.get()); inode) ours.insert(*inode);
     const ClaimCheck claims = claim_check(said, part.tables, slot_of);
     append(warnings_, check_network(said, part.site->ns, ours, [&](const Listener& listener, const SocketAddress& at) {
                return claims(listener, at) && !steers_now(part, listener.protocol, at);
@@ -254,11 +306,13 @@ SlotOf Draft::slots() const {
 std::vector<Home> Draft::homes_in(const Part& part) const {
     std::vector<Home> homes;
     const auto add = [&](Protocol protocol, const std::vector<LiveSocket>& sockets) {
-        for (const LiveSocket& socket : sockets) homes.push_back({protocol, socket.bound.home});
+        for (const LiveSocket& socket : sockets)
+            if (!socket.bound().is_unix()) homes.push_back({protocol, socket.bound().home});
     };
     for (std::size_t i = 0; i < plan_.listeners.size(); ++i) {
-        const Listener& listener = listener_at(world_->config, plan_.listeners[i].next);
-        if (!part.names.contains(listener.netns)) continue;
+        const ListenerRef ref = plan_.listeners[i].next;
+        const Listener& listener = listener_at(world_->config, ref);
+        if (!part.names.contains(listener.netns) || world_->config.services[ref.service].systemd) continue; // systemd's is reached as it says
         if (const std::vector<LiveSocket>* kept = kept_sockets(i); kept != nullptr) add(listener.protocol, *kept);
         add(listener.protocol, opened_[i]);
     }
@@ -268,12 +322,13 @@ std::vector<Home> Draft::homes_in(const Part& part) const {
 /// A pass rule leaves what it matches to the kernel's own lookup, which would find a kept socket at its home, whatever the listener claims.
 void Draft::check_kept_homes(std::size_t step) {
     const std::vector<LiveSocket>* kept = kept_sockets(step);
-    if (kept == nullptr) return;
-    const Listener& listener = listener_at(world_->config, plan_.listeners[step].next);
+    const ListenerRef ref = plan_.listeners[step].next;
+    const Listener& listener = listener_at(world_->config, ref);
+    if (kept == nullptr || listener.is_unix() || world_->config.services[ref.service].systemd) return;
     const Part& part = *world_->part_of(listener.netns);
     const Config& said = said_of(static_cast<std::size_t>(&part - world_->parts.data()));
     for (const LiveSocket& socket : *kept) {
-        const SocketAddress& home = socket.bound.home;
+        const SocketAddress& home = socket.bound().home;
         const Decision decision = decide(part.tables, from_anywhere(listener.protocol, home));
         const bool passed = decision.rule && decision.verdict == Verdict::pass;
         if (!passed && !some_pass(said, listener.protocol, home, !is_wildcard(home))) continue;

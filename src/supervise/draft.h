@@ -53,6 +53,8 @@ private:
     [[nodiscard]] Checked open_sockets();
     [[nodiscard]] std::optional<Listener> without_socket(std::size_t step);
     [[nodiscard]] Status open_listener_of(std::size_t step, const Listener& listener, const HomeCheck& usable_home);
+    [[nodiscard]] Status open_unix_of(std::size_t step, const Listener& listener);
+    [[nodiscard]] Status try_new_options(std::size_t step) const;
     [[nodiscard]] const std::vector<LiveSocket>* kept_sockets(std::size_t step) const; ///< nullptr = none are kept
 
     [[nodiscard]] Checked build_part(std::size_t number);

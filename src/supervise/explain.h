@@ -1,7 +1,7 @@
 #pragma once
 
 #include "classify/tables.h"
-#include "supervise/view.h"
+#include "supervise/rule_view.h"
 
 namespace swathe {
 

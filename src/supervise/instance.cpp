@@ -143,7 +143,7 @@ void Instance::change_limits() {
 }
 
 /// What all commands of one run share. Once.
-Status Instance::prepare_surroundings() {
+Status Instance::prepare_surroundings(SpawnStep& failed_at) {
     const Service& service = host_.service();
     if (!members_.has_group()) {
         if (auto made = members_.make_group(host_.cgroups(), service, group_); !made) return made;
@@ -155,9 +155,16 @@ Status Instance::prepare_surroundings() {
         oom_kills_ = members_.oom_kills();
     }
     if (service.private_tmp && !tmp_) {
+        failed_at = SpawnStep::name_space;
         auto made = PrivateTmp::make(service.name);
         if (!made) return Failure(std::move(made).error().within("private_tmp"));
         tmp_ = std::make_shared<PrivateTmp>(std::move(*made));
+        failed_at = SpawnStep::none;
+    }
+    if (auto name = dynamic_user_of(service); name && !dynamic_user_) {
+        auto user = DynamicUser::hold(*name);
+        if (!user) return Failure(std::move(user).error().within("dynamic_user"));
+        dynamic_user_ = std::move(*user);
     }
     return {};
 }
@@ -169,6 +176,7 @@ RunFacts Instance::facts_for(CommandKind kind) const {
         facts.tmp = tmp_->tmp();
         facts.var_tmp = tmp_->var_tmp();
     }
+    if (dynamic_user_) facts.dynamic_uid = dynamic_user_->uid();
     const Service& service = host_.service();
     facts.variables.emplace_back("INVOCATION_ID", invocation_);
     facts.variables.emplace_back("SWATHE_INSTANCE", std::to_string(number_));
@@ -189,7 +197,8 @@ void Instance::start_process(const StartProcess& order) {
     SpawnStep failed_at = SpawnStep::none;
     auto pid = spawn_process(order, failed_at);
     if (pid) return post(ProcessStarted{});
-    const std::string why = pid.error().to_string();
+    const bool has_code = failed_at != SpawnStep::none;
+    const std::string why = pid.error().to_string() + (has_code ? fmt::format(" (status {}/{})", static_cast<int>(failed_at), to_string(failed_at)) : "");
     const auto& commands = commands_of(host_.service(), order.kind);
     const bool ignored = order.index < commands.size() && commands[order.index].ignore_failure;
     if (!ignored) last_failure_ = why;
@@ -201,9 +210,13 @@ void Instance::start_process(const StartProcess& order) {
 Result<pid_t> Instance::spawn_process(const StartProcess& order, SpawnStep& failed_at) {
     const auto& commands = commands_of(host_.service(), order.kind);
     if (order.index >= commands.size()) return failure("a reload has taken the command away");
-    if (auto ready = prepare_surroundings(); !ready) return Failure(std::move(ready).error());
+    if (auto ready = prepare_surroundings(failed_at); !ready) return Failure(std::move(ready).error());
     auto plan = plan_spawn(host_.service(), commands[order.index], key_of(order.kind), facts_for(order.kind));
-    if (!plan) return Failure(std::move(plan).error());
+    if (!plan) {
+        failed_at = plan.error().step;
+        return Failure(std::move(plan).error().error);
+    }
+    failed_at = SpawnStep::cgroup;
     for (const std::string& warning : plan->warnings) say(LogLevel::warning, warning);
     if (order.kind == CommandKind::start) plan->fds = host_.descriptors(*this);
     if (auto entered = members_.enter(*plan, order.kind == CommandKind::start); !entered) return Failure(std::move(entered).error());
@@ -289,6 +302,7 @@ void Instance::forget_processes() {
     pid_file_look_.reset();
     inherited_.clear();
     if (tmp_) host_.remove_later(std::exchange(tmp_, nullptr));
+    dynamic_user_ = nullptr;
 }
 
 void Instance::send(const SendSignal& order) {

@@ -7,6 +7,7 @@
 #include "process/members.h"
 #include "process/notify_socket.h"
 #include "process/plan.h"
+#include "process/dynamic_user.h"
 #include "process/private_tmp.h"
 #include "process/spawn.h"
 #include "supervise/run.h"
@@ -86,7 +87,7 @@ private:
 
     void start_process(const StartProcess& order);
     [[nodiscard]] Result<pid_t> spawn_process(const StartProcess& order, SpawnStep& failed_at);
-    [[nodiscard]] Status prepare_surroundings();
+    [[nodiscard]] Status prepare_surroundings(SpawnStep& failed_at);
     [[nodiscard]] RunFacts facts_for(CommandKind kind) const;
     [[nodiscard]] Status watch_process(bool as_main, Child child);
     void send(const SendSignal& order);
@@ -117,6 +118,7 @@ private:
     std::vector<Reloaded> reloads_;
 
     std::shared_ptr<PrivateTmp> tmp_;
+    std::shared_ptr<const DynamicUser> dynamic_user_;
     std::uint64_t oom_kills_ = 0; ///< seen
     Members members_;
     std::optional<ChildWatch> main_, control_;

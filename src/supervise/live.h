@@ -2,7 +2,7 @@
 
 #include "dispatch/dispatcher.h"
 #include "socket/natives.h"
-#include "supervise/view.h"
+#include "supervise/rule_view.h"
 
 namespace swathe {
 

@@ -2,7 +2,7 @@
 
 #include "event/loop.h"
 #include "supervise/service_log.h"
-#include "supervise/view.h"
+#include "supervise/stream_view.h"
 
 #include <map>
 

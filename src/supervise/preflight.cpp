@@ -27,6 +27,20 @@ template <class T> Diagnostics or_warning(Result<T> asked) {
     return {{Diagnostic::Severity::warning, std::move(asked).error()}};
 }
 
+/// The sockets that systemd has bound for units that we steer to: nobody loses what they get. Told by the units' files.
+std::unordered_set<std::uint64_t> sockets_of_systemd(const Config& config, const std::vector<NativeSocket>& natives) {
+    std::vector<UnitSocket> theirs;
+    for (const Service& service : config.services)
+        if (service.systemd) theirs.insert(theirs.end(), service.systemd->sockets.begin(), service.systemd->sockets.end());
+    if (theirs.empty()) return {};
+    const std::unordered_set<std::uint64_t> held = sockets_of(1);
+    std::unordered_set<std::uint64_t> inodes;
+    for (const NativeSocket& native : natives)
+        if (held.contains(native.inode) && std::find(theirs.begin(), theirs.end(), UnitSocket{native.protocol, native.address}) != theirs.end())
+            inodes.insert(native.inode);
+    return inodes;
+}
+
 Diagnostics check_lockouts(const Config& config, const NetNamespace& ns, const std::unordered_set<std::uint64_t>& ours,
                            const ClaimCheck& claims) {
     auto natives = native_sockets(ns);
@@ -35,6 +49,7 @@ Diagnostics check_lockouts(const Config& config, const NetNamespace& ns, const s
     if (!configured) return or_warning(Result<Diagnostics>(Failure(std::move(configured).error())));
     std::unordered_set<std::uint64_t> all_ours = own_sockets(); // looked at after the natives: a service may have opened its listeners anew
     all_ours.insert(ours.begin(), ours.end());
+    all_ours.merge(sockets_of_systemd(config, *natives));
     const InterfaceNumber number_of = [&](const std::string& name) { return interface_index(ns, name).value_or(0); };
     return find_lockouts(config, *natives, *configured, all_ours, claims, number_of);
 }
@@ -68,7 +83,8 @@ Diagnostics check_interfaces(const Config& config, const NetNamespace& ns) {
 Diagnostics check_programs(const Config& config) {
     Diagnostics found;
     for (const Service& service : config.services)
-        for (Diagnostic& d : check_service(service)) found.push_back({d.severity, std::move(d.error).at(service.pos)});
+        if (!service.systemd)
+            for (Diagnostic& d : check_service(service)) found.push_back({d.severity, std::move(d.error).at(service.pos)});
     return found;
 }
 
@@ -76,7 +92,7 @@ Diagnostics check_directories(const Config& config) {
     Diagnostics found;
     for (const Service& service : config.services) {
         if (service.exec_start.empty()) continue;
-        const auto plan = plan_spawn(service, service.exec_start.front(), "exec_start", {});
+        const auto plan = plan_spawn(service, service.exec_start.front(), "exec_start", facts_of_check(service));
         if (!plan) continue;                              // check_programs() has told
         if (auto good = check_plan(*plan, service); !good) found.push_back({Diagnostic::Severity::error, std::move(good).error().at(service.pos)});
     }

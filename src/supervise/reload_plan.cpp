@@ -10,7 +10,8 @@ namespace {
 
 /// What makes a listener the same listener. Not the families: a socket that takes more than it is sent is good enough, and what it does
 /// not take gets a socket of its own.
-using Identity = std::tuple<std::string, std::string, unsigned, Protocol, FamilySockets, std::optional<SocketAddress>, std::string>;
+using Identity = std::tuple<std::string, bool, std::string, unsigned, SocketKind, std::string, FamilySockets, ListenerMode, std::optional<SocketAddress>,
+                            std::string>;
 
 std::map<Identity, ListenerRef> identities(const Config& config, const PlaceOf& place) {
     std::map<Identity, ListenerRef> all;
@@ -19,17 +20,19 @@ std::map<Identity, ListenerRef> identities(const Config& config, const PlaceOf& 
         const Service& service = config.services[s];
         for (std::uint32_t l = 0; l < service.listeners.size(); ++l) {
             const Listener& listener = service.listeners[l];
-            all.emplace(Identity{service.name, listener.name, seen[listener.name]++, listener.protocol, listener.family_sockets, listener.home,
-                                 place(listener.netns)},
+            all.emplace(Identity{service.name, service.systemd.has_value(), listener.name, seen[listener.name]++, listener.kind(), listener.path,
+                                 listener.family_sockets, listener.listener_mode, listener.home, place(listener.netns)},
                         ListenerRef{s, l});
         }
     }
     return all;
 }
 
-std::map<std::string, std::uint32_t> names(const Config& config) {
-    std::map<std::string, std::uint32_t> all;
-    for (std::uint32_t s = 0; s < config.services.size(); ++s) all.emplace(config.services[s].name, s);
+/// By name and by whether systemd supervises it: who changes that is another service.
+std::map<std::pair<std::string, bool>, std::uint32_t> names(const Config& config) {
+    std::map<std::pair<std::string, bool>, std::uint32_t> all;
+    for (std::uint32_t s = 0; s < config.services.size(); ++s)
+        all.emplace(std::pair(config.services[s].name, config.services[s].systemd.has_value()), s);
     return all;
 }
 
@@ -57,21 +60,27 @@ ReloadPlan plan_reload(const Config& old, const Config& next, const PlaceOf& old
     auto before = identities(old, old_place);
     std::map<ListenerRef, ReloadPlan::ListenerStep> steps;
     for (const auto& [identity, ref] : identities(next, next_place)) {
-        ReloadPlan::ListenerStep found{ref, std::nullopt, false};
+        ReloadPlan::ListenerStep found{ref, std::nullopt, false, false};
         if (const auto same = before.find(identity); same != before.end()) {
             const Listener& kept = listener_at(old, same->second);
             found.kept = same->second;
             found.new_backlog = kept.protocol == Protocol::tcp && kept.backlog != listener_at(next, ref).backlog;
+            found.new_options = kept.options() != listener_at(next, ref).options() || !kept.has_same_file(listener_at(next, ref));
             before.erase(same);
         }
         steps.emplace(ref, found);
     }
     for (const auto& [ref, found] : steps) {
         plan.listeners.push_back(found);
-        if (!found.kept) plan.lines.push_back(fmt::format("{}: socket opened", label(next, ref)));
+        const bool systemds = next.services[ref.service].systemd.has_value();
+        if (!found.kept) plan.lines.push_back(fmt::format("{}: {}", label(next, ref), systemds ? "steered to systemd's socket" : "socket opened"));
+        if (found.new_options) plan.lines.push_back(fmt::format("{}: options changed", label(next, ref)));
         if (found.new_backlog) plan.lines.push_back(fmt::format("{}: backlog changed", label(next, ref)));
     }
-    for (const auto& [identity, ref] : before) plan.lines.push_back(fmt::format("{}: socket closed", label(old, ref)));
+    for (const auto& [identity, ref] : before) {
+        const bool systemds = old.services[ref.service].systemd.has_value();
+        plan.lines.push_back(fmt::format("{}: {}", label(old, ref), systemds ? "no longer steered to systemd's socket" : "socket closed"));
+    }
     return plan;
 }
 

@@ -15,6 +15,7 @@ struct ReloadPlan {
         ListenerRef next;                ///< in the new configuration
         std::optional<ListenerRef> kept; ///< in the old one: its sockets are taken over, with who waits in them
         bool new_backlog = false;        ///< kept, and to be given the new one's `backlog`
+        bool new_options = false;        ///< kept, and to be given the new one's options, or a UNIX socket's file its owner, mode and links
     };
     std::vector<ListenerStep> listeners;          ///< every listener of the new configuration, in order
     std::vector<std::uint32_t> added;             ///< services of the new configuration
@@ -27,7 +28,8 @@ struct ReloadPlan {
 using PlaceOf = std::function<std::string(const std::string& netns)>;
 
 /// Matches old and new by identity: a service by its name; a listener by service, name, place among equal names, and what
-/// its socket was made from (protocol, home, network namespace). A listener that gains a family keeps its socket and gets a second one.
+/// its socket was made from (protocol, or the kind and path of a UNIX socket; mode, home, network namespace). A listener that gains a family
+/// keeps its socket and gets a second one.
 /// Addresses, ports, guards and limits are not part of it: they change without touching the socket. Pure.
 [[nodiscard]] ReloadPlan plan_reload(const Config& old, const Config& next, const PlaceOf& old_place, const PlaceOf& next_place);
 

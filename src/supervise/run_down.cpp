@@ -5,6 +5,37 @@
 #include <utility>
 
 namespace swathe {
+namespace {
+
+/// How processes are being ended, and waited for.
+enum class Killing : std::uint8_t { watchdog, stop_term, stop_kill, final_term, final_kill };
+
+/// Nothing: in this phase they are not.
+std::optional<Killing> killing_in(Phase phase) noexcept {
+    switch (phase) {
+    case Phase::stop_watchdog: return Killing::watchdog;
+    case Phase::stop_sigterm: return Killing::stop_term;
+    case Phase::stop_sigkill: return Killing::stop_kill;
+    case Phase::final_sigterm: return Killing::final_term;
+    case Phase::final_sigkill: return Killing::final_kill;
+    case Phase::condition:
+    case Phase::start_pre:
+    case Phase::start:
+    case Phase::start_post:
+    case Phase::running:
+    case Phase::exited:
+    case Phase::reload:
+    case Phase::reload_signal:
+    case Phase::reload_notify:
+    case Phase::stop:
+    case Phase::stop_by_notify:
+    case Phase::stop_post:
+    case Phase::ended: return std::nullopt;
+    }
+    return std::nullopt;
+}
+
+} // namespace
 
 void RunTransition::begin_stop() {
     if (!next_.was_up || !run_list(Phase::stop, stop_timeout())) terminate();
@@ -74,25 +105,14 @@ void RunTransition::end() {
 }
 
 void RunTransition::proceed_if_gone() {
-    switch (next_.phase) {
-    case Phase::stop_watchdog:
-    case Phase::stop_sigterm: return waits_for(false) ? void() : kill_or_leave(Phase::stop_sigkill);
-    case Phase::stop_sigkill: return waits_for(true) ? void() : begin_stop_post();
-    case Phase::final_sigterm: return waits_for(false) ? void() : kill_or_leave(Phase::final_sigkill);
-    case Phase::final_sigkill: return waits_for(true) ? void() : end();
-    case Phase::condition:
-    case Phase::start_pre:
-    case Phase::start:
-    case Phase::start_post:
-    case Phase::running:
-    case Phase::exited:
-    case Phase::reload:
-    case Phase::reload_signal:
-    case Phase::reload_notify:
-    case Phase::stop:
-    case Phase::stop_by_notify:
-    case Phase::stop_post:
-    case Phase::ended: return;
+    const auto killing = killing_in(next_.phase);
+    if (!killing) return;
+    switch (*killing) {
+    case Killing::watchdog:
+    case Killing::stop_term: return waits_for(false) ? void() : kill_or_leave(Phase::stop_sigkill);
+    case Killing::stop_kill: return waits_for(true) ? void() : begin_stop_post();
+    case Killing::final_term: return waits_for(false) ? void() : kill_or_leave(Phase::final_sigkill);
+    case Killing::final_kill: return waits_for(true) ? void() : end();
     }
 }
 
@@ -176,30 +196,19 @@ void RunTransition::signal_newcomer(SignalTarget target) {
 }
 
 void RunTransition::signal(SignalTarget target) {
-    switch (next_.phase) {
-    case Phase::stop_watchdog: return end_by(target, service_.watchdog_signal);
-    case Phase::stop_sigterm:
-    case Phase::final_sigterm: {
-        const bool for_restart = next_.phase == Phase::stop_sigterm && next_.for_restart && service_.restart_kill_signal != 0;
+    const auto killing = killing_in(next_.phase);
+    if (!killing) return;
+    switch (*killing) {
+    case Killing::watchdog: return end_by(target, service_.watchdog_signal);
+    case Killing::stop_term:
+    case Killing::final_term: {
+        const bool for_restart = *killing == Killing::stop_term && next_.for_restart && service_.restart_kill_signal != 0;
         end_by(target, for_restart ? service_.restart_kill_signal : service_.kill_signal);
         if (service_.send_sighup) send(target, SIGHUP);
         return;
     }
-    case Phase::stop_sigkill:
-    case Phase::final_sigkill: return end_by(target, service_.final_kill_signal);
-    case Phase::condition:
-    case Phase::start_pre:
-    case Phase::start:
-    case Phase::start_post:
-    case Phase::running:
-    case Phase::exited:
-    case Phase::reload:
-    case Phase::reload_signal:
-    case Phase::reload_notify:
-    case Phase::stop:
-    case Phase::stop_by_notify:
-    case Phase::stop_post:
-    case Phase::ended: return;
+    case Killing::stop_kill:
+    case Killing::final_kill: return end_by(target, service_.final_kill_signal);
     }
 }
 

@@ -53,7 +53,8 @@ IdleSigns ServiceUnit::signs_of_use() const {
     for (std::size_t l = 0; l < listeners_.size(); ++l)
         for (const LiveSocket& socket : listeners_[l].sockets) {
             signs.packets += host_.packets(socket);
-            signs.queued = signs.queued || (socket.bound.fd && queued(socket.bound.fd.get(), service_->listeners[l].protocol) > 0);
+            for (const BoundSocket& bound : socket.group)
+                signs.queued = signs.queued || (bound.fd && queued(bound.fd.get(), service_->listeners[l].protocol) > 0);
         }
     return signs;
 }
@@ -63,7 +64,7 @@ void ServiceUnit::tag_listeners() {
     if (service_->idle_stop_sec == kInfinity) return;
     for (std::size_t l = 0; l < listeners_.size(); ++l)
         for (const LiveSocket& socket : listeners_[l].sockets)
-            if (socket.bound.fd && service_->listeners[l].protocol == Protocol::tcp)
+            if (socket.group.is_open() && service_->listeners[l].protocol == Protocol::tcp)
                 if (auto tagged = host_.tag(socket, tag_); !tagged) say(LogLevel::error, tagged.error().to_string());
 }
 

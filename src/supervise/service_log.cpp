@@ -83,6 +83,7 @@ Result<std::shared_ptr<LogSink>> ServiceLog::sink_of(OutputRoute route, const St
 
 Result<OutputEnds> ServiceLog::begin(const Service& service, const Command& command, std::optional<uid_t> owner) {
     configure(service);
+    drop_ended();
     const OutputRoutes routes = routes_of(service);
     const LogSource source{service_, identifier_of(service, command)};
     auto pid = std::make_shared<pid_t>(0);
@@ -122,11 +123,18 @@ void ServiceLog::turn(Stream& stream) {
     settle(stream, stream.pipe.read_some([&](const OutputLine& line) { return take(stream, line); }));
 }
 
+void ServiceLog::drain(Stream& stream) {
+    settle(stream, stream.pipe.drain([&](const OutputLine& line) { return take(stream, line); }));
+}
+
 void ServiceLog::drain() {
-    for (std::size_t i = streams_.size(); i-- > 0;) { // settle() may take away the one that it is given
-        Stream& stream = *streams_[i];
-        settle(stream, stream.pipe.drain([&](const OutputLine& line) { return take(stream, line); }));
-    }
+    for (std::size_t i = streams_.size(); i-- > 0;) drain(*streams_[i]); // settle() may take away the one that it is given
+}
+
+/// Streams give way to all else, and a daemon that is always busy must not gather those that nobody writes to any more.
+void ServiceLog::drop_ended() {
+    for (std::size_t i = streams_.size(); i-- > 0;)
+        if (streams_[i]->pipe.is_dry()) drain(*streams_[i]);
 }
 
 void ServiceLog::settle(Stream& stream, OutputPipe::State state) {

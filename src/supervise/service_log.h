@@ -90,6 +90,8 @@ private:
                                               std::shared_ptr<pid_t> pid);
     [[nodiscard]] Result<std::shared_ptr<LogSink>> sink_of(OutputRoute route, const StandardStream& stream);
     void turn(Stream& stream);
+    void drain(Stream& stream);
+    void drop_ended();
     void settle(Stream& stream, OutputPipe::State state);
     [[nodiscard]] bool take(Stream& stream, const OutputLine& line);
     void say(const std::optional<std::string>& text) const;

@@ -1,6 +1,7 @@
 // ServiceUnit: its listeners, when they are watched, and how they are kept usable.
 
 #include "socket/backlog.h"
+#include "socket/flush.h"
 #include "socket/revive.h"
 #include "supervise/service_unit.h"
 
@@ -12,7 +13,7 @@ namespace swathe {
 
 std::optional<std::uint32_t> slot_for(const std::vector<LiveSocket>& sockets, Family family) noexcept {
     for (const LiveSocket& socket : sockets)
-        if (family == Family::ipv4 ? socket.bound.takes_ipv4 : socket.bound.takes_ipv6) return socket.slot;
+        if (family == Family::ipv4 ? socket.bound().takes_ipv4 : socket.bound().takes_ipv6) return socket.slot;
     return std::nullopt;
 }
 
@@ -20,7 +21,10 @@ void ServiceUnit::watch_as_needed() {
     std::vector<State> states;
     for (const auto& worker : workers_) states.push_back(worker->life.state);
     const Watching watching = watching_for(states);
-    arming_.wanted = watching == Watching::armed && !awaits_needed_;
+    const bool some_idle = std::find(states.begin(), states.end(), State::idle) != states.end();
+    watches_all_ = watching == Watching::armed;
+    const bool watched = std::exchange(arming_.wanted, (watches_all_ || (some_idle && has_groups())) && !awaits_needed_);
+    if (arming_.wanted && !watched) flush_listeners();
     if (watching == Watching::closed && !closed_) close_listeners();
     watch_allowed();
 }
@@ -28,29 +32,44 @@ void ServiceUnit::watch_as_needed() {
 /// Watches those listeners that may be watched now, and looks again when that changes.
 void ServiceUnit::watch_allowed() {
     const Monotonic at = now();
-    std::erase_if(sources_, [&](const Watched& watched) { return !arming_.watches(watched.listener, at); });
+    std::erase_if(sources_, [&](const Watched& watched) { return !arming_.watches(watched.place.listener, at) || !is_wanted(watched.place); });
     const bool was_watching = !sources_.empty();
-    for (std::size_t l = 0; l < listeners_.size(); ++l)
-        if (arming_.watches(l, at) && std::none_of(sources_.begin(), sources_.end(), [&](const Watched& w) { return w.listener == l; })) {
-            if (!was_watching && sources_.empty()) revive_listeners();
-            watch_listener(l);
-        }
+    for (const Place& place : places()) {
+        const auto is_it = [&](const Watched& watched) { return watched.place == place; };
+        if (!arming_.watches(place.listener, at) || !is_wanted(place) || std::any_of(sources_.begin(), sources_.end(), is_it)) continue;
+        if (!was_watching && sources_.empty()) revive_listeners();
+        watch(place);
+    }
     const Monotonic next = arming_.next_change(at);
     if (next == Monotonic::max()) return arming_timer_->disarm();
     if (auto armed = arming_timer_->arm(next); !armed) say(LogLevel::error, armed.error().to_string());
 }
 
-void ServiceUnit::watch_listener(std::size_t l) {
-    for (std::size_t s = 0; s < listeners_[l].sockets.size(); ++s) {
-        const int fd = listeners_[l].sockets[s].bound.fd.get();
-        if (fd < 0 || !why_unusable(fd, service_->listeners[l].protocol).empty()) continue;
-        auto source = IoSource::watch(loop_, fd, EPOLLIN, [this, l, s](std::uint32_t revents) { woken(l, s, revents); });
-        if (!source) {
-            say(LogLevel::error, source.error().to_string());
-            continue;
-        }
-        sources_.push_back({l, std::move(*source)});
-    }
+/// A worker that is down, while others serve, is started by who has come to its own socket.
+bool ServiceUnit::is_wanted(const Place& place) const noexcept {
+    if (watches_all_) return true;
+    const bool own = listeners_[place.listener].sockets[place.socket].group.size() > 1;
+    return own && place.member < workers_.size() && workers_[place.member]->life.state == State::idle;
+}
+
+std::vector<ServiceUnit::Place> ServiceUnit::places() const {
+    std::vector<Place> all;
+    for (std::size_t l = 0; l < listeners_.size(); ++l)
+        for (std::size_t s = 0; s < listeners_[l].sockets.size(); ++s)
+            for (std::size_t m = 0; m < listeners_[l].sockets[s].group.size(); ++m) all.push_back({l, s, m});
+    return all;
+}
+
+const BoundSocket& ServiceUnit::at(const Place& place) const noexcept {
+    return listeners_[place.listener].sockets[place.socket].group[place.member];
+}
+
+void ServiceUnit::watch(const Place& place) {
+    const int fd = at(place).fd.get();
+    if (fd < 0 || !why_unusable(fd, service_->listeners[place.listener].protocol).empty()) return;
+    auto source = IoSource::watch(loop_, fd, EPOLLIN, [this, place](std::uint32_t revents) { woken(place, revents); });
+    if (!source) return say(LogLevel::error, source.error().to_string());
+    sources_.push_back({place, std::move(*source)});
 }
 
 /// A pause by hand begins or ends, or the window of a limit is over.
@@ -80,13 +99,14 @@ void ServiceUnit::carry_arming_over(const Service& before) {
 }
 
 /// Whoever else holds a listener that is watched may shut it down. That is no traffic, and reported for ever.
-void ServiceUnit::woken(std::size_t listener, std::size_t socket, std::uint32_t revents) {
+void ServiceUnit::woken(Place place, std::uint32_t revents) { // by value: its source may go
+    const std::size_t listener = place.listener;
     const std::string& name = service_->listeners[listener].name;
     if ((revents & EPOLLHUP) != 0) {
-        if (revivals_.allow(now())) revive_socket(listener, socket);
-        if (why_unusable(listeners_[listener].sockets[socket].bound.fd.get(), service_->listeners[listener].protocol).empty()) return;
+        if (revivals_.allow(now())) revive_socket(place);
+        if (why_unusable(at(place).fd.get(), service_->listeners[listener].protocol).empty()) return;
         say(LogLevel::error, fmt::format("listener {} is not watched until the service has run again", name));
-        std::erase_if(sources_, [&](const Watched& watched) { return watched.listener == listener; });
+        std::erase_if(sources_, [&](const Watched& watched) { return watched.place.listener == listener; });
         return;
     }
     switch (wake(arming_, listener, now())) {
@@ -104,20 +124,46 @@ void ServiceUnit::woken(std::size_t listener, std::size_t socket, std::uint32_t 
 
 /// What a child has done to its sockets ends with it: the next one, and who waits for it, gets them as they should be.
 void ServiceUnit::revive_listeners() {
-    for (std::size_t l = 0; l < listeners_.size(); ++l)
-        for (std::size_t s = 0; s < listeners_[l].sockets.size(); ++s)
-            if (listeners_[l].sockets[s].bound.fd) revive_socket(l, s);
+    for (const Place& place : places())
+        if (at(place).fd) revive_socket(place);
 }
 
-void ServiceUnit::revive_socket(std::size_t listener, std::size_t socket) {
+/// systemd.socket(5), FlushPending=: who waits when the listeners begin to be watched has come for a service that has ended.
+void ServiceUnit::flush_listeners() const {
+    for (const Place& place : places()) {
+        const Listener& listener = service_->listeners[place.listener];
+        if (listener.flush_pending && is_wanted(place) && at(place).fd) flush(at(place).fd.get(), listener.protocol);
+    }
+}
+
+/// Nothing makes a UNIX socket that was shut down listen again: a new one takes its place, and who waits in the old one is sent away.
+void ServiceUnit::replace_socket(std::size_t listener, const std::string& why) {
     const Listener& wanted = service_->listeners[listener];
-    const LiveSocket& live = listeners_[listener].sockets[socket];
-    const std::string why = why_unusable(live.bound.fd.get(), wanted.protocol);
-    auto revived = revive(live.bound, wanted.protocol, wanted.backlog);
+    auto opened = host_.reopen(wanted, listeners_[listener], 1);
+    if (!opened) return say(LogLevel::error, std::move(opened).error().within(fmt::format("listener {}: {}", wanted.name, why)).to_string());
+    std::erase_if(sources_, [&](const Watched& watched) { return watched.place.listener == listener; });
+    listeners_[listener].sockets.front().group = std::move(opened->front());
+    ++socket_set_;
+    say(LogLevel::notice, fmt::format("listener {}: {}; opened anew", wanted.name, why));
+    if (arming_.watches(listener, now())) watch({listener, 0, 0});
+}
+
+void ServiceUnit::revive_socket(const Place& place) {
+    const Listener& wanted = service_->listeners[place.listener];
+    LiveSocket& live = listeners_[place.listener].sockets[place.socket];
+    const std::string why = why_unusable(at(place).fd.get(), wanted.protocol);
+    if (wanted.is_unix()) {
+        if (!why.empty()) replace_socket(place.listener, why);
+        return;
+    }
+    auto revived = revive(at(place), wanted.protocol, wanted.backlog);
     if (revived && !*revived) return;
     if (!revived) return say(LogLevel::error, std::move(revived).error().within(fmt::format("listener {}: {}", wanted.name, why)).to_string());
     say(LogLevel::notice, fmt::format("listener {}: {}; {} again", wanted.name, why, wanted.protocol == Protocol::tcp ? "listening" : "free"));
+    if (wanted.protocol == Protocol::tcp) live.group.listens_again(place.member);
+    spread_traffic(true);
     if (slots_empty_ && wanted.when_down != WhenDown::queue) return;
+    if (place.member > 0) return;
     if (auto filled = host_.fill_slot(live); !filled) // before 5.19 a fall emptied it
         say(LogLevel::error, filled.error().to_string());
 }
@@ -128,17 +174,18 @@ void ServiceUnit::close_listeners() {
     for (LiveListener& listener : listeners_)
         for (LiveSocket& socket : listener.sockets) {
             host_.empty_slot(socket);
-            socket.bound.fd.reset();
+            socket.group.close();
         }
 }
 
 Status ServiceUnit::open_listeners() {
     for (std::size_t i = 0; i < listeners_.size(); ++i) {
         LiveListener& closed = listeners_[i];
-        auto opened = host_.reopen(service_->listeners[i], closed);
-        if (!opened) return Failure(std::move(opened).error().within(fmt::format("listener {}", service_->listeners[i].name)));
+        const Listener& listener = service_->listeners[i];
+        auto opened = host_.reopen(listener, closed, members_of(*service_, listener));
+        if (!opened) return Failure(std::move(opened).error().within(fmt::format("listener {}", listener.name)));
         for (std::size_t s = 0; s < closed.sockets.size(); ++s) {
-            closed.sockets[s].bound = std::move((*opened)[s]);
+            closed.sockets[s].group = std::move((*opened)[s]);
             if (auto filled = host_.fill_slot(closed.sockets[s]); !filled) return filled;
         }
     }
@@ -150,7 +197,7 @@ Status ServiceUnit::open_listeners() {
 void ServiceUnit::fill_slots() {
     for (const LiveListener& listener : listeners_)
         for (const LiveSocket& socket : listener.sockets)
-            if (socket.bound.fd)
+            if (socket.group.is_open())
                 if (auto filled = host_.fill_slot(socket); !filled) say(LogLevel::error, filled.error().to_string());
 }
 
@@ -166,7 +213,7 @@ void ServiceUnit::keep_slots() {
     for (std::size_t i = 0; i < listeners_.size(); ++i) {
         if (service_->listeners[i].when_down == WhenDown::queue) continue;
         for (const LiveSocket& socket : listeners_[i].sockets) {
-            if (!socket.bound.fd) continue;
+            if (!socket.group.is_open()) continue;
             if (down)
                 host_.empty_slot(socket);
             else if (auto filled = host_.fill_slot(socket); !filled)

@@ -1,4 +1,5 @@
 #include "model/same_run.h"
+#include "socket/backlog.h"
 #include "supervise/service_unit.h"
 
 #include <algorithm>
@@ -34,6 +35,9 @@ Result<std::unique_ptr<ServiceUnit>> ServiceUnit::create(Loop& loop, UnitHost& h
     auto idle = TimerSource::create(loop, [self = unit.get()] { self->look_for_use(); });
     if (!idle) return Failure(std::move(idle).error());
     unit->idle_timer_ = std::move(*idle);
+    auto dismissal = TimerSource::create(loop, [self = unit.get()] { self->dismiss_workers(); });
+    if (!dismissal) return Failure(std::move(dismissal).error());
+    unit->dismissal_ = std::move(*dismissal);
     unit->note_time();
     return unit;
 }
@@ -123,6 +127,7 @@ void ServiceUnit::replace(std::shared_ptr<const Service> service, std::vector<Li
     tag_listeners();
     each_instance([](Instance& instance) { instance.change_limits(); });
     resize_workers();
+    spread_traffic(true);
     keep_slots();
     watch_as_needed();
     follow_idleness();
@@ -140,7 +145,15 @@ void ServiceUnit::resize_workers() {
     const std::size_t before = workers_.size();
     if (auto made = make_workers(); !made) return say(LogLevel::error, made.error().to_string());
     for (std::size_t i = before; i < workers_.size() && serving; ++i) post(*workers_[i], StartAsked{});
-    for (std::size_t i = std::max(service_->workers, 1U); i < workers_.size(); ++i) post(*workers_[i], StopAsked{});
+    if (workers_.size() == std::max(service_->workers, 1U)) return;
+    if (!serving || !has_groups()) return dismiss_workers();
+    if (auto armed = dismissal_->arm(later(now(), kHandshakes)); !armed) dismiss_workers(); // until then they take what was on its way to them
+}
+
+/// Those that are too many are asked to end.
+void ServiceUnit::dismiss_workers() {
+    for (std::size_t i = std::max(service_->workers, 1U); i < workers_.size(); ++i) events_.push_back({workers_[i].get(), StopAsked{}});
+    drain_events();
 }
 
 std::vector<LiveListener> ServiceUnit::take_listeners() {
@@ -219,12 +232,19 @@ Instance* ServiceUnit::speaker(const NotifySocket::Sender& sender) const noexcep
 
 std::vector<PassedFd> ServiceUnit::descriptors(const Instance& instance) {
     revive_listeners();
-    bool in_use = false; // by another worker, or by the predecessor, which must not come to wait in accept(2) for what its successor took
-    each_instance([&](const Instance& other) { in_use = in_use || (&other != &instance && !other.inherited().empty()); });
+    std::vector<std::uint64_t> others; // another worker, or the predecessor, which must not come to wait in accept(2) for what its successor took
+    each_instance([&](const Instance& other) {
+        if (&other != &instance) others.insert(others.end(), other.inherited().begin(), other.inherited().end());
+    });
     std::vector<PassedFd> fds;
     for (std::size_t i = 0; i < listeners_.size(); ++i)
-        for (const LiveSocket& socket : listeners_[i].sockets)
-            if (socket.bound.fd) fds.push_back({socket.bound.fd.get(), service_->listeners[i].name, in_use});
+        for (const LiveSocket& socket : listeners_[i].sockets) {
+            const int fd = socket.group[socket.member_of(instance.number() - 1)].fd.get();
+            if (fd < 0) continue;
+            const auto inode = socket_inode(fd);
+            const bool in_use = inode && std::find(others.begin(), others.end(), *inode) != others.end();
+            fds.push_back({fd, service_->listeners[i].name, in_use});
+        }
     if (const Worker* worker = worker_of(instance); worker != nullptr)
         for (PassedFd& stored : worker->store->all()) fds.push_back(std::move(stored));
     return fds;

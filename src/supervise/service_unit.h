@@ -1,65 +1,16 @@
 #pragma once
 
 #include "process/fd_store.h"
-#include "socket/open.h"
 #include "supervise/arming.h"
 #include "supervise/idle.h"
-#include "supervise/instance.h"
 #include "supervise/lifecycle.h"
-#include "supervise/service_log.h"
+#include "supervise/unit_host.h"
 
 namespace swathe {
-
-struct Site;
-
-/// A bound socket and its place in the SOCKMAP. The socket is empty while the listener is closed.
-struct LiveSocket {
-    static constexpr std::uint32_t kNoSlot = 0xffffffff;
-
-    BoundSocket bound;
-    std::uint32_t slot = kNoSlot; ///< of the dispatcher of `site`
-    std::shared_ptr<Site> site; ///< the network namespace that it is in
-};
-
-/// The sockets of one listener: one, or two with family_sockets = "split" and after a reload that added a family.
-struct LiveListener {
-    std::vector<LiveSocket> sockets;
-};
-
-/// The slot of the socket that takes packets of `family`, if there is one.
-[[nodiscard]] std::optional<std::uint32_t> slot_for(const std::vector<LiveSocket>& sockets, Family family) noexcept;
 
 /// How often a unit mends listeners that are shut down while it watches them: whoever still holds them must not keep the loop busy.
 inline constexpr std::uint32_t kMostRevivals = 5;
 inline constexpr Duration kRevivalWindow = std::chrono::seconds(10);
-
-class ServiceUnit;
-
-/// What a unit needs of its surroundings, so that it knows nothing else of them.
-class UnitHost {
-public:
-    virtual ~UnitHost() = default;
-    [[nodiscard]] virtual Status fill_slot(const LiveSocket& socket) = 0;
-    virtual void empty_slot(const LiveSocket& socket) = 0;
-    [[nodiscard]] virtual bool is_waited_for(pid_t pid) const = 0; ///< by any unit
-    virtual void drain_notifications() = 0; ///< hands on every datagram that has come before now
-    [[nodiscard]] virtual std::shared_ptr<ServiceLog> open_log(const std::string& service) = 0;
-    /// Opens the sockets of a listener anew, at the same homes.
-    [[nodiscard]] virtual Result<std::vector<BoundSocket>> reopen(const Listener& listener, const LiveListener& closed) = 0;
-    /// Starts what the service requires and wants. `ready` comes, now or later, when those that it is to follow run, or with the reason why one
-    /// that it requires does not.
-    virtual void start_needed(const ServiceUnit& unit, std::function<void(Status)> ready) = 0;
-    [[nodiscard]] virtual const CgroupTree& cgroups() const noexcept = 0;
-    virtual void remove_later(std::shared_ptr<PrivateTmp> used) = 0;
-    [[nodiscard]] virtual std::uint64_t packets(const LiveSocket& socket) const = 0; ///< that were meant for it, so far
-    /// Connections that the socket takes from now on can be asked for by `tag`.
-    [[nodiscard]] virtual Status tag(const LiveSocket& socket, std::uint64_t tag) = 0;
-    /// Is there a connection with this tag in one of the namespaces? `answer` comes later; yes, if it cannot be found out.
-    virtual void ask_connections(std::uint64_t tag, std::vector<std::shared_ptr<Site>> sites, std::function<void(bool)> answer) = 0;
-    /// Destroys an instance that has ended, later, outside of its own call stack.
-    virtual void bury(std::unique_ptr<Instance> ended) = 0;
-    virtual void emptied() = 0; ///< a unit has lost its last instance
-};
 
 /// One service as it runs: its workers, and the sockets that they share. Does what their lifecycles say, and tells them what happened.
 class ServiceUnit final : private InstanceHost {
@@ -91,6 +42,10 @@ public:
     [[nodiscard]] std::vector<LiveListener> take_listeners();
     /// The same, for a unit that will only be stopped: it no longer refers to the configuration it came from.
     [[nodiscard]] std::vector<LiveListener> leave_configuration();
+
+    /// Members for workers to come: nothing is sent to them until their worker runs, or nobody does. `next`: the listener as it will be.
+    [[nodiscard]] Status grow_groups(std::size_t listener, const Listener& next, std::size_t members);
+    void trim_groups(); ///< closes the members of workers that are no more
 
     /// From a process of ours that may speak (NotifyAccess=). False: it is none.
     bool notified(const NotifySocket::Sender& sender, const Notification& message, std::vector<UniqueFd>& fds);
@@ -146,6 +101,11 @@ private:
         bool begun = false;
         Done done;
     };
+    /// Of one socket.
+    struct Place {
+        std::size_t listener = 0, socket = 0, member = 0;
+        friend bool operator==(const Place&, const Place&) noexcept = default;
+    };
     struct Posted {
         Worker* worker;
         Event event;
@@ -170,6 +130,7 @@ private:
     void roll_on();
     void finish_roll(Status outcome);
     void resize_workers();
+    void dismiss_workers();
     [[nodiscard]] Status make_workers();
     [[nodiscard]] Worker* worker_of(const Instance& instance) const noexcept;
     [[nodiscard]] Instance* speaker(const NotifySocket::Sender& sender) const noexcept;
@@ -196,12 +157,22 @@ private:
     // service_sockets.cpp: listeners
     void watch_as_needed();
     void watch_allowed();
-    void watch_listener(std::size_t listener);
+    [[nodiscard]] bool is_wanted(const Place& place) const noexcept;
+    [[nodiscard]] std::vector<Place> places() const;
+    [[nodiscard]] const BoundSocket& at(const Place& place) const noexcept;
+    void watch(const Place& place);
     void disarm() { sources_.clear(); }
     void arming_changed();
     void carry_arming_over(const Service& before);
     void hold_instances(bool still);
-    void woken(std::size_t listener, std::size_t socket, std::uint32_t revents);
+    void woken(Place place, std::uint32_t revents);
+
+    // service_group.cpp: sockets of the workers' own
+    [[nodiscard]] bool has_groups() const noexcept;
+    [[nodiscard]] std::vector<std::size_t> serving(const LiveSocket& socket) const;
+    void spread_traffic(bool anew);
+    void spread(const LiveSocket& socket) const;
+    [[nodiscard]] bool is_used(std::size_t member) const;
 
     // service_idle.cpp: when nobody uses the service any more
     void follow_idleness();
@@ -211,7 +182,9 @@ private:
     [[nodiscard]] IdleSigns signs_of_use() const;
     void tag_listeners();
     void revive_listeners();
-    void revive_socket(std::size_t listener, std::size_t socket);
+    void revive_socket(const Place& place);
+    void replace_socket(std::size_t listener, const std::string& why);
+    void flush_listeners() const;
     void close_listeners();
     [[nodiscard]] Status open_listeners();
     void keep_slots();
@@ -231,6 +204,9 @@ private:
     std::shared_ptr<ServiceLog> log_;
     Arming arming_;
     std::optional<TimerSource> arming_timer_;
+    bool watches_all_ = false;    ///< traffic of any listener starts the service
+    std::vector<const Instance*> serving_; ///< for whom spread_traffic() was done; only compared
+    std::optional<TimerSource> dismissal_; ///< of workers that are too many
     bool standing_still_ = false; ///< hold_instances() was told so
     const std::uint64_t tag_;     ///< of the connections of its listeners
     Idle idle_;
@@ -251,7 +227,7 @@ private:
     RateLimit revivals_{kRevivalWindow, kMostRevivals};
 
     struct Watched {
-        std::size_t listener;
+        Place place;
         IoSource source;
     };
     std::vector<Watched> sources_; ///< one per socket while armed; declared last: destroyed before the sockets

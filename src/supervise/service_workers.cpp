@@ -9,6 +9,12 @@
 #include <fmt/format.h>
 
 namespace swathe {
+namespace {
+
+/// exec_condition said no. That is an answer and no failure: who asked for a start has got what there is.
+bool is_skipped(const Lifecycle& life) noexcept { return life.state == State::idle && life.result == ServiceResult::exec_condition; }
+
+} // namespace
 
 void ServiceUnit::post(Worker& worker, Event event) {
     events_.push_back({&worker, std::move(event)});
@@ -105,7 +111,7 @@ bool ServiceUnit::start_instance(Worker& worker, bool as_successor) {
 
 /// Its control group is nobody else's, even while a predecessor of the same worker still drains.
 std::uint32_t ServiceUnit::free_group() const {
-    for (std::uint32_t group = 1;; ++group) {
+    for (std::uint32_t group = 0;; ++group) {
         bool taken = false;
         each_instance([&](const Instance& instance) { taken = taken || instance.group() == group; });
         if (!taken) return group;
@@ -183,6 +189,8 @@ void ServiceUnit::settle() {
     if (draining_events_) return;
     forget_workers();
     forget_directories();
+    trim_groups();
+    spread_traffic(false);
     keep_slots();
     watch_as_needed();
     follow_idleness();
@@ -212,7 +220,8 @@ void ServiceUnit::answer_waiters() {
         return std::any_of(workers_.begin(), workers_.end(), [&](const auto& worker) { return worker->life.state == state; });
     };
     const bool oneshot_done = service_->type == ServiceType::oneshot && all_in(State::idle, State::running) && lifecycle().result == ServiceResult::success;
-    const bool running = all_in(State::running) || oneshot_done;
+    const bool skipped = std::all_of(workers_.begin(), workers_.end(), [](const auto& worker) { return is_skipped(worker->life); });
+    const bool running = all_in(State::running) || oneshot_done || skipped;
     const bool on_the_way = some_in(State::starting) || some_in(State::stopping) || awaits_needed_;
     std::vector<Waiter> waiting = std::exchange(waiters_, {});
     for (Waiter& waiter : waiting) {
@@ -228,7 +237,8 @@ void ServiceUnit::answer_waiters() {
 /// A restart of one worker after the other goes on when the one whose turn it is runs anew.
 void ServiceUnit::roll_on() {
     while (roll_) {
-        if (roll_->worker >= workers_.size()) return finish_roll({});
+        const bool wanted = roll_->worker < std::max(service_->workers, 1U); // the others are on their way out
+        if (!wanted || roll_->worker >= workers_.size()) return finish_roll({});
         Worker& worker = *workers_[roll_->worker];
         if (!std::exchange(roll_->begun, true)) {
             roll_->old = worker.instance.get();
@@ -240,7 +250,7 @@ void ServiceUnit::roll_on() {
         if (under_way) return;
         const bool anew = state == State::running && worker.instance.get() != roll_->old;
         const bool oneshot_done = service_->type == ServiceType::oneshot && state == State::idle && worker.life.result == ServiceResult::success;
-        if (!anew && !oneshot_done) {
+        if (!anew && !oneshot_done && !is_skipped(worker.life)) {
             if (last_failure_.empty()) last_failure_ = to_string(state == State::running ? ServiceResult::start_limit_hit : worker.life.result);
             return finish_roll(failure(last_failure_));
         }

@@ -1,8 +1,11 @@
 #include "supervise/supervisor.h"
 
 #include "base/log.h"
+#include "dispatch/migration.h"
 #include "socket/connections.h"
 #include "socket/local_routes.h"
+#include "socket/unix_socket.h"
+#include "supervise/node_owner.h"
 
 #include <algorithm>
 
@@ -53,6 +56,10 @@ Status Supervisor::open_parts() {
     if (!tracing) return Failure(std::move(tracing).error());
     tracing_ = std::move(*tracing);
 
+    auto beside = Beside::create(loop_, {});
+    if (!beside) return Failure(std::move(beside).error());
+    beside_ = std::move(*beside);
+
     auto worker = Worker::start(loop_);
     if (!worker) return Failure(std::move(worker).error());
     worker_ = std::move(*worker);
@@ -68,6 +75,10 @@ void Supervisor::remove_abandoned() {
 ServiceUnit* Supervisor::find(const std::string& service) {
     const auto found = units_.find(service);
     return found == units_.end() ? nullptr : found->second.get();
+}
+
+const std::vector<LiveListener>& Supervisor::listeners_of(const Service& service) const {
+    return service.systemd ? beside_->find(service.name)->listeners : units_.at(service.name)->listeners();
 }
 
 bool Supervisor::is_waited_for(pid_t pid) const {
@@ -88,7 +99,9 @@ void Supervisor::remove_later(std::shared_ptr<PrivateTmp> used) {
     worker_->run([used] { (void)used->remove(); }, [] {});
 }
 
-std::uint64_t Supervisor::packets(const LiveSocket& socket) const { return socket.site->dispatcher.counters(socket.slot).lookups; }
+std::uint64_t Supervisor::packets(const LiveSocket& socket) const {
+    return socket.is_steered() ? socket.site->dispatcher.counters(socket.slot).lookups : 0;
+}
 
 Status Supervisor::tag(const LiveSocket& socket, std::uint64_t tag) {
     if (!tags_) {
@@ -96,7 +109,9 @@ Status Supervisor::tag(const LiveSocket& socket, std::uint64_t tag) {
         if (!tags) return Failure(std::move(tags).error().within("idle_stop_sec"));
         tags_.emplace(std::move(*tags));
     }
-    return tags_->put(socket.bound.fd.get(), tag);
+    for (const BoundSocket& bound : socket.group)
+        if (auto put = tags_->put(bound.fd.get(), tag); !put) return put;
+    return {};
 }
 
 /// A unit that is gone by then is not told: it is looked up by its tag.
@@ -227,7 +242,8 @@ void Supervisor::retire(const std::string& name) {
 }
 
 void Supervisor::release(const LiveListener& listener) {
-    for (const LiveSocket& socket : listener.sockets) socket.site->dispatcher.release_slot(socket.slot);
+    for (const LiveSocket& socket : listener.sockets)
+        if (socket.is_steered()) socket.site->dispatcher.release_slot(socket.slot);
 }
 
 void Supervisor::sweep() {
@@ -243,24 +259,58 @@ void Supervisor::sweep() {
     std::exchange(shut_down_done_, nullptr)();
 }
 
-Status Supervisor::fill_slot(const LiveSocket& socket) { return socket.site->dispatcher.set_socket(socket.slot, socket.bound.fd.get()); }
+Status Supervisor::fill_slot(const LiveSocket& socket) {
+    if (!socket.is_steered()) return {};
+    return socket.site->dispatcher.set_socket(socket.slot, socket.bound().fd.get());
+}
 
-void Supervisor::empty_slot(const LiveSocket& socket) { socket.site->dispatcher.clear_socket(socket.slot); }
+void Supervisor::empty_slot(const LiveSocket& socket) {
+    if (socket.is_steered()) socket.site->dispatcher.clear_socket(socket.slot);
+}
 
 std::shared_ptr<ServiceLog> Supervisor::open_log(const std::string& service) { return logs_->open(service); }
 
 void Supervisor::drain_notifications() { notify_->drain(); }
 
-Result<std::vector<BoundSocket>> Supervisor::reopen(const Listener& listener, const LiveListener& closed) {
-    std::vector<BoundSocket> opened;
+namespace {
+
+Result<BoundSocket> reopen_unix(const Listener& listener, const NetNamespace& ns) {
+    const auto owner = node_owner(listener);
+    if (!owner) return Failure(owner.error());
+    return open_unix_socket(listener, ns, *owner);
+}
+
+} // namespace
+
+Result<int> Supervisor::migration() {
+    if (!migration_) {
+        auto loaded = load_migration();
+        if (!loaded) return Failure(std::move(loaded).error());
+        migration_ = std::move(*loaded);
+    }
+    return migration_.get();
+}
+
+Result<std::vector<Group>> Supervisor::reopen(const Listener& listener, const LiveListener& closed, std::size_t members) {
+    const bool grouped = listener.listener_mode == ListenerMode::reuseport;
+    std::vector<Group> opened;
     for (const LiveSocket& socket : closed.sockets) {
-        const bool both = socket.bound.takes_ipv4 && socket.bound.takes_ipv6;
-        Listener part = both ? listener : only_family(listener, socket.bound.takes_ipv4 ? Family::ipv4 : Family::ipv6);
+        if (socket.bound().is_unix()) {
+            auto bound = reopen_unix(listener, socket.site->ns);
+            if (!bound) return Failure(std::move(bound).error());
+            opened.emplace_back(std::move(*bound));
+            continue;
+        }
+        const bool both = socket.bound().takes_ipv4 && socket.bound().takes_ipv6;
+        Listener part = both ? listener : only_family(listener, socket.bound().takes_ipv4 ? Family::ipv4 : Family::ipv6);
         part.family_sockets = FamilySockets::dual;
-        part.home = socket.bound.home; // there or nowhere: it is what the implicit home rule guards
-        auto bound = open_listener(part, socket.site->ns, [](const SocketAddress&) { return true; });
-        if (!bound) return bound;
-        opened.push_back(std::move(bound->front()));
+        part.home = socket.bound().home; // there or nowhere: it is what the implicit home rule guards
+        auto bound = open_listener(part, socket.site->ns, [](const SocketAddress&) { return true; }, Admission::at_once,
+                                   grouped ? Sharing::alone : Sharing::with_listeners);
+        if (!bound) return Failure(std::move(bound).error());
+        Group& group = opened.emplace_back(std::move(bound->front()));
+        if (!grouped) continue;
+        if (auto grown = group.grow(part, socket.site->ns, members); !grown) return Failure(std::move(grown).error());
     }
     return opened;
 }

@@ -4,6 +4,7 @@
 #include "event/worker.h"
 #include "process/orphans.h"
 #include "socket/live_lookup.h"
+#include "supervise/beside.h"
 #include "supervise/draft.h"
 #include "supervise/live.h"
 #include "supervise/service_logs.h"
@@ -49,6 +50,9 @@ public:
 
     [[nodiscard]] ServiceUnit* find(const std::string& service); ///< nullptr = no such service
 
+    /// The units that systemd supervises, and we do not.
+    [[nodiscard]] Beside& beside() noexcept { return *beside_; }
+
     /// Stops a service, and before it those that require it. `done` when no process of it is left. Requires find(service).
     void stop(const std::string& service, Done done);
 
@@ -78,11 +82,13 @@ private:
     void empty_slot(const LiveSocket& socket) override;
     void drain_notifications() override;
     std::shared_ptr<ServiceLog> open_log(const std::string& service) override;
-    Result<std::vector<BoundSocket>> reopen(const Listener& listener, const LiveListener& closed) override;
+    Result<std::vector<Group>> reopen(const Listener& listener, const LiveListener& closed, std::size_t members) override;
+    Result<int> migration() override;
 
     [[nodiscard]] Running running() const;
     [[nodiscard]] Status number_sockets(Draft& draft);
     void give_back(Draft& draft);
+    [[nodiscard]] Status grow_groups(const Draft& draft);
     [[nodiscard]] Status switch_to(Draft& draft, std::vector<std::unique_ptr<ServiceUnit>>& added);
     [[nodiscard]] Status publish_all(Draft& draft);
     [[nodiscard]] Applied commit(Draft& draft, std::vector<std::unique_ptr<ServiceUnit>> added);
@@ -101,6 +107,7 @@ private:
     void retire(const std::string& name);
     void retire_who_may_go();
     void release(const LiveListener& listener);
+    [[nodiscard]] const std::vector<LiveListener>& listeners_of(const Service& service) const;
     void sweep();
     [[nodiscard]] std::string why_unusable(ListenerRef ref, Family family) const;
     [[nodiscard]] std::optional<ListenerRef> owner_of(std::uint64_t cookie) const;
@@ -125,7 +132,9 @@ private:
     std::unique_ptr<ServiceLogs> logs_; ///< before the units, which hold its logs
     std::optional<CgroupTree> cgroups_; ///< before the units, whose groups are in it
     std::optional<ConnectionTags> tags_; ///< made for the first service with idle_stop_sec
+    UniqueFd migration_; ///< loaded for the first group that shrinks
     std::map<std::string, std::unique_ptr<ServiceUnit>> units_;
+    std::unique_ptr<Beside> beside_;
     std::vector<std::unique_ptr<ServiceUnit>> leaving_; ///< removed from the configuration, child not yet gone
     std::optional<NotifySocket> notify_;
     std::optional<Orphans> orphans_;

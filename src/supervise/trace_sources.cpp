@@ -9,11 +9,11 @@ std::vector<TraceSource> Supervisor::trace_sources() {
     for (const Part& part : world_->parts)
         sources.push_back({&part.site->dispatcher, part.name(), {{world_, &part.rules}, {world_, &world_->config}}, {}, &part.site->ns});
     for (std::uint32_t s = 0; s < world_->config.services.size(); ++s) {
-        const std::vector<LiveListener>& listeners = units_.at(world_->config.services[s].name)->listeners();
+        const std::vector<LiveListener>& listeners = listeners_of(world_->config.services[s]);
         for (std::uint32_t l = 0; l < listeners.size(); ++l)
             for (const LiveSocket& socket : listeners[l].sockets)
                 for (TraceSource& source : sources)
-                    if (source.dispatcher == &socket.site->dispatcher) source.slots.emplace_back(socket.slot, ListenerRef{s, l});
+                    if (socket.is_steered() && source.dispatcher == &socket.site->dispatcher) source.slots.emplace_back(socket.slot, ListenerRef{s, l});
     }
     return sources;
 }

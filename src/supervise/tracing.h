@@ -4,7 +4,7 @@
 #include "dispatch/dispatcher.h"
 #include "event/loop.h"
 #include "socket/net_namespace.h"
-#include "supervise/view.h"
+#include "supervise/stream_view.h"
 
 namespace swathe {
 

@@ -6,6 +6,7 @@
 #include "supervise/preflight.h"
 #include "supervise/supervisor.h"
 
+#include <algorithm>
 #include <system_error>
 #include <unistd.h>
 
@@ -24,6 +25,10 @@ std::string label(const Endpoint& endpoint, const AddressRange& range, bool with
 }
 
 void describe_addresses(const Listener& listener, ListenerView& view) {
+    if (listener.is_unix()) {
+        view.addresses.push_back(listener.path);
+        return;
+    }
     bool same_ports = true;
     for (const Endpoint& endpoint : listener.endpoints) same_ports = same_ports && endpoint.ports == listener.endpoints.front().ports;
     if (same_ports) view.ports = to_string(listener.endpoints.front().ports);
@@ -38,17 +43,19 @@ void describe_addresses(const Listener& listener, ListenerView& view) {
 
 ListenerView::Socket view_of(const LiveSocket& socket, Protocol protocol) {
     ListenerView::Socket view;
-    view.slot = socket.slot;
-    const SlotCounters counters = socket.site->dispatcher.counters(socket.slot);
+    view.slot = socket.is_steered() ? socket.slot : 0;
+    const SlotCounters counters = socket.is_steered() ? socket.site->dispatcher.counters(socket.slot) : SlotCounters{};
     view.lookups = counters.lookups;
     view.steered = counters.steered;
     view.no_socket = counters.no_socket;
     view.assign_errors = counters.assign_errors;
     view.last_errno = counters.last_errno;
-    if (!socket.bound.fd) return view;
-    view.home = socket.bound.home.to_string();
-    view.queued = queued(socket.bound.fd.get(), protocol);
-    view.unusable = why_unusable(socket.bound.fd.get(), protocol);
+    if (!socket.group.is_open()) return view;
+    if (socket.is_steered()) view.home = socket.bound().home.to_string();
+    for (const BoundSocket& bound : socket.group) {
+        view.queued += queued(bound.fd.get(), protocol);
+        if (view.unusable.empty()) view.unusable = why_unusable(bound.fd.get(), protocol);
+    }
     if (!view.unusable.empty() && counters.assign_errors > 0)
         view.unusable += fmt::format("; last refused: {}", std::system_category().message(counters.last_errno));
     return view;
@@ -58,6 +65,16 @@ InstanceView view_of(const Instance& instance, bool draining) {
     InstanceView view{instance.number(), to_string(instance.run().phase), draining, std::nullopt, instance.status_text()};
     if (instance.main_pid() != 0) view.main_pid = instance.main_pid();
     return view;
+}
+
+ListenerView view_of(const Listener& listener, const std::vector<LiveSocket>& sockets) {
+    ListenerView shown;
+    shown.name = listener.name;
+    shown.protocol = name_of(listener.kind());
+    shown.netns = listener.netns;
+    describe_addresses(listener, shown);
+    for (const LiveSocket& socket : sockets) shown.sockets.push_back(view_of(socket, listener.protocol));
+    return shown;
 }
 
 ServiceView view_of(const ServiceUnit& unit) {
@@ -81,14 +98,27 @@ ServiceView view_of(const ServiceUnit& unit) {
         for (const Instance* instance : {worker->instance.get(), worker->successor.get()})
             if (instance != nullptr) view.instances.push_back(view_of(*instance, false));
     for (const auto& instance : unit.draining()) view.instances.push_back(view_of(*instance, true));
+    for (std::size_t i = 0; i < service.listeners.size(); ++i)
+        view.listeners.push_back(view_of(service.listeners[i], unit.listeners()[i].sockets));
+    return view;
+}
+
+ServiceView view_of(const BesideUnit& unit) {
+    const Service& service = *unit.service;
+    ServiceView view;
+    view.name = service.name;
+    view.description = service.description;
+    view.supervisor = "systemd";
+    view.state = unit.state ? unit.state->active_state : "unknown";
+    view.failure = unit.problem;
+    if (unit.state) view.status_text = unit.state->sub_state;
+    if (unit.state) view.state_since_usec = static_cast<std::int64_t>(unit.state->since_usec);
+    view.files = service.files;
     for (std::size_t i = 0; i < service.listeners.size(); ++i) {
-        const Listener& listener = service.listeners[i];
-        ListenerView& shown = view.listeners.emplace_back();
-        shown.name = listener.name;
-        shown.protocol = to_string(listener.protocol);
-        shown.netns = listener.netns;
-        describe_addresses(listener, shown);
-        for (const LiveSocket& socket : unit.listeners()[i].sockets) shown.sockets.push_back(view_of(socket, listener.protocol));
+        const std::vector<LiveSocket>& sockets = unit.listeners[i].sockets;
+        ListenerView& shown = view.listeners.emplace_back(view_of(service.listeners[i], sockets));
+        for (std::size_t s = 0; s < sockets.size(); ++s)
+            if (sockets[s].bound().cookie != 0) shown.sockets[s].home = sockets[s].bound().home.to_string();
     }
     return view;
 }
@@ -155,6 +185,9 @@ StatusView Supervisor::status(const std::string& service) {
     view.daemon.warnings.insert(view.daemon.warnings.end(), network.begin(), network.end());
     for (const auto& [name, unit] : units_)
         if (service.empty() || service == name) view.services.push_back(view_of(*unit));
+    for (const auto& [name, unit] : beside_->units())
+        if (service.empty() || service == name) view.services.push_back(view_of(unit));
+    std::sort(view.services.begin(), view.services.end(), [](const ServiceView& a, const ServiceView& b) { return a.name < b.name; });
     return view;
 }
 

@@ -51,21 +51,23 @@ Result<std::optional<NativeSocket>> passed_over(const NetNamespace& ns, const Fl
 std::string Supervisor::why_unusable(ListenerRef ref, Family family) const {
     const Service& service = world_->config.services[ref.service];
     const Listener& listener = service.listeners[ref.listener];
-    const ServiceUnit& unit = *units_.at(service.name);
-    const std::vector<LiveSocket>& sockets = unit.listeners()[ref.listener].sockets;
+    const std::vector<LiveSocket>& sockets = listeners_of(service)[ref.listener].sockets;
     const auto slot = slot_for(sockets, family);
     const auto socket = std::find_if(sockets.begin(), sockets.end(), [&](const LiveSocket& s) { return s.slot == slot; });
-    if (socket == sockets.end() || !socket->bound.fd) return "it is closed";
+    if (service.systemd) return socket == sockets.end() ? "it is closed" : beside_->why_empty(service.name, *socket);
+    if (socket == sockets.end() || !socket->group.is_open()) return "it is closed";
+    const ServiceUnit& unit = *units_.at(service.name);
     if (unit.slots_empty() && listener.when_down != WhenDown::queue) return fmt::format("the service is {}", to_string(unit.state()));
-    return swathe::why_unusable(socket->bound.fd.get(), listener.protocol);
+    return swathe::why_unusable(socket->bound().fd.get(), listener.protocol);
 }
 
 std::optional<ListenerRef> Supervisor::owner_of(std::uint64_t cookie) const {
     for (std::uint32_t s = 0; s < world_->config.services.size(); ++s) {
-        const std::vector<LiveListener>& listeners = units_.at(world_->config.services[s].name)->listeners();
+        const std::vector<LiveListener>& listeners = listeners_of(world_->config.services[s]);
         for (std::uint32_t l = 0; l < listeners.size(); ++l)
             for (const LiveSocket& socket : listeners[l].sockets)
-                if (socket.bound.fd && socket.bound.cookie == cookie) return ListenerRef{s, l};
+                for (const BoundSocket& bound : socket.group)
+                    if (bound.cookie == cookie && (bound.fd || world_->config.services[s].systemd)) return ListenerRef{s, l};
     }
     return std::nullopt;
 }

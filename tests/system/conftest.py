@@ -11,6 +11,7 @@ import subreaper
 from daemon import BIN, ROOT, Config, Daemon
 from foreign import Foreign
 from netns import Link, NetNs, run
+from real_systemd import RealSystemd
 
 PYTHON = ["/usr/bin/python3", "-SE"] # without site-packages: half the start-up time
 EXAMPLES, INSTALLED = ROOT / "units/examples", "/usr/share/doc/swathe/examples" # where they are, and where they say they are
@@ -142,6 +143,13 @@ def make_daemon(request, config, server, base, bpffs):
 @pytest.fixture
 def daemon(make_daemon):
     return make_daemon()
+
+
+@pytest.fixture
+def box(server, shared):
+    """A systemd whose network is the daemon's side, with the programs under test at /opt/swathe and those of program() where they are."""
+    with RealSystemd(server, {BIN: "/opt/swathe", shared: shared}) as one:
+        yield one
 
 
 @pytest.fixture

@@ -33,9 +33,9 @@ def test_a_condition_that_says_no_skips_the_start_and_the_next_client_asks_again
     config.service("web", HTTP, program("tell.py"), exec_condition=["/usr/bin/test", "-e", str(wanted)], exec_start_pre=notes.note("pre"),
                    restart="always", restart_sec="1ms", exec_stop_post=notes.note("$SERVICE_RESULT"))
     daemon.start()
-    daemon.ctl("start", "web", status=None)
-    view = daemon.wait_state("web", "idle")
-    assert view["result"] == "exec-condition" and view["main_pid"] is None and view["restarts"] == 0
+    assert daemon.ctl("start", "web").stdout == "web: skipped: its exec_condition says no\n"
+    view = daemon.service("web")
+    assert view["state"] == "idle" and view["result"] == "exec-condition" and view["main_pid"] is None and view["restarts"] == 0
     assert notes.lines() == ["exec-condition"]
     wanted.touch()
     assert tell(client, "192.0.2.7", 8080)["pid"]
@@ -45,9 +45,12 @@ def test_a_condition_that_says_no_skips_the_start_and_the_next_client_asks_again
 
 def test_all_conditions_must_agree(daemon, config, notes):
     lone(config, "web", exec_condition=[["/bin/true"], ["/bin/false"], notes.note("third")])
+    lone(config, "none", exec_condition=MISSING) # systemd.service(5): any status from 1 to 254 is a no, 203/EXEC as well
     daemon.start()
-    daemon.ctl("start", "web", status=None)
-    assert daemon.wait_state("web", "idle")["result"] == "exec-condition"
+    for name in ("web", "none"):
+        assert daemon.ctl("start", name).stdout == f"{name}: skipped: its exec_condition says no\n"
+        assert daemon.wait_state(name, "idle")["result"] == "exec-condition"
+    assert daemon.ctl("restart", "web").stdout == "web: skipped: its exec_condition says no\n"
     assert notes.lines() == []
     daemon.stop()
 
@@ -56,18 +59,17 @@ MISSING = ["/no/such/program"]
 FAILURES = { # name: (keys, result)
     "condition-255": ({"exec_condition": sh("exit 255")}, "exit-code"),
     "condition-killed": ({"exec_condition": sh("kill -KILL $$")}, "signal"),
-    "condition-missing": ({"exec_condition": MISSING}, "resources"),
     "pre-fails": ({"exec_start_pre": [["/bin/true"], ["/bin/false"]]}, "exit-code"),
     "pre-killed": ({"exec_start_pre": sh("kill -TERM $$")}, "signal"),
     "pre-hangs": ({"exec_start_pre": SLEEP, "timeout_start_sec": "200ms"}, "timeout"),
-    "pre-missing": ({"exec_start_pre": MISSING}, "resources"),
+    "pre-missing": ({"exec_start_pre": MISSING}, "exit-code"),
     "start-fails": ({"type": "oneshot", "exec_start": [["/bin/true"], sh("exit 7"), SLEEP]}, "exit-code"),
     "start-killed": ({"type": "oneshot", "exec_start": sh("kill -TERM $$")}, "signal"),
-    "start-missing": ({"exec_start": MISSING}, "resources"),
+    "start-missing": ({"exec_start": MISSING}, "exit-code"),
     "post-fails": ({"exec_start_post": [["/bin/false"], SLEEP]}, "exit-code"),
     "post-killed": ({"exec_start_post": sh("kill -KILL $$")}, "signal"),
     "post-hangs": ({"exec_start_post": SLEEP, "timeout_start_sec": "200ms"}, "timeout"),
-    "post-missing": ({"exec_start_post": MISSING}, "resources"),
+    "post-missing": ({"exec_start_post": MISSING}, "exit-code"),
 }
 
 
@@ -85,6 +87,22 @@ def test_a_command_that_fails_ends_the_start_with_its_result(daemon, config, not
     assert [name for name in FAILURES if not views[name]["failure"] and views[name]["result"] != "timeout"] == []
     assert notes.lines() == [f"{name} {result}" for name, (_, result) in FAILURES.items()] # exec_stop_post always, exec_stop never
     assert views["bystander"]["main_pid"] == bystander and alive(bystander)
+    daemon.stop()
+
+
+SET_UP = [({"exec_start": MISSING}, "203/EXEC"), ({"exec_start": ["/etc/passwd"]}, "203/EXEC"), ({"user": "nobody-at-all"}, "217/USER"),
+          ({"group": "none-at-all"}, "216/GROUP"), ({"working_directory": "/no/such"}, "200/CHDIR")]
+
+
+@pytest.mark.parametrize("keys, status", SET_UP)
+def test_a_step_of_the_set_up_that_fails_has_the_status_that_systemd_gives_it(daemon, config, notes, keys, status):
+    lone(config, "web", **keys, exec_stop_post=notes.note("$SERVICE_RESULT $EXIT_CODE $EXIT_STATUS"))
+    daemon.start()
+    assert f"(status {status})" in daemon.ctl("start", "web", status=1).stderr
+    view = daemon.service("web")
+    assert view["result"] == "exit-code" and f"(status {status})" in view["failure"]
+    if "exec_start" in keys: # the others hold for exec_stop_post, too
+        assert notes.lines() == ["exit-code exited 203"]
     daemon.stop()
 
 

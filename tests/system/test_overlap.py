@@ -10,7 +10,7 @@ import pytest
 
 from answers import HTTP
 from daemon import eventually
-from netns import reset_on_close
+from load import Load, get
 from serving import Talk, alive, ask
 
 
@@ -163,53 +163,13 @@ def test_a_successor_does_not_make_its_predecessor_block(daemon, config, client,
     daemon.stop()
 
 
-class Clients:
-    """Threads that send one HTTP request after the other, each on a connection of its own, and note what was wrong."""
-
-    def __init__(self, ns, port):
-        self.ns, self.port, self.going, self.served, self.wrong = ns, port, True, 0, []
-        self.lock = threading.Lock()
-        self.threads = [threading.Thread(target=self._ask_on) for _ in range(4)]
-
-    def _ask(self):
-        with self.ns.connect("192.0.2.7", self.port, timeout=20) as sock:
-            reset_on_close(sock)
-            sock.sendall(b"GET / HTTP/1.1\r\nHost: example.test\r\nConnection: close\r\n\r\n")
-            answer = b""
-            while data := sock.recv(65536):
-                answer += data
-        assert answer.startswith(b"HTTP/1.1 200 ") and answer.endswith(b"\n"), answer
-
-    def _ask_on(self):
-        while self.going:
-            try:
-                self._ask()
-                with self.lock:
-                    self.served += 1
-            except Exception as error: # counted and shown, whatever it is
-                self.wrong.append(repr(error))
-
-    def wait_for(self, number):
-        eventually(lambda: self.served >= number or self.wrong, 60, f"{number} requests are served")
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.going = False
-        for thread in self.threads:
-            thread.join(30)
-
-
 @pytest.mark.parametrize("name, service, signal", [("http-haproxy", "edge", "USR1"), ("http-lighttpd", "web", "INT")])
 def test_ten_thousand_requests_across_ten_overlapping_restarts_of_a_real_server(daemon, example, client, name, service, signal):
     """Each server is told to end as its manual says that it serves to the end who is there."""
     keys = f'kill_signal = "{signal}"\nkill_mode = "mixed"\nstart_limit_burst = 0\nrestart_mode = "overlap"'
     example(name, replace=[("[service]", f"[service]\n{keys}")])
     daemon.start()
-    with Clients(client, 8080) as clients:
+    with Load(lambda _: get(client, "192.0.2.7", 8080)) as clients:
         for number in range(1, 11):
             clients.wait_for(number * 900)
             daemon.ctl("restart", service)
@@ -234,5 +194,3 @@ def test_a_reload_replaces_who_has_changed_and_leaves_the_others(daemon, config,
     assert ask(client)[0] == new
     assert daemon.service("other")["main_pid"] == other
     daemon.stop()
-
-

@@ -40,7 +40,9 @@ STATUSES = { # name: (keys, result, whether it is started again)
     "oneshot-force": ({"exec_start": sh("exit 0"), "type": "oneshot", "restart_force_exit_status": 0}, "success", False),
     "pre-fails": ({"exec_start_pre": sh("exit 1"), "restart": "on-failure"}, "exit-code", True),
     "condition": ({"exec_condition": sh("exit 1"), "restart": "always"}, "exec-condition", False),
-    "missing": ({"exec_start": ["/no/such/program"], "restart": "on-failure"}, "resources", True),
+    "missing": ({"exec_start": ["/no/such/program"], "restart": "on-failure"}, "exit-code", True),
+    "missing-abnormal": ({"exec_start": ["/no/such/program"], "restart": "on-abnormal"}, "exit-code", False),
+    "missing-prevent": ({"exec_start": ["/no/such/program"], "restart": "always", "restart_prevent_exit_status": 203}, "exit-code", False),
 }
 
 

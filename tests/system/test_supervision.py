@@ -506,7 +506,7 @@ def test_status_says_in_words_why_a_start_failed(daemon, config, client, program
     daemon.start()
     assert "/no/such/program" in daemon.ctl("start", "web", status=1).stderr
     view = daemon.service("web")
-    assert view["result"] == "resources" and "/no/such/program" in view["failure"]
+    assert view["result"] == "exit-code" and "/no/such/program" in view["failure"] and "203/EXEC" in view["failure"]
     assert "/no/such/program" in daemon.ctl("status").stdout
     config.service("web", HTTP, program("tell.py"))
     daemon.reload()

@@ -120,3 +120,17 @@ def test_a_crash_loop_that_pauses_never_closes_the_listener(daemon, config, clie
         daemon.reload()
         assert all(sock.recv(999) for sock in waiting)
     daemon.stop()
+
+
+def test_a_program_that_is_not_there_is_tried_for_ever_without_limits_and_everyone_else_has_a_turn(daemon, config, client, program, scratch):
+    missing = scratch / "web"
+    config.service("web", {**HTTP, "trigger_limit_burst": 0, "poll_limit_burst": 0}, [missing], start_limit_burst=0)
+    config.service("other", {**HTTP, "ports": [8081]}, program("tell.py"))
+    daemon.start()
+    with client.connect("192.0.2.7", 8080, timeout=15) as waiting:
+        eventually(lambda: daemon.log().count("web: cannot be started") > 50, what="it is tried again and again")
+        assert daemon.service("other")["state"] == "idle" and tell(client, "192.0.2.7", 8081)
+        missing.write_text(f"#!/bin/sh\nexec {' '.join(program('tell.py'))}\n")
+        missing.chmod(0o755)
+        assert waiting.recv(999)
+    daemon.stop()

@@ -31,13 +31,35 @@ std::string dump_limits(const Listener& l) {
     return fmt::format("    trigger={} fails={} poll={}\n", dump(l.trigger_limit), l.trigger_limit_fails, dump(l.poll_limit));
 }
 
+std::string dump_mode(const Listener& l) { return fmt::format("    mode={}\n", name_of(l.listener_mode)); }
+template <class T> std::string dump_number(const std::optional<T>& number) { return number ? fmt::format("{}", *number) : "-"; }
+std::string dump_number(const std::optional<Duration>& span) { return span ? format_time_span(*span) : "-"; }
+
+std::string dump_options(const Listener& l) {
+    return fmt::format("    keep_alive={} time={} interval={} probes={} no_delay={} congestion={} defer={} reuse_port={} flush={}\n", l.keep_alive,
+                       dump_number(l.keep_alive_time_sec), dump_number(l.keep_alive_interval_sec), dump_number(l.keep_alive_probes), l.no_delay,
+                       l.tcp_congestion, dump_number(l.defer_accept_sec), l.reuse_port, l.flush_pending) +
+           fmt::format("    priority={} receive={} send={} tos={} ttl={} mark={} transparent={} broadcast={} timestamping={} device={}\n",
+                       dump_number(l.priority), dump_number(l.receive_buffer), dump_number(l.send_buffer), dump_number(l.ip_tos), dump_number(l.ip_ttl),
+                       dump_number(l.mark), l.transparent, l.broadcast, name_of(l.timestamping), l.bind_to_device) +
+           fmt::format("    credentials={} pidfd={} security={} descriptors={}\n", l.pass_credentials, l.pass_pidfd, l.pass_security,
+                       l.accept_file_descriptors);
+}
+
+std::string dump_unix(const Listener& l) {
+    std::string out = fmt::format("    path={} mode={:04o} directories={:04o} user={} group={} remove={}\n", l.path, l.socket_mode, l.directory_mode,
+                                  l.socket_user ? l.socket_user->value : "-", l.socket_group ? l.socket_group->value : "-", l.remove_on_stop);
+    for (const auto& link : l.symlinks) out += fmt::format("    symlink {}\n", link.value);
+    return out;
+}
+
 /// What `line` says about `of`, unless it is what it says about one that nothing was said about.
 template <class T> std::string unless_default(std::string (*line)(const T&), const T& of) { return line(of) == line(T{}) ? "" : line(of); }
 
 std::string dump(const Listener& l) {
-    return fmt::format("  listener {} {} backlog={} home={} sockets={} when_down={} steal={} local_routes={}\n", l.name, to_string(l.protocol), l.backlog,
+    return fmt::format("  listener {} {} backlog={} home={} sockets={} when_down={} steal={} local_routes={}\n", l.name, name_of(l.kind()), l.backlog,
                        l.home ? l.home->to_string() : "-", name_of(l.family_sockets), name_of(l.when_down), l.steal, l.local_routes) +
-           unless_default(dump_limits, l) +
+           unless_default(dump_limits, l) + unless_default(dump_mode, l) + unless_default(dump_options, l) + unless_default(dump_unix, l) +
            (l.netns.empty() ? "" : fmt::format("    netns {}\n", l.netns)) + dump(l.endpoints, "claims") + dump(l.except, "except") + dump(l.guard);
 }
 
@@ -87,6 +109,18 @@ std::string dump(const char* key, const std::vector<SandboxPath>& paths) {
     return out;
 }
 
+std::string dump_restrictions(const ExecContext& c) {
+    std::string out;
+    if (const auto& families = c.restrict_address_families)
+        out += fmt::format("  restrict_address_families denies={} {}\n", families->denies, fmt::join(families->families, " "));
+    if (c.restrict_namespaces) out += fmt::format("  restrict_namespaces {:x}\n", *c.restrict_namespaces);
+    if (c.restrict_realtime) out += "  restrict_realtime\n";
+    if (c.restrict_suid_sgid) out += "  restrict_suid_sgid\n";
+    if (c.memory_deny_write_execute) out += "  memory_deny_write_execute\n";
+    if (c.lock_personality) out += "  lock_personality\n";
+    return out;
+}
+
 std::string dump_sandbox(const Service& s) {
     std::string out;
     if (s.private_tmp) out += "  private_tmp\n";
@@ -98,6 +132,12 @@ std::string dump_sandbox(const Service& s) {
     if (s.protect_kernel_modules) out += "  protect_kernel_modules\n";
     if (s.protect_kernel_logs) out += "  protect_kernel_logs\n";
     if (s.protect_control_groups) out += "  protect_control_groups\n";
+    if (s.protect_clock) out += "  protect_clock\n";
+    if (s.protect_hostname) out += "  protect_hostname\n";
+    if (s.private_mounts) out += "  private_mounts\n";
+    if (s.protect_proc != ProtectProc::all) out += fmt::format("  protect_proc {}\n", name_of(s.protect_proc));
+    if (s.proc_subset != ProcSubset::all) out += fmt::format("  proc_subset {}\n", name_of(s.proc_subset));
+    out += dump_restrictions(s);
     out += dump("read_only", s.read_only_paths) + dump("read_write", s.read_write_paths) + dump("inaccessible", s.inaccessible_paths);
     for (const SystemCallFilter::Word& word : s.system_call_filter.words)
         out += fmt::format("  system_call {}{}:{}\n", word.inverted ? "~" : "", word.name, word.error_number.value_or(-1));
@@ -134,6 +174,8 @@ std::string dump(const ExecContext& c) {
     for (const std::string& name : c.pass_environment) out += fmt::format("  pass_environment {}\n", name);
     for (const std::string& entry : c.unset_environment) out += fmt::format("  unset_environment <{}>\n", entry);
     if (c.root_directory) out += fmt::format("  root_directory {}\n", c.root_directory->value);
+    if (c.non_blocking) out += "  non_blocking\n";
+    if (c.dynamic_user) out += "  dynamic_user\n";
     if (!c.ignore_sigpipe) out += "  ignore_sigpipe=no\n";
     if (c.capability_bounding_set) out += fmt::format("  capability_bounding_set={:x}\n", *c.capability_bounding_set);
     if (c.ambient_capabilities != 0) out += fmt::format("  ambient_capabilities={:x}\n", c.ambient_capabilities);

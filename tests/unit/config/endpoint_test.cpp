@@ -88,10 +88,10 @@ TEST_CASE("endpoint: what is no endpoint is refused, at the place of the part th
         {"192.0.2.1/24:80", 5, "\"192.0.2.1/24\": address has bits behind /24; the prefix is 192.0.2.0/24"},
         {"192.0.2.0/24-192.0.3.0:80", 5, "\"192.0.2.0/24-192.0.3.0\": not an IPv4 or IPv6 address"},
         {"*:80", 5, "\"*\": not an IPv4 or IPv6 address"},
-        {"/run/x", 5, "\"/run/x\" is a UNIX socket's path, not an IP socket; only IP sockets are supported"},
-        {"@x", 5, "\"@x\" is an abstract UNIX socket, not an IP socket; only IP sockets are supported"},
-        {"vsock::1234", 5, "\"vsock::1234\" is a VSOCK socket, not an IP socket; only IP sockets are supported"},
-        {"vsock-stream:2:1", 5, "\"vsock-stream:2:1\" is a VSOCK socket, not an IP socket; only IP sockets are supported"},
+        {"/run/x", 5, "\"/run/x\" is a UNIX socket's path, not an IP endpoint"},
+        {"@x", 5, "\"@x\" is an abstract UNIX socket, not an IP endpoint"},
+        {"vsock::1234", 5, "\"vsock::1234\" is a VSOCK socket; there are only TCP, UDP and UNIX sockets"},
+        {"vsock-stream:2:1", 5, "\"vsock-stream:2:1\" is a VSOCK socket; there are only TCP, UDP and UNIX sockets"},
     };
     for (const Case& c : cases) {
         CAPTURE(std::string(c.text));

@@ -1,6 +1,5 @@
 #include "config/exec_line.h"
 #include "config/limits.h"
-#include "config/specifier.h"
 #include "config/words.h"
 
 #include <doctest/doctest.h>
@@ -112,22 +111,4 @@ TEST_CASE("exec line: as many words, and as long, as execve(2) takes") {
     CHECK_FALSE(command_of({std::string("a\0b", 3)}));
     CHECK_FALSE(command_of({"x", std::string("\0", 1)}));
     CHECK_FALSE(command_of({}));
-}
-
-TEST_CASE("specifiers: the parts of a unit's name") {
-    struct Case { const char* text; const char* unit; const char* expanded; };
-    const Case cases[] = {
-        {"%n|%N|%p|%P|%i|%I|%%", "foo.socket", "foo.socket|foo|foo|foo|||%"},
-        {"%n|%N|%p|%P|%i|%I", "a-b@c\\x2dd-e.service", "a-b@c\\x2dd-e.service|a-b@c\\x2dd-e|a-b|a/b|c\\x2dd-e|c-d/e"},
-        {"%N", "a.b.service", "a.b"},
-        {"plain", "x.service", "plain"},
-    };
-    for (const Case& c : cases) {
-        CAPTURE(std::string(c.text));
-        CAPTURE(std::string(c.unit));
-        CHECK(expand_specifiers(c.text, c.unit) == std::string(c.expanded));
-    }
-    CHECK_FALSE(expand_specifiers("%", "x.service"));
-    CHECK_FALSE(expand_specifiers("%z", "x.service"));
-    CHECK_FALSE(expand_specifiers("%%%", "x.service"));
 }

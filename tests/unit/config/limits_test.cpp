@@ -272,3 +272,44 @@ TEST_CASE("limits: paths and system calls of a sandbox") {
     CHECK(with_service_line("system_call_filter = " + list_of(limits::kSystemCalls / 2 + 1, "read @mount"))
               .find("more than 2048 system calls and groups") != std::string::npos);
 }
+
+TEST_CASE("limits: a UNIX socket's path of 107 bytes, 64 links to it; a socket's buffer below 1 GiB") {
+    const auto with_path = [](std::size_t bytes, const std::string& more = "") {
+        const Scratch scratch;
+        scratch.write("services.d/a.toml", fmt::format("[[listen]]\nprotocol = \"unix-stream\"\npath = \"/{}\"\n{}\n[service]\nexec_start = \"/bin/true\"\n",
+                                                       std::string(bytes - 1, 'x'), more));
+        return problems(scratch);
+    };
+    CHECK(with_path(limits::kUnixPathBytes) == "");
+    CHECK(with_path(limits::kUnixPathBytes + 1).find("path: longer than 107 bytes") != std::string::npos);
+    CHECK(with_path(9, "symlinks = " + list_of(limits::kSymlinks, "/run/x")) == "");
+    CHECK(with_path(9, "symlinks = " + list_of(limits::kSymlinks + 1, "/run/x")).find("symlinks: more than 64 of them") != std::string::npos);
+    CHECK(with_path(9, "symlinks = \"/" + std::string(limits::kPathBytes - 1, 'x') + "\"") == "");
+    CHECK(with_path(9, "symlinks = \"/" + std::string(limits::kPathBytes, 'x') + "\"").find("longer than 4095 bytes") != std::string::npos);
+    CHECK(with_listen_line("receive_buffer = 1073741823\nsend_buffer = 1073741823") == "");
+    CHECK(with_listen_line("receive_buffer = \"1G\"").find("receive_buffer: more than 1073741823 bytes") != std::string::npos);
+    CHECK(with_listen_line("tcp_congestion = \"" + std::string(limits::kCongestionBytes, 'x') + "\"") == "");
+    CHECK(with_listen_line("tcp_congestion = \"" + std::string(limits::kCongestionBytes + 1, 'x') + "\"").find("is no name of a congestion") != std::string::npos);
+}
+
+TEST_CASE("limits: a unit of a hundred thousand lines is read, one of 100 MB is refused before it is read") {
+    const Scratch scratch;
+    std::string text = "[Service]\nExecStart=/bin/true\n";
+    for (int i = 0; i < 100000; ++i) text += fmt::format("X-Line{}=value\n", i);
+    scratch.write("units/a.socket", "[Socket]\nListenStream=192.0.2.1:80\n");
+    scratch.write("units/a.service", text);
+    CHECK(problems(scratch) == "");
+    std::string unknown = "[Service]\nExecStart=/bin/true\n";
+    for (int i = 0; i < 100000; ++i) unknown += "Unheard=1\n";
+    scratch.write("units/a.service", unknown); // says so a thousand times, and that it said no more
+    const Diagnostics said = scratch.load().diagnostics;
+    CHECK(said.size() == limits::kDiagnostics + 1);
+    std::string mixed = "[Service]\nExecStart=/bin/true\n"; // what is replaced, or taken back, is not looked for in all that came before
+    for (int i = 0; i < 50000; ++i) mixed += "ReadOnlyPaths=/x\n";
+    for (int i = 0; i < 25000; ++i) mixed += "Nice=1\nEnvironment=\n";
+    scratch.write("units/a.service", mixed + "ReadOnlyPaths=\n");
+    CHECK(problems(scratch) == "");
+    scratch.write("units/a.service", "");
+    std::filesystem::resize_file(scratch.path("units/a.service"), 100'000'000); // a hole: takes no room
+    CHECK(problems(scratch) == "units/a.service: larger than 16777216 bytes\n");
+}

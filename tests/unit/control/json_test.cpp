@@ -55,6 +55,7 @@ StatusView some_status() {
     http.ports = "80,443,8000-8999";
     http.sockets = {{"[2001:db8:1::]:80", 5, 1, 2, 3, 4, 111, 6, "it was shut down"}};
     status.services.emplace_back().name = "idle";
+    status.services.back().supervisor = "systemd";
     return status;
 }
 

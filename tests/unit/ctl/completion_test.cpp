@@ -48,6 +48,7 @@ TEST_CASE("completion: verbs and global options first") {
     for (const Option& option : global_options()) CHECK(first.count(std::string(option.name)) == 1);
     CHECK(offers("st") == Set{"status", "start", "stop"});
     CHECK(offers("--runtime-dir /run/x rel") == Set{"reload"});
+    CHECK(offers("ed") == Set{"edit"});
 }
 
 TEST_CASE("completion: after a verb its own options and words") {
@@ -57,6 +58,8 @@ TEST_CASE("completion: after a verb its own options and words") {
     CHECK(offers("check --k").empty());
     CHECK(offers("reload ''").empty());
     CHECK(offers("completion ''") == Set{"bash"});
+    CHECK(offers("schema ''") == Set{"service", "drop-in", "daemon"});
+    CHECK(offers("keys re", "restart restart_sec user") == Set{"restart", "restart_sec"});
     CHECK(offers("rules --sort ''") == Set{"hits"});
     CHECK(offers("logs --f") == Set{"--follow"});
     CHECK(offers("logs -n ''").empty());

@@ -38,6 +38,7 @@ TEST_CASE("parse: every verb of the table is understood, with as many words as i
         std::vector<const char*> words{command.name.data()};
         if (command.verb == Verb::explain) words.insert(words.end(), {"tcp", "192.0.2.9", "443"});
         if (command.verb == Verb::completion) words.push_back("bash");
+        else if (command.max_words == 1 && command.min_words == 1) words.push_back("web");
         if (command.max_words == kMany) words.insert(words.end(), {"a", "b"});
         CHECK(good(words).verb == command.verb);
         CHECK(good(words).words.size() == words.size() - 1);
@@ -157,4 +158,15 @@ TEST_CASE("parse: help names every verb, and of a verb every option") {
         CHECK(help.starts_with("Usage: swathectl " + std::string(command.name)));
         for (const Option& option : command.options) CHECK(help.find("\n  " + std::string(option.name)) != std::string::npos);
     }
+}
+
+TEST_CASE("parse: schema knows three files, and edit changes a file or a drop-in, not both") {
+    for (const char* word : {"service", "drop-in", "daemon"}) CHECK(good({"schema", word}).words == Words{word});
+    CHECK(good({"schema"}).words.empty());
+    CHECK(refusal({"schema", "units"}).find("the schemas are service, drop-in and daemon") != std::string::npos);
+    CHECK(good({"edit", "web", "--full"}).has("--full"));
+    CHECK(good({"edit", "--drop-in", "10-site", "web"}).value_or_empty("--drop-in") == "10-site");
+    CHECK(refusal({"edit", "--full", "--drop-in", "x", "web"}).find("--full edits no drop-in") != std::string::npos);
+    CHECK(good({"show", "web", "restart", "ExecStart"}).words == Words{"web", "restart", "ExecStart"});
+    CHECK(refusal({"show"}).find("NAME [KEY...] expected") != std::string::npos);
 }

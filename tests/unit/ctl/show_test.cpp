@@ -124,6 +124,18 @@ TEST_CASE("show: one service in detail, also when it is down and closed") {
           "        home -  slot 0  lookups 0  steered 0  no socket 0  errors 0  queued 0\n");
 }
 
+TEST_CASE("show: a UNIX socket has a path and nothing of steering") {
+    ServiceView service = edge();
+    ListenerView& local = service.listeners[0];
+    local.protocol = "unix-stream";
+    local.addresses = {"/run/edge.sock"};
+    local.ports.clear();
+    local.sockets = {{}};
+    local.sockets[0].queued = 1;
+    CHECK(show_service(service, plain(), false).find("    http: unix-stream /run/edge.sock\n        queued 1\n") != std::string::npos);
+    CHECK(show_list({service}).find("900  unix-stream /run/edge.sock\n") != std::string::npos);
+}
+
 TEST_CASE("show: only what is stopped or failed needs a hand") {
     for (const char* state : {"idle", "starting", "running", "stopping", "killing", "backoff", "paused", "of a newer daemon"}) {
         CAPTURE(state);

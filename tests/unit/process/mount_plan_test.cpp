@@ -15,6 +15,7 @@ const char* name_of(MountStep::Kind kind) {
     switch (kind) {
     case MountStep::Kind::take: return "take";
     case MountStep::Kind::take_host: return "take_host";
+    case MountStep::Kind::proc: return "proc";
     case MountStep::Kind::create: return "create";
     case MountStep::Kind::directory: return "directory";
     case MountStep::Kind::device: return "device";
@@ -48,6 +49,34 @@ TEST_CASE("mounts: a service that asks for nothing sees what the daemon sees") {
     ExecContext context;
     CHECK(plan_mounts(context, {}).steps.empty());
     context.private_network = true; // has nothing to do with it
+    CHECK(plan_mounts(context, {}).steps.empty());
+}
+
+TEST_CASE("mounts: /proc of its own comes before what is made of the files in it, and counts as writable") {
+    ExecContext context;
+    context.protect_proc = ProtectProc::invisible;
+    context.proc_subset = ProcSubset::pid;
+    MountPlan plan = plan_mounts(context, {});
+    CHECK(written(plan) == "proc 0 /proc\nput 0 /proc\n");
+    CHECK(plan.steps[0].text == "hidepid=invisible,subset=pid");
+    CHECK(plan.own_namespace);
+    context.proc_subset = ProcSubset::all;
+    context.protect_system = ProtectSystem::strict;
+    context.protect_kernel_tunables = true;
+    plan = plan_mounts(context, {});
+    const std::string steps = written(plan);
+    CHECK(steps.find(" /proc\n") < steps.find(" /proc/sys\n"));
+    CHECK(has(plan, MountStep::Kind::restrict, "/proc/sys"));
+    CHECK_FALSE(has(plan, MountStep::Kind::take, "/proc"));
+    const auto made = std::find_if(plan.steps.begin(), plan.steps.end(), [](const MountStep& step) { return step.kind == MountStep::Kind::proc; });
+    CHECK(made->text == "hidepid=invisible");
+}
+
+TEST_CASE("mounts: a namespace of its own without anything in it") {
+    ExecContext context;
+    CHECK_FALSE(plan_mounts(context, {}).own_namespace);
+    context.private_mounts = true;
+    CHECK(plan_mounts(context, {}).own_namespace);
     CHECK(plan_mounts(context, {}).steps.empty());
 }
 

@@ -168,6 +168,21 @@ TEST_CASE("output: draining takes all that has been written, the unfinished line
     CHECK(last == "last words");
 }
 
+TEST_CASE("output: draining sees the end of a pipe that nobody writes to any more, read to its end or not") {
+    for (const bool read_before : {false, true}) {
+        Pipe pipe;
+        OutputPipe output(std::move(pipe.ends.read));
+        Collector got;
+        pipe.write("one\n");
+        if (read_before) CHECK(output.read_some(std::ref(got)) == OutputPipe::State::open);
+        CHECK_FALSE(output.is_dry());
+        pipe.ends.write.reset();
+        CHECK(output.is_dry() == read_before);
+        CHECK(output.drain(std::ref(got)) == OutputPipe::State::ended);
+        CHECK(got.lines == std::vector<std::string>{"one"});
+    }
+}
+
 TEST_CASE("output: one turn reads no more than its share") {
     Pipe pipe;
     REQUIRE(::fcntl(pipe.ends.write.get(), F_SETPIPE_SZ, 1 << 20) >= 1 << 20);

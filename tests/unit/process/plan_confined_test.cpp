@@ -29,7 +29,7 @@ Service service_of(const std::string& path = "/bin/sh") {
 
 Placed<std::string> placed(const std::string& value) { return {value, kPlace}; }
 
-Result<SpawnPlan> plan_of(const Service& service, const BaseDirectories& bases = {}) {
+tl::expected<SpawnPlan, SpawnError> plan_of(const Service& service, const BaseDirectories& bases = {}) {
     return plan_spawn(service, service.exec_start.front(), "exec_start", {"/run/notify", {{"MAINPID", "7"}, {"B", "generated"}}, bases});
 }
 

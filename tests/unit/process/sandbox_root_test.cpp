@@ -1,9 +1,6 @@
 // What a sandbox keeps real processes from. Needs root: fails, and does not skip, without.
 
-#include "model/service.h"
-#include "process/plan.h"
-#include "process/private_tmp.h"
-#include "support.h"
+#include "confined.h"
 
 #include <arpa/inet.h>
 #include <csignal>
@@ -16,71 +13,6 @@ using namespace swathe;
 using namespace swathe::test;
 
 namespace {
-
-const SourcePos kPlace{SourceFile("edge.toml"), 3, 9};
-
-/// A service of which each command is a shell script.
-Service service_of() {
-    REQUIRE(::geteuid() == 0);
-    Service service;
-    service.name = "edge";
-    service.pos = {SourceFile("edge.toml"), 0, 0};
-    return service;
-}
-
-Command script(const std::string& text) {
-    Command command;
-    command.path = "/bin/sh";
-    command.argv = {"sh", "-c", text};
-    command.pos = kPlace;
-    return command;
-}
-
-SpawnPlan must_plan(const Service& service, const Command& command, const RunFacts& facts = {}) {
-    auto plan = plan_spawn(service, command, "exec_start", facts);
-    if (!plan) FAIL(plan.error().to_string());
-    return std::move(*plan);
-}
-
-RunFacts facts_of(const PrivateTmp& tmp) {
-    RunFacts facts;
-    facts.tmp = tmp.tmp();
-    facts.var_tmp = tmp.var_tmp();
-    return facts;
-}
-
-Exit end_of(const Service& service, const Command& command, const RunFacts& facts = {}) {
-    const Child child = must_spawn(must_plan(service, command, facts));
-    auto exit = reap(child);
-    REQUIRE(exit);
-    return *exit;
-}
-
-/// Does the script succeed as a command of the service?
-bool succeeds(const Service& service, const std::string& text, const RunFacts& facts = {}) {
-    return end_of(service, script(text), facts) == Exit{Exit::Kind::code, 0};
-}
-
-/// "STEP: message" of a start that fails.
-std::string refusal(const Service& service, const RunFacts& facts = {}) {
-    auto child = spawn(must_plan(service, script("true"), facts));
-    if (child) {
-        (void)reap(*child);
-        return "";
-    }
-    CHECK(no_children());
-    return std::string(to_string(child.error().step)) + ": " + child.error().error.to_string();
-}
-
-SandboxPath path(const std::string& text, bool optional = false, bool in_root = false) { return {text, optional, in_root, kPlace}; }
-
-SystemCallFilter::Word word(std::string text, std::optional<int> error = std::nullopt) {
-    const bool inverted = text.starts_with('~');
-    return {text.substr(inverted ? 1 : 0), inverted, error, kPlace};
-}
-
-Exit killed_by(int signal) { return {Exit::Kind::signal, signal}; }
-constexpr Exit kSuccess{Exit::Kind::code, 0};
 
 /// A tmpfs, or what `flags` make of `source`, that goes with this object.
 class Mounted {

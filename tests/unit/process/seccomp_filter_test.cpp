@@ -143,3 +143,37 @@ TEST_CASE("filter: every group compiles, allowed and denied") {
             CHECK((*compiled)->programs[0].code.size() > 3);
         }
 }
+
+TEST_CASE("filter: each restriction has programs of its own, in a fixed order, before system_call_filter, which may forbid seccomp") {
+    ExecContext context = context_of(filter_of({"~mount"}));
+    context.protect_hostname = context.restrict_realtime = context.restrict_suid_sgid = context.lock_personality = true;
+    context.restrict_address_families = AddressFamilies{false, {1, 2, 10}};
+    context.restrict_namespaces = 0;
+    context.memory_deny_write_execute = true;
+    const auto compiled = compile_filters(context);
+    REQUIRE(compiled);
+    std::vector<std::string> keys;
+    for (const FilterProgram& program : (*compiled)->programs) {
+        CHECK_FALSE(program.code.empty());
+        if (keys.empty() || keys.back() != program.key) keys.emplace_back(program.key);
+    }
+    CHECK(keys == std::vector<std::string>{"protect_hostname", "restrict_address_families", "restrict_namespaces", "restrict_realtime", "restrict_suid_sgid",
+                                           "memory_deny_write_execute", "lock_personality", "system_call_filter"});
+}
+
+TEST_CASE("filter: what differs in a restriction alone is not shared, and what is the same is") {
+    ExecContext one;
+    one.restrict_address_families = AddressFamilies{false, {1}};
+    ExecContext other = one;
+    const auto first = compile_filters(one);
+    REQUIRE(first);
+    CHECK(compile_filters(other).value() == *first);
+    other.restrict_address_families->denies = true;
+    CHECK(compile_filters(other).value() != *first);
+    other = one;
+    other.restrict_namespaces = 0;
+    CHECK(compile_filters(other).value() != *first);
+    other = one;
+    other.lock_personality = true;
+    CHECK(compile_filters(other).value() != *first);
+}

@@ -1,12 +1,16 @@
 #include "build.h"
+#include "dispatch/migration.h"
 #include "socket/backlog.h"
 #include "socket/group.h"
+#include "socket/revive.h"
 #include "steering.h"
 #include "test_net.h"
 
 #include <array>
 #include <cerrno>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <numeric>
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -43,10 +47,10 @@ struct Steered {
     [[nodiscard]] Group first(const Listener& l, const HomeCheck& usable) const {
         auto opened = open_listener(l, net.server, usable, Admission::at_once, Sharing::alone);
         REQUIRE_MESSAGE(opened, opened.error().to_string());
-        return std::move(*opened);
+        return Group(std::move(opened->front()));
     }
     void grow_to(std::size_t members) {
-        const auto grown = grow(group, wanted, net.server, members);
+        const auto grown = group.grow(wanted, net.server, members);
         REQUIRE_MESSAGE(grown, grown.error().to_string());
         REQUIRE(group.size() == members);
     }
@@ -124,12 +128,12 @@ TEST_CASE("group: members that are taken out get nothing more and keep what they
         s.grow_to(kMembers);
         const auto before = s.dial_all();
         const int waiting = s.drain(s.group[2]);
-        REQUIRE(spread_over(s.group, std::array<std::size_t, 1>{2}));
+        REQUIRE(s.group.spread_over(std::array<std::size_t, 1>{2}));
         const auto after = s.dial_all();
         CHECK(s.drain(s.group[2]) == kClients);
         CHECK(sum(s.drain_all()) == kClients - waiting);
 
-        REQUIRE(spread_over(s.group, std::array<std::size_t, 3>{0, 1, 3}));
+        REQUIRE(s.group.spread_over(std::array<std::size_t, 3>{0, 1, 3}));
         const auto more = s.dial_all();
         const std::vector<int> counts = s.drain_all();
         CHECK(counts[2] == 0);
@@ -137,45 +141,58 @@ TEST_CASE("group: members that are taken out get nothing more and keep what they
         if (protocol == Protocol::tcp) // datagrams that carry no hash go to the first place
             for (const std::size_t place : {0U, 1U, 3U}) CHECK(counts[place] > kClients / 3 / 4);
 
-        REQUIRE(spread_over(s.group, {}));
+        REQUIRE(s.group.spread_over({}));
         const auto last = s.dial_all();
         CHECK(s.drain(s.group[2]) > 0);
     }
 }
 
-TEST_CASE("group: it shrinks while clients come, from any place, and none is refused") {
+TEST_CASE("group: it shrinks while clients come and wait, whoever still has the member, and none is refused or reset") {
     Steered s(Protocol::tcp);
     s.grow_to(kMembers);
-    for (const std::size_t place : {1U, 1U, 1U}) {
-        std::vector<UniqueFd> clients = s.dial_all();
-        std::vector<std::size_t> others;
-        for (std::size_t i = 0; i < s.group.size(); ++i)
-            if (i != place) others.push_back(i);
-        REQUIRE(spread_over(s.group, others));
+    const auto migration = load_migration();
+    REQUIRE_MESSAGE(migration, migration.error().to_string());
+    std::vector<UniqueFd> clients = s.dial_all();
+    std::vector<UniqueFd> inherited; // as by workers that do not end
+    while (s.group.size() > 1) {
+        std::vector<std::size_t> others(s.group.size() - 1);
+        std::iota(others.begin(), others.end(), 0U);
+        REQUIRE(s.group.spread_over(others));
         for (UniqueFd& client : s.dial_all()) clients.push_back(std::move(client));
-        const int drained = s.drain(s.group[place]);
-        close_member(s.group, place);
-        REQUIRE(spread_over(s.group, {}));
-        for (UniqueFd& client : s.dial_all()) clients.push_back(std::move(client));
-        CHECK(drained + sum(s.drain_all()) == 3 * kClients);
+        inherited.emplace_back(::fcntl(s.group[s.group.size() - 1].fd.get(), F_DUPFD_CLOEXEC, 0));
+        REQUIRE(queued(inherited.back().get(), Protocol::tcp) > 0);
+        REQUIRE(s.group.close_last(migration->get()));
+        REQUIRE(s.group.spread_over({}));
     }
-    CHECK(s.group.size() == 1);
+    for (UniqueFd& client : s.dial_all()) clients.push_back(std::move(client));
+    CHECK(s.drain(s.group.front()) == kMembers * kClients);
+    for (const UniqueFd& client : clients) {
+        pollfd reset{client.get(), POLLRDHUP, 0};
+        CHECK(::poll(&reset, 1, 0) == 0);
+    }
 }
 
-TEST_CASE("group: the places are the kernel's, after one in the middle was closed, too") {
+TEST_CASE("group: members are told apart after one has fallen and listens again, one was closed and one has come, too") {
     Steered s(Protocol::tcp);
     s.grow_to(kMembers);
-    close_member(s.group, 1);
-    for (std::size_t place = 0; place < s.group.size(); ++place) {
-        CAPTURE(place);
-        REQUIRE(spread_over(s.group, std::array<std::size_t, 1>{place}));
-        const auto clients = s.dial_all();
-        CHECK(s.drain(s.group[place]) == kClients);
-    }
+    const auto each_gets_its_own = [&s] {
+        for (std::size_t member = 0; member < s.group.size(); ++member) {
+            CAPTURE(member);
+            REQUIRE(s.group.spread_over(std::array<std::size_t, 1>{member}));
+            const auto clients = s.dial_all();
+            CHECK(s.drain(s.group[member]) == kClients);
+        }
+    };
+    REQUIRE(::shutdown(s.group[1].fd.get(), SHUT_RDWR) == 0);
+    REQUIRE(revive(s.group[1], Protocol::tcp, 4096).value());
+    s.group.listens_again(1);
+    each_gets_its_own();
+    const auto migration = load_migration();
+    REQUIRE(migration);
+    REQUIRE(s.group.close_last(migration->get()));
+    each_gets_its_own();
     s.grow_to(kMembers + 1);
-    REQUIRE(spread_over(s.group, std::array<std::size_t, 1>{kMembers}));
-    const auto clients = s.dial_all();
-    CHECK(s.drain(s.group[kMembers]) == kClients);
+    each_gets_its_own();
 }
 
 TEST_CASE("group: two groups that would share a home where no packet goes do not, and a listener beside them still may") {
@@ -183,7 +200,7 @@ TEST_CASE("group: two groups that would share a home where no packet goes do not
     s.grow_to(2);
     CHECK(s.group.front().home.to_string() == "192.0.0.8:8000");
     Group other = s.first(s.wanted, nowhere);
-    REQUIRE(grow(other, s.wanted, s.net.server, 2));
+    REQUIRE(other.grow(s.wanted, s.net.server, 2));
     CHECK(other.front().home != s.group.front().home);
     const auto plain = open_listener(s.wanted, s.net.server, nowhere);
     REQUIRE(plain);
@@ -223,7 +240,7 @@ TEST_CASE("group: one that cannot be opened in full stays as it was") {
     ::close(static_cast<int>(full.rlim_cur));
     const rlimit tight{full.rlim_cur + 6, limit.rlim_max};
     REQUIRE(::setrlimit(RLIMIT_NOFILE, &tight) == 0);
-    const auto grown = grow(s.group, s.wanted, s.net.server, 20);
+    const auto grown = s.group.grow(s.wanted, s.net.server, 20);
     REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
     REQUIRE_FALSE(grown);
     CHECK(grown.error().errno_value == EMFILE);

@@ -63,7 +63,9 @@ TEST_CASE("reload plan: what a socket is made from makes it another socket") {
     const Config old = config({service("edge", {listener("http", {"192.0.2.0/24"})})});
     Listener elsewhere = listener("http", {"192.0.2.0/24"});
     elsewhere.home = SocketAddress{Address::v4(0x7f000001), 8080};
-    for (const Listener& changed : {elsewhere, listener("http", {"192.0.2.0/24"}, Protocol::udp), listener("web", {"192.0.2.0/24"})}) {
+    Listener grouped = listener("http", {"192.0.2.0/24"});
+    grouped.listener_mode = ListenerMode::reuseport;
+    for (const Listener& changed : {elsewhere, grouped, listener("http", {"192.0.2.0/24"}, Protocol::udp), listener("web", {"192.0.2.0/24"})}) {
         CAPTURE(changed.name);
         const ReloadPlan plan = plan_reload(old, config({service("edge", {changed})}));
         REQUIRE(plan.listeners.size() == 1);
@@ -152,4 +154,54 @@ TEST_CASE("config: what concerns one network namespace keeps its numbers and lea
     CHECK(own.rules.size() == 1);
     CHECK(own.services[0].listeners.at(0).endpoints.size() == 1);
     CHECK(own.services[1].listeners.at(0).endpoints.empty());
+}
+
+TEST_CASE("reload plan: new options are given to a socket that is kept; a UNIX socket is another one by its kind or path") {
+    Listener http = listener("http", {"192.0.2.0/24"});
+    Listener faster = http;
+    faster.no_delay = true;
+    const ReloadPlan options = plan_reload(config({service("edge", {http})}), config({service("edge", {faster})}));
+    CHECK(options.listeners[0].kept);
+    CHECK(options.listeners[0].new_options);
+    CHECK(options.lines == std::vector<std::string>{"edge/http: options changed"});
+    CHECK_FALSE(plan_reload(config({service("edge", {faster})}), config({service("edge", {faster})})).listeners[0].new_options);
+
+    Listener local;
+    local.name = "local";
+    local.become(SocketKind::unix_stream);
+    local.path = "/run/x";
+    Listener narrow = local, moved = local, packets = local;
+    narrow.socket_mode = 0600;
+    moved.path = "/run/y";
+    packets.become(SocketKind::unix_seqpacket);
+    const auto plan_to = [&](const Listener& next) { return plan_reload(config({service("edge", {local})}), config({service("edge", {next})})); };
+    CHECK(plan_to(local).lines.empty());
+    CHECK(plan_to(narrow).listeners[0].kept);
+    CHECK(plan_to(narrow).listeners[0].new_options);
+    CHECK_FALSE(plan_to(moved).listeners[0].kept);
+    CHECK_FALSE(plan_to(packets).listeners[0].kept);
+}
+
+TEST_CASE("reload plan: a unit of systemd's keeps its slots, whatever of its range changes") {
+    Config old = config({service("web.socket", {listener("web.socket", {"192.0.2.0/24"})})});
+    old.services[0].systemd = SystemdUnit{"web.socket", {}};
+    Config next = old;
+    next.services[0].listeners[0].endpoints[0].ports = {PortRange::all()};
+    const ReloadPlan kept = plan_reload(old, next);
+    CHECK(kept.listeners[0].kept == ListenerRef{0, 0});
+    CHECK(kept.lines.empty());
+    CHECK(plan_reload({}, next).lines == std::vector<std::string>{"web.socket: added", "web.socket/web.socket: steered to systemd's socket"});
+    CHECK(plan_reload(old, {}).lines == std::vector<std::string>{"web.socket: removed", "web.socket/web.socket: no longer steered to systemd's socket"});
+}
+
+TEST_CASE("reload plan: a service that systemd takes over, or gives up, is another one and keeps nothing") {
+    const Config ours = config({service("web.socket", {listener("web.socket", {"192.0.2.0/24"})})});
+    Config theirs = ours;
+    theirs.services[0].systemd = SystemdUnit{"web.socket", {}};
+    for (const auto& [old, next] : {std::pair(ours, theirs), std::pair(theirs, ours)}) {
+        const ReloadPlan plan = plan_reload(old, next);
+        CHECK_FALSE(plan.listeners[0].kept);
+        CHECK(plan.added == std::vector<std::uint32_t>{0});
+        CHECK(plan.removed == std::vector<std::uint32_t>{0});
+    }
 }

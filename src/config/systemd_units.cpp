@@ -1,0 +1,275 @@
+#include "config/systemd_units.h"
+
+#include "base/text.h"
+#include "config/build.h"
+#include "config/files.h"
+#include "config/net_values.h"
+#include "config/service_name.h"
+#include "config/source_finder.h"
+#include "config/specifier.h"
+#include "config/unit_reader.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <set>
+
+#include <fmt/format.h>
+
+namespace swathe {
+namespace {
+
+constexpr std::string_view kSection = "X-Swathe";
+constexpr std::string_view kListen = "Listen";
+
+/// What the files of one unit say.
+struct UnitSays {
+    std::string name;
+    std::string description;
+    SourcePos pos;                   ///< of its first [X-Swathe]
+    std::vector<std::string> files;  ///< all, in order
+    std::vector<UnitSocket> sockets; ///< of [Socket]
+    UnitText ours;                   ///< [X-Swathe] without Listen=
+    std::vector<Raw> listen;         ///< the words of Listen=
+};
+
+SourcePos place_of(const std::string& path) { return {SourceFile(path), 0, 0}; }
+
+/// The units for which there are drop-ins: an instance of a template may have nothing else.
+std::set<std::string> units_with_drop_ins(const std::vector<std::string>& directories) {
+    constexpr std::string_view kEnd = ".socket.d";
+    std::set<std::string> names;
+    for (const std::string& directory : directories) {
+        std::error_code unreadable; // not ours to tell
+        for (const auto& entry : std::filesystem::directory_iterator(directory, unreadable)) {
+            const std::string name = entry.path().filename().string();
+            if (!name.ends_with(kEnd) || name.ends_with("-.socket.d") || name.ends_with("@.socket.d")) continue;
+            names.insert(name.substr(0, name.size() - 2));
+        }
+    }
+    return names;
+}
+
+/// Every unit of systemd's, and those that have drop-ins without a file.
+std::map<std::string, SourceList> socket_units(const std::vector<std::string>& directories) {
+    Report theirs; // a directory that cannot be read is not ours
+    SourceFinder finder({directories, false, {}}, {"", ".socket", ".conf"}, theirs);
+    std::map<std::string, SourceList> units;
+    for (SourceList& list : finder.all()) units.emplace(list.name, std::move(list));
+    for (const std::string& name : units_with_drop_ins(directories)) {
+        if (units.contains(name)) continue;
+        auto known = finder.find(name); // an instance, or by another name
+        SourceList list = known ? std::move(*known) : finder.find_plain(name);
+        units.emplace(list.name, std::move(list));
+    }
+    return units;
+}
+
+struct Text {
+    std::string path;
+    std::string text;
+    [[nodiscard]] bool is_ours() const { return text.find(fmt::format("[{}]", kSection)) != text.npos; }
+};
+
+/// The texts of a unit that has something to say to us; none of one that has not, or that is masked.
+std::vector<Text> texts_of(const SourceList& unit, Report& report) {
+    std::vector<std::string> paths;
+    if (!unit.files.empty()) paths.push_back(unit.files.front().path);
+    for (const Source& drop_in : unit.drop_ins)
+        if (drop_in.use == SourceUse::read) paths.push_back(drop_in.path);
+    std::vector<Text> texts;
+    std::vector<std::string> unreadable;
+    bool masked = false;
+    for (const std::string& path : paths) {
+        auto read = read_config_file(path);
+        if (!read)
+            unreadable.push_back(fmt::format("{}: {}", path, read.error().to_string()));
+        else if (read->masked)
+            masked = masked || (!unit.files.empty() && path == unit.files.front().path);
+        else
+            texts.push_back({path, std::move(read->text)});
+    }
+    const auto ours = std::find_if(texts.begin(), texts.end(), [](const Text& text) { return text.is_ours(); });
+    if (ours == texts.end()) return {};
+    for (const std::string& why : unreadable) report.warning(place_of(ours->path), "", fmt::format("not read for {}: {}", unit.name, why));
+    if (!masked) return texts;
+    report.warning(place_of(ours->path), "", fmt::format("{} is masked: nothing is steered to it", unit.name));
+    return {};
+}
+
+/// systemd.socket(5): an empty value of any Listen key takes back all of them.
+void take_socket_line(UnitSays& says, const UnitLine& line) {
+    if (!line.key.starts_with("Listen")) return;
+    if (line.value.empty()) return says.sockets.clear();
+    const auto value = expand_specifiers(line.value, says.name);
+    if (!value) return; // a path with %t or the like
+    const auto socket = parse_unit_socket(std::string_view(line.key).substr(kListen.size()), *value);
+    if (socket && std::find(says.sockets.begin(), says.sockets.end(), *socket) == says.sockets.end()) says.sockets.push_back(*socket);
+}
+
+void take_listen_words(UnitSays& says, const UnitLine& line, Report& report) {
+    if (line.value.empty()) return says.listen.clear();
+    for (std::size_t at = line.value.find_first_not_of(" \t"); at != line.value.npos; at = line.value.find_first_not_of(" \t", at)) {
+        const std::size_t end = std::min(line.value.find_first_of(" \t", at), line.value.size());
+        auto word = expand_specifiers(std::string_view(line.value).substr(at, end - at), says.name);
+        if (word)
+            says.listen.push_back({std::move(*word), line.place(at)});
+        else
+            report.error(line.place(at), line.key, word.error().message);
+        at = end;
+    }
+}
+
+void take_section(UnitSays& says, UnitSection section, Report& report) {
+    for (const UnitLine& line : section.lines) {
+        if (section.name == "Socket") take_socket_line(says, line);
+        if (section.name == "Unit" && line.key == "Description")
+            says.description = expand_specifiers(line.value, says.name).value_or(line.value);
+        if (section.name == kSection && line.key == kListen) take_listen_words(says, line, report);
+    }
+    if (section.name != kSection) return;
+    if (says.pos.line == 0) says.pos = section.pos;
+    std::erase_if(section.lines, [](const UnitLine& line) { return line.key == kListen; });
+    merge_unit(says.ours, UnitKind::socket, says.name, {std::move(section)}, report);
+}
+
+UnitSays read_texts(const std::string& name, const std::vector<Text>& texts, Report& report) {
+    UnitSays says;
+    says.name = name;
+    for (const Text& text : texts) {
+        Report theirs; // systemd tells what is wrong in its own files
+        for (UnitSection& section : lex_unit(text.text, SourceFile(text.path), text.is_ours() ? report : theirs))
+            take_section(says, std::move(section), report);
+        says.files.push_back(text.path);
+    }
+    says.ours.block.pos = says.pos;
+    return says;
+}
+
+/// What of [X-Swathe] is about a service or a socket of ours.
+bool refuse_what_is_systemds(const UnitSays& says, Report& report) {
+    bool ok = true;
+    for (const Setting& setting : says.ours.block.settings) {
+        const std::string_view name = setting.directive->name();
+        if (setting.directive->scope == Scope::listen && name != "family_sockets" && name != "trigger_limit_hit") continue;
+        report.error(setting.pos, setting.directive->unit_key,
+                     fmt::format("systemd supervises {}, and has made its sockets: it means nothing here", says.name));
+        ok = false;
+    }
+    return ok;
+}
+
+/// Nothing can wait for a socket that systemd has closed. Who wants to be let through to others must say so.
+bool settle_when_down(const UnitSays& says, Listener& listener, Report& report) {
+    const Setting* said = says.ours.block.find("when_down");
+    if (said == nullptr) listener.when_down = WhenDown::drop;
+    if (listener.when_down != WhenDown::queue) return true;
+    report.error(said->value.pos, said->directive->unit_key,
+                 fmt::format("who comes while {} is stopped cannot be queued, for then there is no socket; say drop or pass", says.name));
+    return false;
+}
+
+/// A bare port or [::] is the port alone where AddressesFile= has the addresses, as in unit files of ours.
+bool add_addresses(std::vector<Endpoint>& endpoints, const AddressList& more, const SourcePos& pos, Report& report) {
+    for (Endpoint& endpoint : endpoints) {
+        if (endpoint.addresses.size() == 2) endpoint.addresses.clear();
+        endpoint.addresses.append(more);
+        if (!endpoint.addresses.empty()) continue;
+        report.error(pos, "AddressesFile", "no address to listen on");
+        return false;
+    }
+    return true;
+}
+
+std::optional<std::vector<Endpoint>> read_endpoints(const UnitSays& says, const std::vector<Endpoint>& of_files, Report& report) {
+    std::vector<Endpoint> endpoints;
+    bool ok = true;
+    for (const Raw& word : says.listen)
+        ok = read_listen_line(Raw{Raw::List{word}, word.pos}, {report, kListen, says.name, true}, endpoints) && ok;
+    if (says.listen.empty()) report.error(says.pos, kListen, fmt::format("missing; say which addresses and ports lead to {}", says.name));
+    if (!ok || endpoints.empty()) return std::nullopt;
+    if (of_files.empty()) return endpoints;
+    const SourcePos& file = says.ours.block.find("addresses_file")->pos;
+    if (!add_addresses(endpoints, of_files.front().addresses, file, report)) return std::nullopt;
+    return endpoints;
+}
+
+/// Is there for each family of the listener one socket of the unit, and only one, that takes it?
+bool check_sockets(const UnitSays& says, const Listener& listener, Report& report) {
+    bool ok = true;
+    for (const Family family : {Family::ipv4, Family::ipv6}) {
+        if (!listener.has_family(family)) continue;
+        const auto chosen = choose_unit_socket(says.sockets, listener.protocol, family, listener.home);
+        if (chosen) continue;
+        report.error(listener.pos, kListen, fmt::format("{}: {}", says.name, chosen.error().message));
+        ok = false;
+    }
+    return ok;
+}
+
+std::vector<Listener> build_listeners(const UnitSays& says, const Listener& common, Report& report) {
+    std::vector<Listener> listeners;
+    for (const Protocol protocol : {Protocol::tcp, Protocol::udp}) {
+        const auto concerns = [&](const UnitSocket& socket) {
+            return socket.protocol == protocol && (!common.home || *common.home == socket.address);
+        };
+        if (std::none_of(says.sockets.begin(), says.sockets.end(), concerns)) continue;
+        Listener listener = common;
+        listener.protocol = protocol;
+        if (!check_sockets(says, listener, report)) return {};
+        listeners.push_back(std::move(listener));
+    }
+    if (!listeners.empty()) return listeners;
+    const Setting* home = says.ours.block.find("home");
+    if (home != nullptr)
+        report.error(home->value.pos, home->directive->unit_key,
+                     fmt::format("{} has no socket at {}", says.name, common.home->to_string()));
+    else
+        report.error(says.pos, "", fmt::format("{} has no TCP or UDP socket", says.name));
+    return {};
+}
+
+std::optional<Service> build_service(UnitSays says, Report& report) {
+    Listener common;
+    common.name = says.name;
+    common.family_sockets = FamilySockets::split; // a slot for each: systemd may have a socket for each
+    bool ok = refuse_what_is_systemds(says, report);
+    ok = apply(says.ours.block, Scope::listen, &common, Format::unit, says.name, report) && ok;
+    const std::vector<Endpoint> of_files = std::exchange(common.endpoints, {});
+    ok = settle_when_down(says, common, report) && check_sources(common.guard, says.ours.block, Format::unit, report) && ok;
+    auto endpoints = read_endpoints(says, of_files, report);
+    if (!endpoints || !ok) return std::nullopt;
+    common.endpoints = std::move(*endpoints);
+    common.pos = says.listen.front().pos;
+
+    Service service;
+    service.listeners = build_listeners(says, common, report);
+    if (service.listeners.empty()) return std::nullopt;
+    service.name = says.name;
+    service.description = says.description;
+    service.pos = place_of(says.files.front());
+    service.files = std::move(says.files);
+    service.systemd = SystemdUnit{says.name, std::move(says.sockets)};
+    return service;
+}
+
+} // namespace
+
+std::vector<Service> read_systemd_units(const std::vector<std::string>& directories, Report& report) {
+    std::vector<Service> services;
+    for (const auto& [name, unit] : socket_units(directories)) {
+        const std::vector<Text> texts = texts_of(unit, report);
+        if (texts.empty()) continue;
+        if (const auto ok = check_service_name(name); !ok) {
+            report.error(place_of(texts.front().path), "", ok.error().message);
+            continue;
+        }
+        UnitSays says = read_texts(name, texts, report);
+        if (says.pos.line == 0) continue; // it was only in a comment
+        if (unit.files.empty()) report.warning(says.pos, "", fmt::format("a drop-in, but systemd's directories have no {}", name));
+        if (auto service = build_service(std::move(says), report)) services.push_back(std::move(*service));
+    }
+    return services;
+}
+
+} // namespace swathe

@@ -1,0 +1,270 @@
+#include "config/write_unit.h"
+
+#include "base/text.h"
+#include "config/canonical.h"
+#include "config/exec_line.h"
+#include "config/limits.h"
+#include "config/unit_lexer.h"
+#include "config/words.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace swathe {
+namespace {
+
+using T = ValueType;
+using Values = std::vector<std::string>;
+
+std::string text_of(const Raw& value) {
+    if (const auto* text = value.get<std::string>()) return *text;
+    if (const auto* number = value.get<std::int64_t>()) return std::to_string(*number);
+    if (const bool* on = value.get<bool>()) return *on ? "yes" : "no";
+    return {};
+}
+
+/// In a percentage there are no specifiers; in all other values a per cent sign is one.
+std::string scalar_text(const Directive& directive, const Raw& value) {
+    return has_per_cent_signs(directive.type) ? text_of(value) : escape_specifiers(text_of(value));
+}
+
+/// The words of a line. Where they are split before anyone looks for quotes there are none.
+std::string words_line(const Directive& directive, const Raw::List& words) {
+    const bool quotes = !is_word_list(directive.type);
+    std::string line;
+    for (const Raw& word : words) {
+        std::string text = text_of(word);
+        if (directive.type == T::services) text += ".service";
+        line += fmt::format("{}{}", line.empty() ? "" : " ", escape_specifiers(quotes ? quote_word(text) : text));
+    }
+    return line;
+}
+
+std::string command_line(const Raw& command) {
+    const auto* words = command.get<Raw::List>();
+    if (words == nullptr) return text_of(command);
+    Command plain;
+    for (const Raw& word : *words) plain.argv.push_back(text_of(word));
+    if (!plain.argv.empty()) plain.path = plain.argv.front();
+    return to_exec_line(plain);
+}
+
+/// A list's lines. An empty one is said only where it means something else than none: of capabilities
+/// (systemd.exec(5)).
+Values lines_of(const Directive& directive, const Raw::List& list) {
+    const bool empty_counts = directive.type == T::capabilities;
+    Values lines;
+    for (const Raw& item : list)
+        if (std::string text = scalar_text(directive, item); !text.empty() || empty_counts)
+            lines.push_back(std::move(text));
+    if (list.empty() && empty_counts) lines.emplace_back();
+    return lines;
+}
+
+Values values_of(const Directive& directive, const Raw::List& list) {
+    Values values;
+    switch (shape_of(directive)) {
+    case Shape::scalar: break;
+    case Shape::words:
+        if (!list.empty()) values.push_back(words_line(directive, list));
+        break;
+    case Shape::lines: return lines_of(directive, list);
+    case Shape::commands:
+        for (const Raw& command : list) values.push_back(command_line(command));
+        break;
+    case Shape::variables:
+        for (const Raw& variable : list) values.push_back(quote_word(escape_specifiers(text_of(variable))));
+        break;
+    }
+    return values;
+}
+
+std::vector<SourcePos> places_of(const Setting& setting) {
+    std::vector<SourcePos> places;
+    if (const auto* list = setting.value.get<Raw::List>())
+        for (const Raw& item : *list) places.push_back(item.pos);
+    if (places.empty()) places.push_back(setting.pos);
+    return places;
+}
+
+/// Nobody wrote it: no line of the file.
+SourcePos implied_at(const SourcePos& block) { return {block.file, 0, 0}; }
+
+/// May `value` stand behind "Key=" and come back as it is? No white space at its ends, no backslash at its end, no line
+/// feed.
+bool survives(std::string_view value) {
+    if (value.size() > limits::kLineBytes - 256) return false; // for the key
+    Report report;
+    const auto sections = lex_unit(fmt::format("[X]\nKey={}\n[Y]\n", value), SourceFile(), report);
+    return !report.has_errors() && sections.size() == 2 && sections.front().lines.size() == 1 &&
+           sections.front().lines.front().value == value;
+}
+
+/// A unit in the making.
+class Writer {
+public:
+    Writer(std::string name, Report& left_out) : unit_{std::move(name), {}}, left_out_(left_out) {}
+
+    void add(const Directive& directive, const std::string& value, const std::vector<SourcePos>& places) {
+        if (survives(value)) return unit_.lines.push_back({&directive, value, places});
+        left_out_.warning(places.front(), directive.name(), "no line of a unit file can have this value");
+    }
+    void add(const Setting& setting) {
+        const Directive& directive = *setting.directive;
+        if (directive.unit_key.empty())
+            return left_out_.warning(setting.pos, directive.name(), "there is no such key in unit files");
+        const Values values = unit_values(directive, setting.value);
+        const auto places = places_of(setting);
+        for (std::size_t i = 0; i < values.size(); ++i)
+            add(directive, values[i], values.size() == places.size() ? std::vector{places[i]} : places);
+    }
+    /// What TOML means without saying it and a unit would not.
+    void imply(const Block& block, Scope scope) {
+        for (const Directive& directive : directives()) {
+            const std::string_view word = default_in(directive, Format::toml);
+            const bool differs =
+                directive.scope == scope && directive.choices != nullptr && word != default_in(directive, Format::unit);
+            if (differs && block.find(directive.name()) == nullptr)
+                add(directive, std::string(word), {implied_at(block.pos)});
+        }
+    }
+    UnitFile finish() {
+        std::stable_sort(unit_.lines.begin(), unit_.lines.end(), [](const auto& a, const auto& b) {
+            return section_rank(*a.directive) < section_rank(*b.directive);
+        });
+        return std::move(unit_);
+    }
+
+private:
+    UnitFile unit_;
+    Report& left_out_;
+};
+
+std::string string_of(const Block& block, std::string_view key) {
+    const Setting* setting = block.find(key);
+    return setting == nullptr ? std::string() : text_of(setting->value);
+}
+
+/// "80,443,8000-8999", or "*".
+std::string port_list(const Block& listener) {
+    const Setting* ports = listener.find("ports");
+    const auto* list = ports == nullptr ? nullptr : ports->value.get<Raw::List>();
+    std::string text;
+    if (list != nullptr)
+        for (const Raw& port : *list) text += (text.empty() ? "" : ",") + text_of(port);
+    return text == "all" ? "*" : text;
+}
+
+/// The endpoints of a listener's line. Without addresses of its own it has those of AddressesFile=, and names the ports
+/// alone.
+std::string endpoints_of(const Block& listener) {
+    const std::string ports = port_list(listener);
+    const Setting* addresses = listener.find("addresses");
+    const auto* list = addresses == nullptr ? nullptr : addresses->value.get<Raw::List>();
+    if (list == nullptr) return "[::]:" + ports;
+    std::string line;
+    for (const Raw& item : *list) {
+        const std::string address = text_of(item);
+        const bool brackets = address.find(':') != address.npos;
+        line += fmt::format("{}{}{}{}:{}", line.empty() ? "" : " ", brackets ? "[" : "", address, brackets ? "]" : "",
+                            ports);
+    }
+    return line;
+}
+
+const Directive& socket_directive(std::string_view key) {
+    return *find_unit_directive(UnitKind::socket, "Socket", key);
+}
+
+std::string_view listen_key(std::string_view protocol) {
+    if (protocol == "udp" || protocol == "unix-datagram") return "ListenDatagram";
+    return protocol == "unix-seqpacket" ? "ListenSequentialPacket" : "ListenStream";
+}
+
+/// The line that makes the socket. Its words end at white space, whatever is around it.
+void add_listen_line(Writer& writer, const Block& listener, Report& left_out) {
+    const Directive& directive = socket_directive(listen_key(string_of(listener, "protocol")));
+    const Setting* claim = listener.find("path") != nullptr ? listener.find("path") : listener.find("addresses");
+    const auto places = claim == nullptr ? std::vector{listener.pos} : places_of(*claim);
+    const std::string path = string_of(listener, "path");
+    if (path.find_first_of(" \t") != path.npos)
+        left_out.warning(places.front(), "path", "no line of a unit file can have this value");
+    else
+        writer.add(directive, path.empty() ? endpoints_of(listener) : escape_specifiers(path), places);
+}
+
+UnitFile socket_of(const WrittenService& service, const Block& listener, std::string_view stem, Report& left_out) {
+    Writer writer(fmt::format("{}.socket", stem), left_out);
+    add_listen_line(writer, listener, left_out);
+    if (listener.find("name") == nullptr)
+        writer.add(socket_directive("FileDescriptorName"), service.name, {implied_at(listener.pos)});
+    if (stem != service.name)
+        writer.add(socket_directive("Service"), service.name + ".service", {implied_at(listener.pos)});
+    for (const Setting& setting : listener.settings) {
+        const std::string_view key = setting.directive->toml_key;
+        if (key != "protocol" && key != "addresses" && key != "ports" && key != "path") writer.add(setting);
+    }
+    writer.imply(listener, Scope::listen);
+    return writer.finish();
+}
+
+/// Sockets are put in the order of their units' names: by the listeners' own names where that keeps their order, else
+/// by number.
+Values socket_stems(const WrittenService& service) {
+    const auto& listeners = service.text.listeners;
+    if (listeners.size() == 1) return {service.name};
+    Values named, numbered;
+    const std::size_t digits = std::to_string(listeners.size()).size();
+    for (const Block& listener : listeners) {
+        named.push_back(fmt::format("{}-{}", service.name, string_of(listener, "name")));
+        numbered.push_back(fmt::format("{}-{:0{}}", service.name, named.size(), digits));
+    }
+    const auto is_plain = [](const std::string& name) {
+        return name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == name.npos;
+    };
+    const bool plain =
+        std::all_of(listeners.begin(), listeners.end(), [&](const Block& b) { return is_plain(string_of(b, "name")); });
+    const bool in_order = std::adjacent_find(named.begin(), named.end(), std::greater_equal<>()) == named.end();
+    return plain && in_order ? named : numbered;
+}
+
+} // namespace
+
+int section_rank(const Directive& directive) noexcept {
+    if (directive.unit_section == "Unit") return 0;
+    return directive.unit_section == "X-Swathe" ? 2 : 1;
+}
+
+std::vector<std::string> unit_values(const Directive& directive, const Raw& value) {
+    if (const auto* list = value.get<Raw::List>()) return values_of(directive, *list);
+    return {scalar_text(directive, value)};
+}
+
+std::vector<UnitFile> to_units(const WrittenService& service, Report& left_out) {
+    std::vector<UnitFile> units;
+    const Values stems = socket_stems(service);
+    for (std::size_t i = 0; i < stems.size(); ++i)
+        units.push_back(socket_of(service, service.text.listeners[i], stems[i], left_out));
+    Writer writer(service.name + ".service", left_out);
+    for (const Setting& setting : service.text.file.settings) writer.add(setting);
+    for (const Setting& setting : service.text.service.settings) writer.add(setting);
+    writer.imply(service.text.service, Scope::service);
+    units.push_back(writer.finish());
+    return units;
+}
+
+std::string text_of(const UnitFile& unit) {
+    std::string text;
+    std::string_view section;
+    for (const UnitFile::Line& line : unit.lines) {
+        if (line.directive->unit_section != section) {
+            section = line.directive->unit_section;
+            text += fmt::format("{}[{}]\n", text.empty() ? "" : "\n", section);
+        }
+        text += fmt::format("{}={}\n", line.directive->unit_key, line.value);
+    }
+    return text;
+}
+
+} // namespace swathe

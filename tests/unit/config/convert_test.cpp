@@ -1,0 +1,162 @@
+#include "config/texts.h"
+#include "config/write_toml.h"
+#include "config/write_unit.h"
+#include "dump.h"
+#include "normalized.h"
+#include "random_services.h"
+#include "scratch.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+#include <doctest/doctest.h>
+
+using namespace swathe;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Written {
+    Scratch files;
+    std::string left_out;
+};
+
+/// All services of a configuration, written anew in one format.
+void rewrite(const fs::path& from, Format format, Written& to) {
+    Texts seen;
+    (void)load_config(SearchPath::only(from.string()), &seen);
+    Report report;
+    for (const std::string& name : service_names(seen)) {
+        const auto service = find_written(seen, name, report);
+        REQUIRE(service.has_value());
+        if (format == Format::toml)
+            to.files.write("services.d/" + name + ".toml", to_toml(*service));
+        else
+            for (const UnitFile& unit : to_units(*service, report)) to.files.write("units/" + unit.name, text_of(unit));
+    }
+    to.left_out = lines_of(report.take(), from);
+}
+
+std::string effect_of(const Scratch& scratch) {
+    const Loaded loaded = scratch.load();
+    CHECK(lines_of(loaded.diagnostics, scratch.path()) == "");
+    return dump(normalized(loaded.config));
+}
+
+std::string effect_of(const fs::path& directory) {
+    return dump(normalized(load_config(SearchPath::only(directory.string())).config));
+}
+
+std::set<std::string_view> service_keys() {
+    std::set<std::string_view> keys;
+    for (const Directive& d : directives())
+        if (!d.toml_key.empty() && d.scope != Scope::daemon && d.scope != Scope::rule) keys.insert(d.toml_key);
+    return keys;
+}
+
+} // namespace
+
+TEST_CASE("convert: units become TOML, and TOML units, that mean the same") {
+    std::size_t folders = 0;
+    for (const auto& folder : fs::directory_iterator(fs::path(SWATHE_TEST_DATA) / "same")) {
+        CAPTURE(folder.path().filename().string());
+        ++folders;
+        const std::string expected = effect_of(folder.path() / "toml");
+        for (const char* const from : {"toml", "unit"}) {
+            CAPTURE(from);
+            Written toml, units, back;
+            rewrite(folder.path() / from, Format::toml, toml);
+            CHECK(effect_of(toml.files) == expected);
+            rewrite(folder.path() / from, Format::unit, units);
+            CHECK(effect_of(units.files) == expected);
+            rewrite(units.files.path(), Format::toml, back);
+            CHECK(effect_of(back.files) == expected);
+        }
+    }
+    CHECK(folders >= 8);
+}
+
+TEST_CASE("convert: whatever TOML says, units say it, too, and TOML again") {
+    std::set<std::string_view> unused = service_keys(); // the test is about all keys: it goes on until each had its turn
+    for (unsigned seed = 1; seed <= 40 || (!unused.empty() && seed <= 400); ++seed) {
+        CAPTURE(seed);
+        std::mt19937 random(seed);
+        Written toml, units, back;
+        const std::string list = toml.files.path("list.txt").string();
+        toml.files.write("list.txt", "198.51.100.0/24\n2001:db8:5::7\n");
+        std::vector<std::string> names;
+        for (const char* const name : {"a", "b-1", "c@x"}) {
+            const std::string text = random_service(random, name, names, list);
+            toml.files.write(std::string("services.d/") + name + ".toml", text);
+            for (const Directive& d : directives())
+                if (("\n" + text).find("\n" + std::string(d.toml_key) + " = ") != std::string::npos)
+                    unused.erase(d.toml_key);
+            names.emplace_back(name);
+        }
+        const Loaded loaded = toml.files.load();
+        REQUIRE_FALSE(has_errors(loaded.diagnostics));
+        const std::string expected = dump(normalized(loaded.config));
+        rewrite(toml.files.path(), Format::unit, units);
+        CHECK(units.left_out == "");
+        CHECK(dump(normalized(units.files.load().config)) == expected);
+        rewrite(units.files.path(), Format::toml, back);
+        CHECK(back.left_out == "");
+        CHECK(dump(normalized(back.files.load().config)) == expected);
+    }
+    for (const std::string_view key : unused) {
+        CAPTURE(std::string(key));
+        CHECK(false);
+    }
+}
+
+TEST_CASE("convert: what the other format cannot say is told line by line") {
+    const Scratch from;
+    from.write("units/web.socket",
+               "[Socket]\nListenStream=192.0.2.1:80 192.0.2.2:81\nListenStream=192.0.2.3:82\nTimeoutSec=5\n");
+    from.write(
+        "units/web.service",
+        "[Unit]\nAfter=nobody.service\nDocumentation=man:web(8)\n[Service]\nExecStart=/bin/web\nWatchdogSec=5\n");
+    Written toml;
+    rewrite(from.path(), Format::toml, toml);
+    CHECK(toml.left_out ==
+          "units/web.service:2:7: warning: After: there is no service \"nobody\" here\n"
+          "units/web.service:3:1: warning: Documentation: has no counterpart in TOML: [Unit] Documentation=man:web(8)\n"
+          "units/web.socket:2:1: warning: FileDescriptorName: in TOML each listener of a service has a name of its "
+          "own; this one is \"web.socket-2\" there\n"
+          "units/web.socket:2:1: warning: ListenStream: endpoints with different ports are one socket here, and in "
+          "TOML one each\n"
+          "units/web.socket:3:1: warning: FileDescriptorName: in TOML each listener of a service has a name of its "
+          "own; this one is \"web.socket-3\" there\n"
+          "units/web.socket:4:1: warning: TimeoutSec: has no counterpart in TOML: [Socket] TimeoutSec=5\n");
+    CHECK(toml.files.load().config.services.front().listeners.size() == 3);
+
+    const Scratch other;
+    other.write("services.d/web.toml", "description = \" two \"\n" + small_service());
+    Written units;
+    rewrite(other.path(), Format::unit, units);
+    CHECK(units.left_out ==
+          "services.d/web.toml:1:1: warning: description: no line of a unit file can have this value\n");
+}
+
+TEST_CASE("convert: listeners keep their order, by name where that is the order of the names, else by number") {
+    const auto sockets_of = [](const char* first, const char* second) {
+        const Scratch from;
+        const std::string listen =
+            "[[listen]]\nprotocol = \"tcp\"\naddresses = \"192.0.2.1\"\nports = {}\nname = \"{}\"\n";
+        from.write("services.d/web.toml", fmt::format(fmt::runtime(listen), 80, first) +
+                                              fmt::format(fmt::runtime(listen), 81, second) +
+                                              "[service]\nexec_start = \"/bin/true\"\n");
+        Texts seen;
+        (void)load_config(SearchPath::only(from.path().string()), &seen);
+        Report report;
+        std::vector<std::string> names;
+        for (const UnitFile& unit : to_units(*find_written(seen, "web", report), report)) names.push_back(unit.name);
+        return names;
+    };
+    CHECK(sockets_of("http", "https") ==
+          std::vector<std::string>{"web-http.socket", "web-https.socket", "web.service"});
+    CHECK(sockets_of("z", "a") == std::vector<std::string>{"web-1.socket", "web-2.socket", "web.service"});
+    CHECK(sockets_of("a", "b/c") == std::vector<std::string>{"web-1.socket", "web-2.socket", "web.service"});
+}

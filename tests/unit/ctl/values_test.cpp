@@ -1,0 +1,111 @@
+#include "../config/scratch.h"
+#include "config/texts.h"
+#include "ctl/values.h"
+
+#include <algorithm>
+
+#include <doctest/doctest.h>
+
+using namespace swathe;
+using namespace swathe::ctl;
+
+namespace {
+
+/// What is shown of one key of the service "web", a line each, without `root` in the places.
+std::string shown(const Scratch& files, const std::vector<std::string>& keys, Format names = Format::toml) {
+    Texts seen;
+    (void)load_config(SearchPath::only(files.path().string()), &seen);
+    Report report;
+    const auto service = find_written(seen, "web", report);
+    REQUIRE(service.has_value());
+    std::string unknown;
+    const auto values =
+        only_keys(names == Format::toml ? values_in_toml(*service) : values_in_units(*service, report), keys, unknown);
+    CHECK(unknown.empty());
+    std::string text = values_table(values, names);
+    const std::string root = files.path().string() + "/";
+    for (std::size_t at; (at = text.find(root)) != text.npos;) text.erase(at, root.size());
+    return text;
+}
+
+Scratch& with_drop_ins(Scratch& files) {
+    files.write("services.d/web.toml",
+                "[[listen]]\nname = \"http\"\nprotocol = \"tcp\"\naddresses = \"192.0.2.1\"\nports = 80\n\n"
+                "[service]\nexec_start = [\"/bin/web\", \"a b\"]\nrestart_sec = 90\nenvironment = { A = \"1\" }\n");
+    files.write("services.d/web.toml.d/10-site.toml",
+                "[service]\nrestart = \"always\"\nenvironment = { B = \"2\" }\nlog_ring_bytes = 1048576\n");
+    return files;
+}
+
+} // namespace
+
+TEST_CASE("values: each value has the place that it comes from, in one form, and defaults are said to be such") {
+    Scratch files;
+    CHECK(shown(with_drop_ins(files), {"restart", "restart_sec", "log_ring_bytes", "kill_mode", "exec_start"}) ==
+          "# service\n"
+          "exec_start = [\"/bin/web\", \"a b\"]  services.d/web.toml:8\n"
+          "restart = \"always\"                services.d/web.toml.d/10-site.toml:2\n"
+          "restart_sec = \"1min 30s\"          services.d/web.toml:9\n"
+          "kill_mode = control-group         default\n"
+          "log_ring_bytes = \"1M\"             services.d/web.toml.d/10-site.toml:4\n");
+}
+
+TEST_CASE("values: of a list each part has its place") {
+    Scratch files;
+    CHECK(shown(with_drop_ins(files), {"environment"}) ==
+          "# service\n"
+          "environment = [\"A=1\"]  services.d/web.toml:10\n"
+          "environment + [\"B=2\"]  services.d/web.toml.d/10-site.toml:3\n");
+}
+
+TEST_CASE("values: units are shown in TOML's names, and TOML in theirs") {
+    Scratch toml;
+    CHECK(shown(with_drop_ins(toml), {"ListenStream", "RestartSec", "StartLimitHit", "Environment"}, Format::unit) ==
+          "# web.socket [Socket]\n"
+          "ListenStream = 192.0.2.1:80  services.d/web.toml:4\n"
+          "\n"
+          "# web.service [Service]\n"
+          "RestartSec = 1min 30s  services.d/web.toml:9\n"
+          "Environment = A=1      services.d/web.toml:10\n"
+          "Environment = B=2      services.d/web.toml.d/10-site.toml:3\n"
+          "\n"
+          "# web.service [X-Swathe]\n"
+          "StartLimitHit = pause  default\n");
+    const Scratch units;
+    units.write("units/web.socket", "[Socket]\nListenStream=192.0.2.0/24:80,443\n");
+    units.write("units/web.service", "[Service]\nExecStart=/bin/web $X\nRestartSec=90\n");
+    units.write("units/web.service.d/10.conf", "[Service]\nRestartSec=\nUser=web\n");
+    CHECK(shown(units, {"name", "addresses", "ports", "exec_start", "user", "restart_sec", "start_limit_hit"}) ==
+          "# listener web.socket\n"
+          "name = \"web.socket\"           default\n"
+          "addresses = [\"192.0.2.0/24\"]  units/web.socket:2\n"
+          "ports = [80, 443]             units/web.socket:2\n"
+          "\n"
+          "# service\n"
+          "exec_start = \"/bin/web $X\"  units/web.service:2\n"
+          "restart_sec = 100ms         default\n"
+          "start_limit_hit = \"fail\"    default\n"
+          "user = \"web\"                units/web.service.d/10.conf:3\n");
+}
+
+TEST_CASE("values: a key that no directive has is named") {
+    std::string unknown;
+    CHECK(only_keys({}, {"restart", "restarts"}, unknown).empty());
+    CHECK(unknown == "restarts");
+}
+
+TEST_CASE("values: JSON has the parts with file, line and column") {
+    Scratch files;
+    Texts seen;
+    (void)load_config(SearchPath::only(with_drop_ins(files).path().string()), &seen);
+    Report report;
+    const auto service = find_written(seen, "web", report);
+    std::string unknown;
+    const std::string json =
+        values_json(*service, {"f"}, only_keys(values_in_toml(*service), {"restart"}, unknown), Format::toml);
+    CHECK(
+        json ==
+        R"({"service":"web","format":"toml","files":["f"],"values":[{"block":"service","listener":null,"key":"restart","value":"\"always\"",)"
+        R"("default":false,"parts":[{"value":"\"always\"","places":[{"file":")" +
+            files.path("services.d/web.toml.d/10-site.toml").string() + R"(","line":2,"column":1}]}]}]})");
+}
