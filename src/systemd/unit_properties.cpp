@@ -53,6 +53,7 @@ Status read_unit_properties(sd_bus_message* message, UnitState& state, UnitMark&
     const int r = read_dictionary(message, wanted, found);
     if (r < 0 || found != wanted.size()) return unexpected(r);
     mark.active_state = state.active_state;
+    mark.sub_state = state.sub_state;
     return {};
 }
 
@@ -75,7 +76,9 @@ Result<std::optional<UnitMark>> read_changed_mark(sd_bus_message* signal) {
     if (r < 0) return unexpected(r);
     if (std::string_view(interface) != "org.freedesktop.systemd1.Unit") return std::optional<UnitMark>{};
     UnitMark mark;
-    const std::vector<Property> wanted{{"ActiveState", &mark.active_state}, {"ActiveEnterTimestampMonotonic", nullptr, &mark.active_since}};
+    const std::vector<Property> wanted{{"ActiveState", &mark.active_state},
+                                       {"SubState", &mark.sub_state},
+                                       {"ActiveEnterTimestampMonotonic", nullptr, &mark.active_since}};
     std::size_t found = 0;
     r = read_dictionary(signal, wanted, found);
     if (r < 0) return unexpected(r);

@@ -24,9 +24,11 @@ struct UnitState {
     [[nodiscard]] bool is_there() const noexcept { return load_state == "loaded"; }
 };
 
-/// The part of it that changes by itself: two that are equal are of one and the same activation.
+/// The part of it that changes by itself: two that are equal are of one and the same activation. One that starts an instance for each
+/// connection (Accept=yes) goes on "listening".
 struct UnitMark {
     std::string active_state;
+    std::string sub_state;
     std::uint64_t active_since = 0; ///< ActiveEnterTimestampMonotonic
     friend bool operator==(const UnitMark&, const UnitMark&) noexcept = default;
 };

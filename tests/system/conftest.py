@@ -114,12 +114,15 @@ def example(config, shared):
         for path in place.rglob("*"):
             if path.is_file():
                 path.write_text(path.read_text().replace(INSTALLED, str(place)))
-        for service in (place / name / "services.d").iterdir():
-            text = service.read_text()
-            for old, new in replace:
-                assert old in text
-                text = text.replace(old, new)
-            config.write(f"services.d/{service.name}", text)
+        for folder in ("services.d", "systemd"):
+            for file in (place / name / folder).rglob("*"):
+                if not file.is_file():
+                    continue
+                text = file.read_text()
+                for old, new in replace:
+                    assert old in text
+                    text = text.replace(old, new)
+                config.write(str(file.relative_to(place / name)), text)
         return config
     return use
 

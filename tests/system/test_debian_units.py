@@ -13,7 +13,7 @@ import subprocess
 import pytest
 
 from conftest import V4
-from daemon import BIN
+from daemon import BIN, eventually
 
 UNITS = pathlib.Path("/var/cache/swathe-tests/debian-units")
 NOT_OURS = re.compile(r"not implemented yet; it is ignored|^[\"]?\w+[\"]?: unknown key")
@@ -143,7 +143,9 @@ def test_openssh_answers(daemon, config, client):
     for address in ("192.0.2.1", "192.0.2.200"):
         with client.connect(address, 22, timeout=20) as sock:
             assert sock.recv(64).startswith(b"SSH-2.0-OpenSSH")
-    daemon.stop()
+    pid = daemon.service("ssh")["main_pid"]
+    eventually(lambda: pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text() == "", what="its children saw the clients go")
+    daemon.stop() # KillMode=process leaves children
 
 
 def test_the_port_mapper_of_erlang_names_no_ports(daemon, config, client):

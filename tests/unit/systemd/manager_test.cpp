@@ -60,7 +60,7 @@ TEST_CASE("manager: tells a unit's state and its IP sockets") {
     CHECK(answer->state.active_state == "active");
     CHECK(answer->state.sub_state == "listening");
     CHECK(answer->state.since_usec == 5);
-    CHECK(answer->mark == UnitMark{"active", 1});
+    CHECK(answer->mark == UnitMark{"active", "listening", 1});
     REQUIRE(answer->state.sockets.size() == 2);
     CHECK(answer->state.sockets[0].address.to_string() == "[::]:80");
     CHECK(answer->state.sockets[1].protocol == Protocol::udp);
@@ -89,7 +89,7 @@ TEST_CASE("manager: changes of followed units are told, by their interface of al
     REQUIRE(world.run_until([&] { return !world.changes.empty(); }));
     REQUIRE(world.ask());
     CHECK(world.changes.size() == 1);
-    CHECK(world.changes.front() == std::pair(kWeb, UnitMark{"active", 2}));
+    CHECK(world.changes.front() == std::pair(kWeb, UnitMark{"active", "listening", 2}));
 }
 
 TEST_CASE("manager: an answer that is not what was asked for is an error and ends nothing") {
