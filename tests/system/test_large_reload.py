@@ -57,7 +57,7 @@ def test_requests_and_connections_are_served_while_it_lasts(daemon, config, clie
         answered += not reload.over()
         started += 1
     assert reload.result()[0] == 0
-    assert answered >= 3, f"only {answered} answers while the reload lasted"
+    assert answered >= 2, f"only {answered} answers while the reload lasted"
     assert daemon.generation() == 2
     assert daemon.ctl_json("explain", "tcp", "192.0.2.9", 8080)["listener"] == "http"
     daemon.stop()
