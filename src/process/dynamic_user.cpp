@@ -82,7 +82,9 @@ Result<std::shared_ptr<const DynamicUser>> DynamicUser::hold(const std::string& 
 std::optional<std::string> dynamic_user_of(const Service& service) {
     if (!service.dynamic_user) return std::nullopt;
     const std::string& name = service.user ? service.user->value : service.name;
-    return look_up_user(name) ? std::nullopt : std::optional(name);
+    const auto account = look_up_user(name);
+    const bool absent = !account && account.error().errno_value == 0; // else it is not known whose name it is
+    return absent ? std::optional(name) : std::nullopt;
 }
 
 DynamicUser::~DynamicUser() {

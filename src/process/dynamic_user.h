@@ -36,7 +36,8 @@ private:
     std::string path_;
 };
 
-/// The name of the user that a start of `service` has to hold: nothing, if it wants none or there is an account of that name.
+/// The name of the user that a start of `service` has to hold: nothing, if it wants none, or there is an account of that name,
+/// or that cannot be found out.
 [[nodiscard]] std::optional<std::string> dynamic_user_of(const Service& service);
 
 } // namespace swathe

@@ -40,13 +40,16 @@ std::vector<int> objects_of(uid_t uid, const char* table, const char* id_head) {
     return found;
 }
 
-/// Those directly in `directory`: there are no others.
+/// Those directly in `directory`; a directory with all that is in it.
 void remove_files(uid_t uid, const std::string& directory, Status& all) {
     std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+    for (std::filesystem::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
+        const std::filesystem::path& path = at->path();
         struct stat status {};
-        if (::lstat(entry.path().c_str(), &status) < 0 || status.st_uid != uid || S_ISDIR(status.st_mode)) continue;
-        if (::unlink(entry.path().c_str()) < 0 && errno != ENOENT && all) all = system_failure(entry.path().string());
+        if (::lstat(path.c_str(), &status) < 0 || status.st_uid != uid) continue;
+        std::error_code failed;
+        std::filesystem::remove_all(path, failed); // follows no links
+        if (failed && all) all = failure(path.string(), failed.value());
     }
 }
 

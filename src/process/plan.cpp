@@ -28,9 +28,9 @@ Result<std::optional<User>> user_of(const Service& service, const RunFacts& fact
         if (!facts.dynamic_uid) return failure_at(service.pos, fmt::format("dynamic_user: nobody holds {}", quoted(*name)));
         return std::optional(User{std::move(*name), "/", "/usr/sbin/nologin", *facts.dynamic_uid, *facts.dynamic_uid});
     }
-    if (!service.user) return std::optional<User>();
-    auto found = look_up_user(service.user->value);
-    if (!found) return Failure(std::move(found).error().within("user").at(service.user->pos));
+    if (!service.user && !service.dynamic_user) return std::optional<User>();
+    auto found = look_up_user(service.user ? service.user->value : service.name); // that one exists, whatever dynamic_user says
+    if (!found) return Failure(std::move(found).error().within("user").at(service.user ? service.user->pos : service.pos));
     return std::optional<User>(std::move(*found));
 }
 

@@ -4,11 +4,14 @@
 #include "process/seccomp_program.h"
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
+#include <cstddef>
 #include <iterator>
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/shm.h>
@@ -23,7 +26,6 @@ struct Denial {
     const char* call;
     int error;
     std::vector<scmp_arg_cmp> when;
-    int number = -1; ///< of the native architecture, for calls that an old libseccomp does not know
 };
 
 /// The bits of `mask` in an argument are those of `value`. The kernel takes most arguments for 32 bits: what else is in the register
@@ -80,12 +82,10 @@ std::vector<Denial> denials_of_realtime() {
 }
 
 std::vector<Denial> denials_of_suid_sgid() {
-    constexpr int kFchmodat2 = 452; // of all architectures but alpha
     std::vector<Denial> out{{"openat2", ENOSYS, {}}}; // its mode is in memory
     for (const std::uint64_t bit : {S_ISUID, S_ISGID}) {
         for (const char* call : {"chmod", "fchmod", "creat", "mknod"}) out.push_back({call, EPERM, {has_bits(1, bit)}});
         for (const char* call : {"fchmodat", "mknodat"}) out.push_back({call, EPERM, {has_bits(2, bit)}});
-        out.push_back({"fchmodat2", EPERM, {has_bits(2, bit)}, kFchmodat2});
         for (const std::uint64_t makes : {O_CREAT, O_TMPFILE}) { // else there is no mode
             out.push_back({"open", EPERM, {has_bits(1, makes), has_bits(2, bit)}});
             out.push_back({"openat", EPERM, {has_bits(2, makes), has_bits(3, bit)}});
@@ -120,21 +120,33 @@ Status append(std::string_view key, const SeccompFilter& filter, FilterPrograms&
 
 Status add_program(std::string_view key, const std::vector<Denial>& denials, FilterPrograms& out) {
     auto filter = new_native_filter(SCMP_ACT_ALLOW, SCMP_ACT_ALLOW);
-    auto unknown = new_native_filter(SCMP_ACT_ALLOW, SCMP_ACT_ALLOW);
-    if (!filter || !unknown) return Failure(std::move(filter ? unknown : filter).error());
+    if (!filter) return Failure(std::move(filter).error());
     for (const std::uint32_t token : other_local_architectures())
         if (const int error = ::seccomp_arch_add(filter->get(), token); error < 0 && error != -EEXIST)
             return seccomp_failure("seccomp_arch_add", error);
-    bool has_unknown = false;
     for (const Denial& denial : denials) {
         const int number = ::seccomp_syscall_resolve_name(denial.call);
-        const bool known = number != __NR_SCMP_ERROR;
-        if (!known && denial.number < 0) return failure(fmt::format("libseccomp does not know {}", denial.call));
-        has_unknown = has_unknown || !known;
-        if (auto ok = deny(known ? *filter : *unknown, denial, known ? number : denial.number); !ok) return ok;
+        if (number == __NR_SCMP_ERROR) return failure(fmt::format("libseccomp does not know {}", denial.call));
+        if (auto ok = deny(*filter, denial, number); !ok) return ok;
     }
-    if (auto ok = append(key, *filter, out); !ok || !has_unknown) return ok;
-    return append(key, *unknown, out);
+    return append(key, *filter, out);
+}
+
+/// fchmodat2(2) sets the bits, too, and libseccomp knows it since 2.5.5. Its number is the same for all ABIs of a kernel (MIPS apart), so
+/// that one program is for all of them.
+FilterProgram denial_of_fchmodat2(std::string_view key) {
+    constexpr std::uint32_t kFchmodat2 = 452;
+    constexpr std::uint32_t kX32 = 0x40000000; // __X32_SYSCALL_BIT
+    constexpr std::uint32_t kLowWord = std::endian::native == std::endian::big ? 4 : 0;
+    constexpr std::uint32_t kMode = offsetof(seccomp_data, args) + 2 * sizeof(std::uint64_t) + kLowWord;
+    return {key,
+            {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+             BPF_STMT(BPF_ALU | BPF_AND | BPF_K, ~kX32),
+             BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kFchmodat2, 0, 3),
+             BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kMode),
+             BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, S_ISUID | S_ISGID, 0, 1),
+             BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+             BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)}};
 }
 
 /// The mmap of old whose arguments are in memory. Nothing needs it beside mmap2.
@@ -168,6 +180,7 @@ Status add_denials(const ExecContext& context, FilterPrograms& out) {
     add("restrict_namespaces", namespaces.has_value(), denials_of_namespaces(namespaces.value_or(0)));
     add("restrict_realtime", context.restrict_realtime, denials_of_realtime());
     add("restrict_suid_sgid", context.restrict_suid_sgid, denials_of_suid_sgid());
+    if (all && context.restrict_suid_sgid) out.programs.push_back(denial_of_fchmodat2("restrict_suid_sgid"));
     add("memory_deny_write_execute", context.memory_deny_write_execute, denials_of_write_execute());
     if (all && context.memory_deny_write_execute) all = deny_old_mmap("memory_deny_write_execute", out);
     add("lock_personality", context.lock_personality, denials_of_personality());

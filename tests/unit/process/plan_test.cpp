@@ -45,6 +45,17 @@ const std::string kPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bi
 
 } // namespace
 
+TEST_CASE("plan: with dynamic_user and an account of the service's name, the service is that account") {
+    Service service = service_of();
+    service.name = "nobody";
+    service.dynamic_user = true;
+    const SpawnPlan plan = must_plan(service);
+    const passwd* nobody = ::getpwnam("nobody");
+    REQUIRE(nobody != nullptr);
+    CHECK(plan.uid == nobody->pw_uid);
+    CHECK(plan.gid == nobody->pw_gid);
+}
+
 TEST_CASE("plan: the environment is clean: a search path, and no user that is not set") {
     REQUIRE(::setenv("SWATHE_LEAK", "1", 1) == 0);
     REQUIRE(::setenv("LANG", "C.UTF-8", 1) == 0);

@@ -191,13 +191,15 @@ TEST_CASE("restrictions as root: a dynamic user is nobody's, and its files of sh
         facts.dynamic_uid = (*user)->uid();
         const std::string id = std::to_string((*user)->uid());
         CHECK(succeeds(service, "test $(id -u):$(id -g):$(id -G) = " + id + ":" + id + ":" + id + " && test $USER = "
-            "" + service.name + " && echo x >" + object, facts));
+            "" + service.name + " && echo x >" + object + " && mkdir -p " + object + ".d/sub && ln -s /dev/shm " + object + ".d/sub/link",
+                       facts));
         CHECK(std::filesystem::exists(object));
         service.state_directory.names = {{"edge", kPlace}};
         CHECK(plan_spawn(service, script("true"), "exec_start", facts).error().to_string() ==
               "edge.toml:3:9: state_directory: stays, and needs a user that does: with dynamic_user, one of passwd(5)");
     }
     CHECK_FALSE(std::filesystem::exists(object));
+    CHECK_FALSE(std::filesystem::exists(object + ".d"));
     service.user = Placed<std::string>{"daemon", kPlace}; // an account: it is that
     CHECK_FALSE(dynamic_user_of(service));
 }
