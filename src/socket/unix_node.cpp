@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <climits>
 #include <fcntl.h>
-#include <optional>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,8 +24,14 @@ std::optional<std::string> target_of(const Location& link) {
 
 } // namespace
 
-Result<std::unique_ptr<UnixNode>> UnixNode::adopt(Location where, const std::string& path) {
-    auto node = std::unique_ptr<UnixNode>(new UnixNode(std::move(where), path));
+/// link(2), since it never takes another's place.
+void put_back(const Location& where, const std::string& aside) noexcept {
+    (void)::linkat(where.directory.get(), aside.c_str(), where.directory.get(), where.name.c_str(), 0);
+    (void)::unlinkat(where.directory.get(), aside.c_str(), 0);
+}
+
+Result<std::unique_ptr<UnixNode>> UnixNode::adopt(Location where, const std::string& path, std::string aside) {
+    auto node = std::unique_ptr<UnixNode>(new UnixNode(std::move(where), path, std::move(aside)));
     node->file_.reset(::openat(node->where_.directory.get(), node->where_.name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
     if (!node->file_) return system_failure(path);
     struct stat own {}, named {};
@@ -37,9 +42,31 @@ Result<std::unique_ptr<UnixNode>> UnixNode::adopt(Location where, const std::str
 }
 
 UnixNode::~UnixNode() {
-    if (!remove_ || !is_there()) return;
-    for (const std::string& link : links_) unlink_from(link);
+    if (!kept_)
+        take_back();
+    else if (remove_ && is_there())
+        remove();
+}
+
+void UnixNode::keep() noexcept {
+    kept_ = true;
+    if (!aside_.empty()) (void)::unlinkat(where_.directory.get(), aside_.c_str(), 0);
+    aside_.clear();
+}
+
+void UnixNode::remove() const {
+    for (const Link& link : links_) unlink_from(link, false);
     (void)::unlinkat(where_.directory.get(), where_.name.c_str(), 0);
+}
+
+/// Links that led here before are those of the socket that comes back.
+void UnixNode::take_back() const {
+    if (is_there()) {
+        for (const Link& link : links_)
+            if (link.before != path_) unlink_from(link, true);
+        (void)::unlinkat(where_.directory.get(), where_.name.c_str(), 0);
+    }
+    if (!aside_.empty()) put_back(where_, aside_);
 }
 
 bool UnixNode::is_there() const noexcept {
@@ -62,16 +89,18 @@ Status UnixNode::follow(const Listener& listener, const NodeOwner& owner) {
 Status UnixNode::link_from(const std::string& link, mode_t directory_mode) {
     auto where = locate(link, directory_mode);
     if (!where) return Failure(std::move(where).error());
-    const auto target = target_of(*where);
+    auto target = target_of(*where);
     if (target && *target != path_ && ::unlinkat(where->directory.get(), where->name.c_str(), 0) < 0) return system_failure("unlink");
     if (target != path_ && ::symlinkat(path_.c_str(), where->directory.get(), where->name.c_str()) < 0) return system_failure("symlink");
-    links_.push_back(link);
+    links_.push_back({link, std::move(target)});
     return {};
 }
 
-void UnixNode::unlink_from(const std::string& link) const {
-    const auto where = locate(link, std::nullopt);
-    if (where && target_of(*where) == path_) (void)::unlinkat(where->directory.get(), where->name.c_str(), 0);
+void UnixNode::unlink_from(const Link& link, bool restore) const {
+    const auto where = locate(link.path, std::nullopt);
+    if (!where || target_of(*where) != path_) return;
+    (void)::unlinkat(where->directory.get(), where->name.c_str(), 0);
+    if (restore && link.before) (void)::symlinkat(link.before->c_str(), where->directory.get(), where->name.c_str());
 }
 
 } // namespace swathe

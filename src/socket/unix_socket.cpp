@@ -27,13 +27,14 @@ Status bind_name(int fd, const std::string& path) {
     return {};
 }
 
-/// Removes the socket that has the path.
-Status make_way(const Location& where) {
+/// Gives the socket that has the path another name in its directory, and returns that: the new one may be refused yet.
+Result<std::string> put_aside(const Location& where) {
     struct stat status {};
     if (::fstatat(where.directory.get(), where.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) < 0) return system_failure(where.name);
     if (!S_ISSOCK(status.st_mode)) return failure("what is there is no socket, and stays", EADDRINUSE);
-    if (::unlinkat(where.directory.get(), where.name.c_str(), 0) < 0) return system_failure("unlink");
-    return {};
+    std::string aside = fmt::format(".{}.{}", where.name, status.st_ino);
+    if (::renameat(where.directory.get(), where.name.c_str(), where.directory.get(), aside.c_str()) < 0) return system_failure("rename");
+    return aside;
 }
 
 /// The umask takes away from the mode that a socket has before it is bound (net/unix/af_unix.c, unix_bind_bsd()), and adds nothing.
@@ -42,12 +43,18 @@ Result<std::unique_ptr<UnixNode>> bind_path(int fd, const Listener& listener, co
     if (!where) return Failure(std::move(where).error().within(listener.path));
     if (::fchmod(fd, listener.socket_mode) < 0) return system_failure("fchmod");
     auto bound = bind_name(fd, listener.path);
+    std::string aside;
     if (!bound && bound.error().errno_value == EADDRINUSE) {
-        if (auto free = make_way(*where); !free) return Failure(std::move(free).error().within(listener.path));
+        auto put = put_aside(*where);
+        if (!put) return Failure(std::move(put).error().within(listener.path));
+        aside = std::move(*put);
         bound = bind_name(fd, listener.path);
     }
-    if (!bound) return Failure(std::move(bound).error());
-    auto node = UnixNode::adopt(std::move(*where), listener.path);
+    if (!bound) {
+        if (!aside.empty()) put_back(*where, aside);
+        return Failure(std::move(bound).error());
+    }
+    auto node = UnixNode::adopt(std::move(*where), listener.path, std::move(aside));
     if (!node) return node;
     if (auto set = (*node)->follow(listener, owner); !set) return Failure(std::move(set).error());
     return node;

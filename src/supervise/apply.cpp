@@ -327,6 +327,8 @@ std::vector<std::vector<LiveListener>> Supervisor::hand_over(Draft& draft, std::
         if (step.new_backlog) set_backlogs(live, listener_at(config, step.next).backlog);
         if (step.new_options) change_options(live, listener_at(world_->config, *step.kept), listener_at(config, step.next));
         if (!opened.empty()) with_new[step.next.service] = true;
+        for (const LiveSocket& socket : opened)
+            if (socket.bound().node) socket.bound().node->keep();
         std::move(opened.begin(), opened.end(), std::back_inserter(live.sockets));
         opened.clear(); // no longer the draft's to give back
         next[step.next.service].push_back(std::move(live));

@@ -277,7 +277,9 @@ namespace {
 Result<BoundSocket> reopen_unix(const Listener& listener, const NetNamespace& ns) {
     const auto owner = node_owner(listener);
     if (!owner) return Failure(owner.error());
-    return open_unix_socket(listener, ns, *owner);
+    auto opened = open_unix_socket(listener, ns, *owner);
+    if (opened && opened->node) opened->node->keep();
+    return opened;
 }
 
 } // namespace

@@ -12,6 +12,8 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <optional>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -49,6 +51,7 @@ Listener at(const std::string& path, SocketKind kind = SocketKind::unix_stream) 
 BoundSocket open_one(const Listener& l, const NodeOwner& owner = {}) {
     auto bound = open_unix_socket(l, NetNamespace::current().value(), owner);
     REQUIRE_MESSAGE(bound, bound.error().to_string());
+    if (bound->node) bound->node->keep();
     return std::move(*bound);
 }
 
@@ -140,6 +143,35 @@ TEST_CASE("unix socket: a socket that is there gives way, and any other file is 
     CHECK(fs::file_size(d / "file") == 8);
     fs::create_directory(d / "directory");
     CHECK(refusal(at(d / "directory")).find("is no socket, and stays") != std::string::npos);
+}
+
+TEST_CASE("unix socket: one that is not kept leaves path and links as they were, and one that is kept nothing of what was there") {
+    const Directory d;
+    Listener l = at(d / "x");
+    l.symlinks = {{d / "one", {}}};
+    l.remove_on_stop = true;
+    const auto entries = [&] { return std::distance(fs::directory_iterator(d.path), fs::directory_iterator()); };
+    CHECK(open_unix_socket(l, NetNamespace::current().value(), {}));
+    CHECK(entries() == 0);
+
+    std::optional<BoundSocket> first = open_one(l);
+    fs::create_symlink("/nowhere", d / "two");
+    Listener refused = l;
+    refused.symlinks.push_back({d / "two", {}});
+    CHECK(open_unix_socket(refused, NetNamespace::current().value(), {}));
+    CHECK(connect_to(d / "one"));
+    CHECK(readable(first->fd.get()));
+    CHECK(fs::read_symlink(d / "two") == "/nowhere");
+    refused.symlinks = {{d / "x" + "/below", {}}};
+    CHECK(refusal(refused) != "");
+    CHECK(connect_to(d / "x"));
+    CHECK(entries() == 3);
+
+    std::optional<BoundSocket> second = open_one(l);
+    first.reset();
+    CHECK(entries() == 3);
+    second.reset();
+    CHECK(entries() == 1);
 }
 
 TEST_CASE("unix socket: an abstract name that is taken is an error, but not that of another network namespace") {
