@@ -12,6 +12,7 @@ namespace swathe {
 namespace {
 
 constexpr Duration kPatience = std::chrono::seconds(2);
+constexpr Duration kLater = std::chrono::seconds(1); ///< after a question that failed
 
 void say(const BesideUnit& unit, LogLevel level, const std::string& text) {
     log(level, fmt::format("{}: {}", unit.service->name, text), {{"SWATHE_SERVICE", unit.service->name}});
@@ -45,6 +46,9 @@ Result<std::unique_ptr<Beside>> Beside::create(Loop& loop, Manager::Place place)
     auto patience = TimerSource::create(loop, [raw] { raw->settled(); });
     if (!patience) return Failure(std::move(patience).error());
     self->patience_ = std::move(*patience);
+    auto later = TimerSource::create(loop, [raw] { raw->look_again(); });
+    if (!later) return Failure(std::move(later).error());
+    self->later_ = std::move(*later);
     Manager::Events events;
     events.connected = [raw] {
         for (auto& [name, unit] : raw->units_) raw->look(unit);
@@ -106,10 +110,21 @@ void Beside::follow() {
 }
 
 void Beside::look(BesideUnit& unit) {
-    unit.again = false;
+    unit.again = unit.later = false;
     unit.asking = true;
     const std::string& name = unit.service->name;
     manager_->ask(name, [this, name](Result<Manager::Answer> answer) { answered(name, std::move(answer)); });
+}
+
+void Beside::look_later(BesideUnit& unit) {
+    unit.later = true;
+    if (auto armed = later_->arm(now() + kLater); !armed) say(unit, LogLevel::error, armed.error().to_string());
+}
+
+void Beside::look_again() {
+    if (!manager_->is_connected()) return; // who connects looks at all of them
+    for (auto& [name, unit] : units_)
+        if (unit.later && !unit.asking) look(unit);
 }
 
 /// What other properties change is none of our business: a unit with Accept=yes counts every connection in one.
@@ -135,9 +150,9 @@ void Beside::answered(const std::string& name, Result<Manager::Answer> answer) {
         settle_slots(unit);
         const std::string after = described(*unit.state);
         if (after != before && unit.state->is_there()) say(unit, LogLevel::info, fmt::format("under systemd it is {}", after));
-    } else if (unit.problem != answer.error().to_string()) {
-        unit.problem = answer.error().to_string();
-        say(unit, LogLevel::warning, unit.problem);
+    } else {
+        look_later(unit);
+        if (const std::string why = answer.error().to_string(); why != std::exchange(unit.problem, why)) say(unit, LogLevel::warning, why);
     }
     if (unit.again) return look(unit);
     if (std::none_of(units_.begin(), units_.end(), [](const auto& entry) { return entry.second.asking; })) settled();
@@ -153,13 +168,22 @@ void Beside::lost(const Error& why) {
     settled();
 }
 
-void Beside::settle_slots(BesideUnit& unit) const {
+/// A question that failed tells nothing against a socket that works.
+void Beside::settle_slots(BesideUnit& unit) {
     std::string problem = why_refused(*unit.state);
     const bool listens = unit.state->is_there() && unit.state->may_listen();
     for (std::size_t i = 0; i < unit.listeners.size(); ++i)
         for (LiveSocket& socket : unit.listeners[i].sockets) {
-            const Status filled = listens ? fill(unit.state->sockets, unit.service->listeners[i], socket) : failure("it is down");
+            const Listener& listener = unit.service->listeners[i];
+            if (!listener.has_family(family_of(socket))) { // a reload took it away
+                empty(socket);
+                continue;
+            }
+            const Status filled = listens ? fill(unit.state->sockets, listener, socket) : failure("it is down");
             if (filled) continue;
+            const bool unknown = filled.error().errno_value != 0;
+            if (unknown) look_later(unit);
+            if (unknown && socket.bound().cookie != 0) continue;
             empty(socket);
             if (listens && unit.state->active_state == "active") problem = filled.error().to_string(); // else it may not be that far yet
         }

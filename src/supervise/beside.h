@@ -14,6 +14,7 @@ struct BesideUnit {
     UnitMark mark;                       ///< as of `state`
     std::string problem;                 ///< why nothing can be steered to a part of it although systemd may listen; "" = no problem
     bool asking = false, again = false;  ///< about the state; something has changed since
+    bool later = false;                  ///< what was asked could not be found out
 };
 
 /// Follows the units that systemd supervises: puts their sockets into the slots whenever systemd has made new ones, empties the slots when
@@ -49,7 +50,9 @@ private:
     void changed(const std::string& name, const UnitMark& mark);
     void answered(const std::string& name, Result<Manager::Answer> answer);
     void lost(const Error& why);
-    void settle_slots(BesideUnit& unit) const;
+    void look_later(BesideUnit& unit);
+    void look_again();
+    void settle_slots(BesideUnit& unit);
     [[nodiscard]] Status fill(const std::vector<UnitSocket>& sockets, const Listener& listener, LiveSocket& socket) const;
     [[nodiscard]] std::set<std::string> names() const;
     void settled();
@@ -60,6 +63,7 @@ private:
     bool ahead_ = false; ///< fill_ahead() connects
     std::vector<std::function<void()>> waiting_;
     std::optional<TimerSource> patience_;
+    std::optional<TimerSource> later_; ///< while a unit says so
     std::unique_ptr<Manager> manager_; ///< last: it calls back
 };
 

@@ -16,11 +16,13 @@ using Identity = std::tuple<std::string, bool, std::string, unsigned, SocketKind
 std::map<Identity, ListenerRef> identities(const Config& config, const PlaceOf& place) {
     std::map<Identity, ListenerRef> all;
     for (std::uint32_t s = 0; s < config.services.size(); ++s) {
-        std::map<std::string, unsigned> seen; // the listeners of a socket unit may share one name
+        // the listeners of a socket unit may share one name; of those that have all else in common the place counts
+        std::map<std::tuple<std::string, SocketKind, std::string>, unsigned> seen;
         const Service& service = config.services[s];
         for (std::uint32_t l = 0; l < service.listeners.size(); ++l) {
             const Listener& listener = service.listeners[l];
-            all.emplace(Identity{service.name, service.systemd.has_value(), listener.name, seen[listener.name]++, listener.kind(), listener.path,
+            const unsigned place_among = seen[{listener.name, listener.kind(), listener.path}]++;
+            all.emplace(Identity{service.name, service.systemd.has_value(), listener.name, place_among, listener.kind(), listener.path,
                                  listener.family_sockets, listener.listener_mode, listener.home, place(listener.netns)},
                         ListenerRef{s, l});
         }

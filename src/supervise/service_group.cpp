@@ -86,7 +86,9 @@ void ServiceUnit::trim_groups() {
                 if (closed) continue;
                 say(LogLevel::error, std::move(closed).error().within("connections of a former worker may be lost").to_string());
             }
-    if (trimmed) spread_traffic(true);
+    if (!trimmed) return;
+    spread_traffic(true);
+    watch_allowed();
 }
 
 } // namespace swathe

@@ -141,11 +141,11 @@ void ServiceUnit::replace_socket(std::size_t listener, const std::string& why) {
     const Listener& wanted = service_->listeners[listener];
     auto opened = host_.reopen(wanted, listeners_[listener], 1);
     if (!opened) return say(LogLevel::error, std::move(opened).error().within(fmt::format("listener {}: {}", wanted.name, why)).to_string());
-    std::erase_if(sources_, [&](const Watched& watched) { return watched.place.listener == listener; });
+    const bool watched = std::erase_if(sources_, [&](const Watched& source) { return source.place.listener == listener; }) > 0;
     listeners_[listener].sockets.front().group = std::move(opened->front());
     ++socket_set_;
     say(LogLevel::notice, fmt::format("listener {}: {}; opened anew", wanted.name, why));
-    if (arming_.watches(listener, now())) watch({listener, 0, 0});
+    if (watched) watch({listener, 0, 0});
 }
 
 void ServiceUnit::revive_socket(const Place& place) {
@@ -179,18 +179,25 @@ void ServiceUnit::close_listeners() {
 }
 
 Status ServiceUnit::open_listeners() {
-    for (std::size_t i = 0; i < listeners_.size(); ++i) {
-        LiveListener& closed = listeners_[i];
-        const Listener& listener = service_->listeners[i];
-        auto opened = host_.reopen(listener, closed, members_of(*service_, listener));
-        if (!opened) return Failure(std::move(opened).error().within(fmt::format("listener {}", listener.name)));
-        for (std::size_t s = 0; s < closed.sockets.size(); ++s) {
-            closed.sockets[s].group = std::move((*opened)[s]);
-            if (auto filled = host_.fill_slot(closed.sockets[s]); !filled) return filled;
+    for (std::size_t i = 0; i < listeners_.size(); ++i)
+        if (auto opened = open_listener(i); !opened) {
+            close_listeners(); // those that are open
+            return opened;
         }
-    }
     closed_ = false;
     tag_listeners();
+    return {};
+}
+
+Status ServiceUnit::open_listener(std::size_t number) {
+    LiveListener& closed = listeners_[number];
+    const Listener& listener = service_->listeners[number];
+    auto opened = host_.reopen(listener, closed, members_of(*service_, listener));
+    if (!opened) return Failure(std::move(opened).error().within(fmt::format("listener {}", listener.name)));
+    for (std::size_t s = 0; s < closed.sockets.size(); ++s) {
+        closed.sockets[s].group = std::move((*opened)[s]);
+        if (auto filled = host_.fill_slot(closed.sockets[s]); !filled) return filled;
+    }
     return {};
 }
 

@@ -186,7 +186,8 @@ private:
     void replace_socket(std::size_t listener, const std::string& why);
     void flush_listeners() const;
     void close_listeners();
-    [[nodiscard]] Status open_listeners();
+    [[nodiscard]] Status open_listeners(); ///< all, or none
+    [[nodiscard]] Status open_listener(std::size_t number);
     void keep_slots();
     void fill_slots();
 

@@ -76,6 +76,15 @@ TEST_CASE("reload plan: what a socket is made from makes it another socket") {
     }
 }
 
+TEST_CASE("reload plan: of listeners with one name, each kind and path is counted by itself") {
+    const Listener tcp = listener("web.socket", {"192.0.2.0/24"}), udp = listener("web.socket", {"192.0.2.0/24"}, Protocol::udp);
+    const ReloadPlan plan = plan_reload(config({service("web", {tcp, udp})}), config({service("web", {udp})}));
+    REQUIRE(plan.listeners.size() == 1);
+    CHECK(plan.listeners[0].kept == ListenerRef{0, 1});
+    CHECK(plan.lines == std::vector<std::string>{"web/web.socket: socket closed"});
+    CHECK(plan_reload(config({service("web", {udp})}), config({service("web", {tcp, tcp, udp})})).listeners[2].kept == ListenerRef{0, 0});
+}
+
 TEST_CASE("reload plan: a listener that gains a family keeps its socket") {
     const Config old = config({service("edge", {listener("http", {"192.0.2.0/24"})})});
     const ReloadPlan plan = plan_reload(old, config({service("edge", {listener("http", {"192.0.2.0/24", "2001:db8::/64"})})}));
