@@ -33,7 +33,8 @@ SourcePos place_of(const std::string& path) { return {SourceFile(path), 0, 0}; }
 std::vector<std::string> systemd_directories() {
     std::vector<std::string> all;
     for (const char* directory : {"/etc/systemd/system.control", "/run/systemd/system.control", "/run/systemd/transient",
-                                  "/run/systemd/generator.early", "/etc/systemd/system", "/run/systemd/system", "/run/systemd/generator",
+                                  "/run/systemd/generator.early", "/etc/systemd/system", "/etc/systemd/system.attached",
+                                  "/run/systemd/system", "/run/systemd/system.attached", "/run/systemd/generator",
                                   "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system",
                                   "/run/systemd/generator.late"})
         all.emplace_back(directory);

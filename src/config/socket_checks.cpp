@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <map>
 
 #include <fmt/format.h>
@@ -118,7 +119,7 @@ bool guard_device(Listener& listener, const Block& block, Format format, Report&
     const auto other = std::find_if(names.begin(), names.end(), [&](const auto& name) { return name.value != listener.bind_to_device; });
     if (other == names.end()) return true;
     report.error(device.value.pos, key_of(*device.directive, format),
-                 fmt::format("what comes in through {} could not be answered", quoted(other->value)));
+                 fmt::format("what comes in through {} could not be answered", swathe::quoted(other->value)));
     return false;
 }
 
@@ -127,10 +128,13 @@ void check_unix_paths(const Config& config, Report& report) {
     for (const Service& service : config.services)
         for (const Listener& listener : service.listeners) {
             if (!listener.is_unix()) continue;
-            const auto [same, fresh] = seen.emplace(std::pair(listener.path, listener.is_abstract() ? listener.netns : ""), listener.pos);
+            const bool abstract = listener.is_abstract();
+            const std::string name = abstract ? listener.path : std::filesystem::path(listener.path).lexically_normal().string();
+            const auto [same, fresh] = seen.emplace(std::pair(name, abstract ? listener.netns : ""), listener.pos);
             if (fresh) continue;
             report.error(listener.pos, "",
-                         fmt::format("{} is already the socket of the listener at {}", quoted(listener.path), same->second.to_string()));
+                         fmt::format("{} is already the socket of the listener at {}", swathe::quoted(listener.path),
+                                     same->second.to_string()));
         }
 }
 

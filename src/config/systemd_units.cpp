@@ -1,6 +1,7 @@
 #include "config/systemd_units.h"
 
 #include "base/text.h"
+#include "config/address_file.h"
 #include "config/build.h"
 #include "config/files.h"
 #include "config/net_values.h"
@@ -41,8 +42,8 @@ std::set<std::string> units_with_drop_ins(const std::vector<std::string>& direct
     std::set<std::string> names;
     for (const std::string& directory : directories) {
         std::error_code unreadable; // not ours to tell
-        for (const auto& entry : std::filesystem::directory_iterator(directory, unreadable)) {
-            const std::string name = entry.path().filename().string();
+        for (std::filesystem::directory_iterator at(directory, unreadable), end; !unreadable && at != end; at.increment(unreadable)) {
+            const std::string name = at->path().filename().string();
             if (!name.ends_with(kEnd) || name.ends_with("-.socket.d") || name.ends_with("@.socket.d")) continue;
             names.insert(name.substr(0, name.size() - 2));
         }
@@ -151,7 +152,8 @@ bool refuse_what_is_systemds(const UnitSays& says, Report& report) {
     bool ok = true;
     for (const Setting& setting : says.ours.block.settings) {
         const std::string_view name = setting.directive->name();
-        if (setting.directive->scope == Scope::listen && name != "family_sockets" && name != "trigger_limit_hit") continue;
+        const bool about_sockets = name == "family_sockets" || name == "listener_mode" || name == "trigger_limit_hit";
+        if (setting.directive->scope == Scope::listen && !about_sockets) continue;
         report.error(setting.pos, setting.directive->unit_key,
                      fmt::format("systemd supervises {}, and has made its sockets: it means nothing here", says.name));
         ok = false;
@@ -249,6 +251,7 @@ std::optional<Service> build_service(UnitSays says, Report& report) {
     service.description = says.description;
     service.pos = place_of(says.files.front());
     service.files = std::move(says.files);
+    append_address_files(says.ours.block, service.files);
     service.systemd = SystemdUnit{says.name, std::move(says.sockets)};
     return service;
 }

@@ -59,6 +59,7 @@ Listener listener_of(SocketUnit::Line line, const Listener& common) {
     listener.endpoints = std::move(line.endpoints);
     listener.path = std::move(line.path);
     if (!listener.is_unix()) return listener;
+    listener.listener_mode = ListenerMode::shared;
     listener.guard = {};
     listener.except.clear();
     listener.home.reset();

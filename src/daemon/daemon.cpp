@@ -259,6 +259,7 @@ Answer<std::vector<RuleView>> Daemon::rules(const RuleQuery& query) {
 }
 
 Answer<ExplainView> Daemon::explain(const ExplainQuery& query) {
+    if (query.live && stopping_) return tl::unexpected(stopping()); // units go before the rules that lead to them
     const World& world = supervisor_->world();
     const auto bad = [](const Error& error) { return tl::unexpected(ControlError{Refusal::bad_request, error.to_string()}); };
     const Part* part = world.part_of(query.netns);

@@ -62,6 +62,7 @@ Config only_in(const Config& config, const std::set<std::string>& namespaces) {
         Service& copy = part.services.emplace_back();
         copy.name = service.name;
         copy.pos = service.pos;
+        copy.systemd = service.systemd;
         for (const Listener& listener : service.listeners) {
             if (namespaces.contains(listener.netns)) {
                 copy.listeners.push_back(listener);

@@ -60,11 +60,13 @@ TEST_CASE("systemd units: whoever has no such section is none of our business, h
 TEST_CASE("systemd units: one listener for each protocol of the unit's IP sockets") {
     const Scratch scratch;
     scratch.write("systemd/dns.socket", "[Socket]\nListenStream=127.0.0.1:53\nListenDatagram=127.0.0.1:53\nListenSequentialPacket=/run/dns\n");
-    scratch.write("systemd/dns.socket.d/swathe.conf", "[X-Swathe]\nListen=192.0.2.0/24:53\nFrom=198.51.100.0/24\nExcept=192.0.2.1\nWhenDown=pass\nSteal=yes\n");
+    scratch.write("systemd/dns.socket.d/swathe.conf", "[X-Swathe]\nListen=192.0.2.0/24:53\nFromFile=list\nExcept=192.0.2.1\nWhenDown=pass\nSteal=yes\n");
+    scratch.write("systemd/dns.socket.d/list", "198.51.100.0/24\n");
     const Service dns = only_service(scratch);
     REQUIRE(dns.listeners.size() == 2);
     CHECK(dns.listeners[0].protocol == Protocol::tcp);
     CHECK(dns.listeners[1].protocol == Protocol::udp);
+    CHECK(dns.files.back() == scratch.path("systemd/dns.socket.d/list").string());
     for (const Listener& listener : dns.listeners) {
         CHECK(listener.guard.from.size() == 1);
         CHECK(listener.except.size() == 1);
@@ -136,6 +138,7 @@ TEST_CASE("systemd units: what is wrong in the section is told with its place") 
         {"ListenStream=80", "Listen=192.0.2.0/24:80\nListn=1", "3:1: \"Listn\": unknown key"},
         {"ListenStream=80", "Listen=192.0.2.0/24:80\nWorkers=2", "3:1: Workers: systemd supervises web.socket, and has made its sockets: it means nothing here"},
         {"ListenStream=80", "Listen=192.0.2.0/24:80\nFamilySockets=split", "3:1: FamilySockets: systemd supervises"},
+        {"ListenStream=80", "Listen=192.0.2.0/24:80\nListenerMode=reuseport", "3:1: ListenerMode: systemd supervises"},
         {"ListenStream=80", "Listen=192.0.2.0/24:80\nWhenDown=queue", "3:10: WhenDown: who comes while web.socket is stopped cannot be queued"},
         {"ListenStream=/run/web", "Listen=192.0.2.0/24:80", "1:1: web.socket has no TCP or UDP socket"},
         {"ListenStream=127.0.0.1:80", "Listen=[2001:db8::/64]:80", "2:8: Listen: web.socket: no tcp socket takes IPv6"},

@@ -34,6 +34,16 @@ TEST_CASE("units: each Listen line is a listener, in file order, and all have th
     CHECK(web.files.size() == 2);
 }
 
+TEST_CASE("units: what is for IP sockets alone is not for the UNIX sockets of the same unit") {
+    const Scratch scratch;
+    scratch.write("units/web.socket", "[Socket]\nListenStream=192.0.2.1:80\nListenStream=/run/web\n[X-Swathe]\nListenerMode=reuseport\n");
+    scratch.write("units/web.service", "[Service]\nExecStart=/bin/true\n");
+    const Service web = only_service(scratch);
+    REQUIRE(web.listeners.size() == 2);
+    CHECK(web.listeners[0].listener_mode == ListenerMode::reuseport);
+    CHECK(web.listeners[1].listener_mode == ListenerMode::shared);
+}
+
 TEST_CASE("units: an empty value takes back what its key said before, a Listen key all Listen lines") {
     const Scratch scratch;
     scratch.write("units/web.socket", "[Socket]\nListenStream=1\nListenDatagram=2\nBacklog=7\nFileDescriptorName=x\n[X-Swathe]\nExcept=192.0.2.1\n");
