@@ -52,7 +52,6 @@ WRONG = {
     "no assignment": ("service", LISTEN + SERVICE + 'environment = ["A"]\n'),
     "an unknown key in a drop-in": ("drop-in", '[service]\nrestrat = "no"\n'),
     "more of what is one": ("drop-in", '[service]\n"+restart" = "no"\n'),
-    "more in the file itself": ("service", LISTEN + SERVICE + '"+environment" = ["A=1"]\n'),
     "an unknown setting of the daemon": ("daemon", 'loglevel = "info"\n'),
     "an unknown log level": ("daemon", 'log_level = "loud"\n'),
     "a rule without addresses": ("daemon", '[[drop]]\nports = 80\n'),
@@ -66,6 +65,8 @@ RIGHT = {
     "a drop-in with a key alone": ("drop-in", '[service]\nuser = "web"\n'),
     "a drop-in for one of several listeners": ("drop-in", '[[listen]]\nname = "http"\nbacklog = 7\n'),
     "a drop-in that appends": ("drop-in", '[[listen]]\n"+ports" = 81\n[service]\n"+environment" = ["A=1"]\n'),
+    "more in the file itself": ("service", LISTEN + SERVICE + '"+environment" = ["A=1"]\n'),
+    "nothing but more": ("service", LISTEN.replace("ports", '"+ports"').replace('= 80', '= [80]') + SERVICE.replace("exec_start", '"+exec_start"')),
     "nothing": ("daemon", ""),
     "a rule": ("daemon", 'log_level = "debug"\n[[drop]]\naddresses = ["192.0.2.0/24", "2001:db8::/32"]\nprotocol = ["tcp", "udp"]\n'),
 }

@@ -118,7 +118,8 @@ std::optional<Service> build_service(const TomlService& text, std::string_view n
         ok = false;
     }
     ok = check_names(service.listeners, name, report) && ok;
-    const bool sound = apply(text.service, Scope::service, &service, Format::toml, service.name + ".service", report);
+    const std::string service_unit = service.name + ".service";
+    const bool sound = apply(text.service, Scope::service, &service, Format::toml, {service_unit, text.file.pos.file.name()}, report);
     ok = check_service(service, {{&text.service}, Format::toml, sound}, report) && ok;
     if (!ok) return std::nullopt;
     return service;

@@ -20,7 +20,7 @@ using T = ValueType;
 struct Source {
     const Directive& directive;
     Format format;
-    std::string_view unit;
+    UnitId unit;
 };
 
 std::optional<std::int64_t> integer_of(std::string_view text) {
@@ -304,7 +304,7 @@ Shape shape_of(const Directive& directive) noexcept {
     return Shape::scalar;
 }
 
-Raw canonical_value(const std::vector<const Setting*>& settings, Format format, std::string_view unit) {
+Raw canonical_value(const std::vector<const Setting*>& settings, Format format, const UnitId& unit) {
     const Directive& directive = *settings.back()->directive;
     const Source source{directive, format, unit};
     if (shape_of(directive) == Shape::scalar) return scalar_of(source, settings.back()->value);

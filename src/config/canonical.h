@@ -21,8 +21,8 @@ enum class Shape : std::uint8_t {
 /// Lists, also those of one element, are lists, and each element keeps its place; a command is a list of words, or a
 /// line where it has prefixes or variables; variables are "NAME=VALUE"; time spans, sizes and modes are in their
 /// shortest words. `settings` are those of one directive, in order, and at least one; what their reader would refuse
-/// stays as it is. `unit` is for specifiers in command lines and variables: "foo.service".
-[[nodiscard]] Raw canonical_value(const std::vector<const Setting*>& settings, Format format, std::string_view unit);
+/// stays as it is. `unit` is for specifiers in command lines and variables.
+[[nodiscard]] Raw canonical_value(const std::vector<const Setting*>& settings, Format format, const UnitId& unit);
 
 /// Would the directive's reader take `raw` in TOML?
 [[nodiscard]] bool takes_in_toml(const Directive& directive, const Raw& raw);

@@ -89,6 +89,12 @@ private:
         source.use = !ok ? SourceUse::broken : file->masked ? SourceUse::mask : SourceUse::read;
     }
 
+    /// A mask stands for the unit as a whole.
+    static void hide_drop_ins(SourceList& list) {
+        for (Source& drop_in : list.drop_ins)
+            if (drop_in.use == SourceUse::read) drop_in = {drop_in.path, SourceUse::hidden, list.files.front().path};
+    }
+
     /// Reads a file with its drop-ins; if it is masked or broken, the drop-ins only where they may stand `alone`. Returns the paths of
     /// what was read, in order.
     template <class F> std::vector<std::string> read_all(SourceList& list, F take, bool alone = false) {
@@ -98,7 +104,10 @@ private:
             if (source.use == SourceUse::read) paths.push_back(source.path);
             return source.use == SourceUse::read;
         };
-        if (!list.files.empty() && !read_one(list.files.front()) && !alone) return paths;
+        if (!list.files.empty() && !read_one(list.files.front()) && !alone) {
+            if (list.masked()) hide_drop_ins(list);
+            return paths;
+        }
         for (Source& drop_in : list.drop_ins)
             if (drop_in.use == SourceUse::read) (void)read_one(drop_in);
         return paths;
@@ -166,7 +175,7 @@ private:
         unit.aliases = list.aliases;
         unit.pos = unit.text.block.pos = place_of(list.files.front().path);
         unit.files = read_all(list, [&](std::string_view text, SourceFile source) {
-            merge_unit(unit.text, kind, {unit.name, unit.pos.file.name()}, lex_unit(text, source, report_), report_);
+            merge_unit(unit.text, kind, unit.id(), lex_unit(text, source, report_), report_);
             return true;
         });
         unit.broken = is_broken(list);

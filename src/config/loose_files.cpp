@@ -63,14 +63,15 @@ private:
     }
 
     void add_toml(const std::string& path, const std::string& service) {
-        TomlService text;
+        TomlText toml{service, {}, {}};
         for (const std::string& file : files_of(path, ".toml"))
             read(file, [&](std::string_view bytes, SourceFile source) {
                 const auto root = read_toml(bytes, source);
                 if (!root) return report_.error(*root.error().pos, "", root.error().message);
-                merge_toml_service(text, service, *root, source, report_);
+                merge_toml_service(toml.text, service, *root, source, report_);
+                toml.files.push_back(file);
             });
-        if (text.file.pos.file != SourceFile()) seen_.toml.push_back({service, std::move(text), {path}});
+        if (!toml.files.empty()) seen_.toml.push_back(std::move(toml));
     }
 
     Unit read_unit(const std::string& path, UnitKind kind) {
@@ -79,7 +80,7 @@ private:
         unit.pos = unit.text.block.pos = place_of(path);
         for (const std::string& file : files_of(path, ".conf"))
             read(file, [&](std::string_view bytes, SourceFile source) {
-                merge_unit(unit.text, kind, unit.name, lex_unit(bytes, source, report_), report_);
+                merge_unit(unit.text, kind, unit.id(), lex_unit(bytes, source, report_), report_);
                 unit.files.push_back(file);
             });
         unit.masked = unit.files.empty();

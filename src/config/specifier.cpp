@@ -1,9 +1,11 @@
 #include "config/specifier.h"
 
 #include "base/text.h"
+#include "config/limits.h"
 #include "config/machine.h"
 
 #include <charconv>
+#include <map>
 #include <optional>
 
 #include <fmt/format.h>
@@ -98,15 +100,22 @@ Result<std::string> expand_specifiers(std::string_view text, const UnitId& unit)
 
 Result<std::string> expand_specifiers(std::string_view text, const UnitId& unit, MachineDoor machine) {
     std::string out;
+    std::map<char, std::string> known;
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] != '%') {
             out += text[i];
-            continue;
+        } else {
+            if (++i == text.size()) return failure("a single % at the end; write %%");
+            const auto [value, is_new] = known.try_emplace(text[i]);
+            if (is_new) {
+                auto found = value_of(text[i], unit, machine);
+                if (!found) return found;
+                value->second = std::move(*found);
+            }
+            out += value->second;
         }
-        if (++i == text.size()) return failure("a single % at the end; write %%");
-        auto value = value_of(text[i], unit, machine);
-        if (!value) return value;
-        out += *value;
+        if (out.size() > limits::kLineBytes)
+            return failure(fmt::format("longer than {} bytes with its specifiers replaced", limits::kLineBytes));
     }
     return out;
 }

@@ -59,8 +59,9 @@ bool expand_all(Raw& raw, const UnitId& unit, std::string_view key, Report& repo
 /// Puts tables into blocks, each key where it belongs.
 class Putter {
 public:
-    /// `service`: whose file it is; the specifiers of an instance are replaced.
-    Putter(Report& report, std::string_view service) : report_(report), unit_(std::string(service) + ".service") {
+    /// `service`: whose file it is, at `path`; the specifiers of an instance are replaced.
+    Putter(Report& report, std::string_view service, std::string_view path)
+        : report_(report), unit_(std::string(service) + ".service"), path_(path) {
         expands_ = service.find('@') != service.npos;
     }
 
@@ -83,13 +84,14 @@ public:
         Setting setting{directive, entry.pos, entry.value, append};
         const bool is_line = directive->type == ValueType::commands && entry.value.get<std::string>() != nullptr;
         const bool expands = expands_ && !is_line && !has_per_cent_signs(directive->type);
-        if (!expands || expand_all(setting.value, unit_, entry.key, report_)) put(block, std::move(setting));
+        if (!expands || expand_all(setting.value, {unit_, path_}, entry.key, report_)) put(block, std::move(setting));
         return true;
     }
 
 private:
     Report& report_;
     std::string unit_;
+    std::string_view path_;
     bool expands_ = false;
 };
 
@@ -142,7 +144,7 @@ void merge_toml_service(TomlService& service, std::string_view name, const Raw::
                         Report& report) {
     const bool drop_in = service.file.pos.file != SourceFile();
     if (!drop_in) service.file.pos = service.service.pos = {file, 0, 0};
-    Putter putter(report, name);
+    Putter putter(report, name, service.file.pos.file.name());
     for (const RawEntry& entry : root) {
         if (entry.key == "listen") {
             merge_listeners(service, name, entry, drop_in, putter, report);
@@ -164,7 +166,7 @@ void merge_toml_service(TomlService& service, std::string_view name, const Raw::
 
 void merge_toml_daemon(TomlDaemon& daemon, const Raw::Table& root, SourceFile file, Report& report) {
     if (daemon.daemon.pos.file == SourceFile()) daemon.daemon.pos = {file, 0, 0};
-    Putter putter(report, {});
+    Putter putter(report, {}, {});
     const auto merge = [&](const RawEntry& entry) {
         if (entry.key == "drop" || entry.key == "pass") {
             each_table(entry, report, [&](const Raw::Table& table, const SourcePos& where) {

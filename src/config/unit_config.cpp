@@ -73,8 +73,8 @@ Socket build_socket(const Unit& unit, const std::vector<std::string>& allowed, R
     common.name = unit.name; // systemd.socket(5), FileDescriptorName=
     common.trigger_limit_fails = true; // systemd's
     socket.ok = report_foreign(unit.text, UnitKind::socket, allowed, report);
-    socket.ok = apply(unit.text.block, Scope::socket_unit, &own, Format::unit, unit.name, report) && socket.ok;
-    socket.ok = apply(unit.text.block, Scope::listen, &common, Format::unit, unit.name, report) && socket.ok;
+    socket.ok = apply(unit.text.block, Scope::socket_unit, &own, Format::unit, unit.id(), report) && socket.ok;
+    socket.ok = apply(unit.text.block, Scope::listen, &common, Format::unit, unit.id(), report) && socket.ok;
     socket.ok = socket.ok && check_sources(common.guard, unit.text.block, Format::unit, report);
     const std::vector<Endpoint> of_files = std::exchange(common.endpoints, {});
     if (!of_files.empty())
@@ -108,17 +108,16 @@ std::optional<Service> build_unit_service(const Unit& unit, std::vector<Socket>&
     for (Socket& socket : sockets) {
         const Block& block = socket.unit->text.block;
         text.blocks.push_back(&block);
-        ok = apply(block, Scope::file, &service, Format::unit, socket.unit->name, report) && ok;
-        text.sound = apply(block, Scope::service, &service, Format::unit, socket.unit->name, report) && text.sound;
+        ok = apply(block, Scope::file, &service, Format::unit, socket.unit->id(), report) && ok;
+        text.sound = apply(block, Scope::service, &service, Format::unit, socket.unit->id(), report) && text.sound;
         ok = ok && socket.ok;
         std::move(socket.listeners.begin(), socket.listeners.end(), std::back_inserter(service.listeners));
         service.files.insert(service.files.end(), socket.unit->files.begin(), socket.unit->files.end());
         append_address_files(block, service.files);
     }
     service.files.insert(service.files.end(), unit.files.begin(), unit.files.end());
-    const UnitId id(unit.name, unit.pos.file.name());
-    ok = apply(unit.text.block, Scope::file, &service, Format::unit, id, report) && ok;
-    text.sound = apply(unit.text.block, Scope::service, &service, Format::unit, id, report) && text.sound;
+    ok = apply(unit.text.block, Scope::file, &service, Format::unit, unit.id(), report) && ok;
+    text.sound = apply(unit.text.block, Scope::service, &service, Format::unit, unit.id(), report) && text.sound;
     text.blocks.push_back(&unit.text.block);
     ok = check_service(service, text, report) && ok;
     if (!ok) return std::nullopt;

@@ -19,6 +19,7 @@ struct Unit {
     bool masked = false;
     bool broken = false; ///< a file could not be read; reported
 
+    [[nodiscard]] UnitId id() const { return {name, pos.file.name()}; } ///< points into it
     [[nodiscard]] std::string_view stem() const noexcept { return std::string_view(name).substr(0, name.rfind('.')); }
 };
 

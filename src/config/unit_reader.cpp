@@ -1,6 +1,7 @@
 #include "config/unit_reader.h"
 
 #include "base/text.h"
+#include "config/limits.h"
 #include "config/loading_values.h"
 #include "config/specifier.h"
 #include "config/systemd_names.h"
@@ -23,22 +24,25 @@ bool is_known_section(UnitKind kind, std::string_view name) noexcept {
            name == (kind == UnitKind::socket ? "Socket" : "Service");
 }
 
-/// Is the directive taken back together with `other`? systemd empties all Listen lines at once. Ours is not one of systemd's.
-bool resets_with(const Directive& directive, const Directive& other) noexcept {
-    const auto is_listen_line = [](const Directive& d) {
-        return d.scope == Scope::socket_unit && d.repeat == Repeat::add && d.unit_section != kOurs;
-    };
-    return &directive == &other || (is_listen_line(directive) && is_listen_line(other));
+/// One of systemd's Listen lines, of whatever kind. Ours is not one of them.
+bool is_listen_line(std::string_view section, std::string_view key) noexcept { return section == "Socket" && key.starts_with("Listen"); }
+
+Result<std::string> expand_word(std::string_view text, const UnitId& unit, std::size_t& bytes) {
+    auto word = expand_specifiers(text, unit);
+    if (word && (bytes += word->size()) > limits::kLineBytes)
+        return failure(fmt::format("the line is longer than {} bytes with its specifiers replaced", limits::kLineBytes));
+    return word;
 }
 
 /// Splits a line's value into words, each with its place, specifiers replaced. Nothing after a report.
 std::optional<Raw::List> words_of(const UnitLine& line, const UnitId& unit, Report& report) {
     constexpr std::string_view kSpace = " \t\r";
     Raw::List words;
+    std::size_t bytes = 0; // of all words
     for (std::size_t at = line.value.find_first_not_of(kSpace); at != line.value.npos;
          at = line.value.find_first_not_of(kSpace, at)) {
         const std::size_t end = std::min(line.value.find_first_of(kSpace, at), line.value.size());
-        auto word = expand_specifiers(std::string_view(line.value).substr(at, end - at), unit);
+        auto word = expand_word(std::string_view(line.value).substr(at, end - at), unit, bytes);
         if (!word) {
             report.error(line.place(at), line.key, word.error().message);
             return std::nullopt;
@@ -82,9 +86,15 @@ template <class F> void take_back(UnitText& text, F matches) {
     settings.erase(std::remove_if(from, settings.end(), is_one), settings.end());
 }
 
+/// systemd empties all of them at once, those that we do not have, too.
+void take_back_listen_lines(UnitText& text) {
+    take_back(text, [](const Directive& d) { return is_listen_line(d.unit_section, d.unit_key); });
+    std::erase_if(text.foreign, [](const UnitText::Foreign& line) { return is_listen_line(line.section, line.key); });
+}
+
 void assign(UnitText& text, const Directive& directive, const UnitLine& line, const UnitId& unit, Report& report) {
     if (line.value.empty()) {
-        take_back(text, [&](const Directive& d) { return resets_with(directive, d); });
+        take_back(text, [&](const Directive& d) { return &d == &directive; });
         if (directive.type != ValueType::capabilities) return; // of them an empty value is none, not the default: systemd.exec(5)
     }
     auto raw = raw_of(directive, line, unit, report);
@@ -129,15 +139,15 @@ void report_unknown(UnitKind kind, std::string_view section, const UnitLine& lin
 void merge_section(UnitText& text, UnitKind kind, const UnitId& unit, const UnitSection& section, Report& report) {
     for (const UnitLine& line : section.lines) {
         if (is_extension(line.key)) continue;
-        if (const Directive* directive = find_unit_directive(kind, section.name, line.key)) {
-            assign(text, *directive, line, unit, report);
-            continue;
-        }
-        const bool known = foreign_directive(kind, section.name, line.key, line.value) != ForeignDirective::unknown;
-        if (known)
-            keep_foreign(text, section.name, line);
-        else
+        const Directive* const directive = find_unit_directive(kind, section.name, line.key);
+        if (directive == nullptr && foreign_directive(kind, section.name, line.key, line.value) == ForeignDirective::unknown)
             report_unknown(kind, section.name, line, report);
+        else if (line.value.empty() && is_listen_line(section.name, line.key))
+            take_back_listen_lines(text);
+        else if (directive != nullptr)
+            assign(text, *directive, line, unit, report);
+        else
+            keep_foreign(text, section.name, line);
     }
 }
 

@@ -20,7 +20,7 @@ using Names = std::set<std::string, std::less<>>;
 /// The settings of one scope of some blocks that TOML has a key for, each directive once, in the order of the directive
 /// table.
 std::vector<Setting> settings_of(const std::vector<const Block*>& blocks, Scope scope, Format format,
-                                 std::string_view unit) {
+                                 const UnitId& unit) {
     std::vector<Setting> all;
     for (const Directive& directive : directives()) {
         if (directive.scope != scope || directive.toml_key.empty()) continue;
@@ -35,20 +35,19 @@ std::vector<Setting> settings_of(const std::vector<const Block*>& blocks, Scope 
 }
 
 /// TOML sets both time-outs first and one of them then; in a unit the last line wins (systemd.service(5), TimeoutSec=).
-void settle_timeouts(std::vector<Setting>& settings) {
-    const auto both = std::find_if(settings.begin(), settings.end(),
-                                   [](const Setting& s) { return s.directive->toml_key == "timeout_sec"; });
-    if (both == settings.end()) return;
-    const SourcePos where = both->pos;
+void settle_timeouts(std::vector<Setting>& settings, const Block& unit) {
+    const Setting* const both = unit.find("timeout_sec");
+    if (both == nullptr) return;
     const auto is_earlier = [&](const Setting& s) {
-        const bool is_one = s.directive->toml_key == "timeout_start_sec" || s.directive->toml_key == "timeout_stop_sec";
-        return is_one && s.pos.file == where.file && s.pos.line < where.line;
+        const std::string_view key = s.directive->toml_key;
+        const Setting* const one = key == "timeout_start_sec" || key == "timeout_stop_sec" ? unit.find(key) : nullptr;
+        return one != nullptr && one < both; // the block has them in the order in which they are applied
     };
-    settings.erase(std::remove_if(settings.begin(), settings.end(), is_earlier), settings.end());
+    std::erase_if(settings, is_earlier);
 }
 
 /// What systemd overrules in a unit without a word would be an error in TOML (service_checks.h).
-void drop_overruled(std::vector<Setting>& settings, const std::vector<const Block*>& blocks, std::string_view unit) {
+void drop_overruled(std::vector<Setting>& settings, const std::vector<const Block*>& blocks, const UnitId& unit) {
     Service service;
     Report ignored; // the loader tells what is wrong
     bool sound = true;
@@ -148,8 +147,8 @@ Block unix_listener_of(const Line& line, const std::vector<Setting>& common, con
 void add_listeners(const Unit& unit, std::vector<Block>& out, Report& left_out) {
     SocketUnit socket;
     Report ignored; // the loader tells what is wrong
-    (void)apply(unit.text.block, Scope::socket_unit, &socket, Format::unit, unit.name, ignored);
-    std::vector<Setting> common = settings_of({&unit.text.block}, Scope::listen, Format::unit, unit.name);
+    (void)apply(unit.text.block, Scope::socket_unit, &socket, Format::unit, unit.id(), ignored);
+    std::vector<Setting> common = settings_of({&unit.text.block}, Scope::listen, Format::unit, unit.id());
     const bool from_file = unit.text.block.find("addresses_file") != nullptr;
     if (unit.text.block.find("name") == nullptr)
         common.push_back({&listen_directive("name"), unit.pos, Raw{unit.name, unit.pos}});
@@ -221,7 +220,8 @@ void report_left_out(const Unit& unit, Report& left_out) {
 
 WrittenService written_in_toml(std::string_view name, const TomlService& text) {
     WrittenService written{std::string(name), Format::toml, {}};
-    const std::string unit = written.name + ".service";
+    const std::string full_name = written.name + ".service";
+    const UnitId unit(full_name, text.file.pos.file.name());
     written.text.file = {text.file.pos, settings_of({&text.file}, Scope::file, Format::toml, unit)};
     written.text.service = {text.service.pos, settings_of({&text.service}, Scope::service, Format::toml, unit)};
     written.text.has_service = text.has_service;
@@ -241,11 +241,11 @@ WrittenService written_in_units(const Unit& service, const std::vector<const Uni
     }
     blocks.push_back(&service.text.block);
     number_names(written.text.listeners, left_out);
-    written.text.file = {service.pos, settings_of(blocks, Scope::file, Format::unit, service.name)};
-    written.text.service = {service.pos, settings_of(blocks, Scope::service, Format::unit, service.name)};
+    written.text.file = {service.pos, settings_of(blocks, Scope::file, Format::unit, service.id())};
+    written.text.service = {service.pos, settings_of(blocks, Scope::service, Format::unit, service.id())};
     written.text.has_service = true;
-    settle_timeouts(written.text.service.settings);
-    drop_overruled(written.text.service.settings, blocks, service.name);
+    settle_timeouts(written.text.service.settings, service.text.block);
+    drop_overruled(written.text.service.settings, blocks, service.id());
     drop_strangers(written.text.service.settings, service.stem(), services, left_out);
     imply(written.text.service, Scope::service, service.pos);
     report_left_out(service, left_out);

@@ -20,7 +20,14 @@ namespace {
 struct NewFile {
     std::string name;
     std::string text;
+    mode_t mode = kFileMode;
 };
+
+/// Nobody may read what is made of `files` who may not read them.
+mode_t narrowed(mode_t mode, const std::vector<std::string>& files) {
+    for (const std::string& file : files) mode &= mode_of(file);
+    return mode;
+}
 
 /// Half of a pair says nothing that TOML could.
 void report_partnerless(const Texts& seen, Report& report) {
@@ -39,12 +46,14 @@ std::vector<NewFile> convert(const Texts& seen, Report& report) {
     std::vector<NewFile> files;
     for (const auto& toml : seen.toml)
         for (const UnitFile& unit : to_units(written_in_toml(toml.name, toml.text), report))
-            files.push_back({unit.name, text_of(unit)});
+            files.push_back({unit.name, text_of(unit), narrowed(kFileMode, toml.files)});
     for (const Unit& unit : seen.services) {
         const auto sockets = sockets_of(unit, seen.sockets);
         if (sockets.empty() || unit.masked) continue;
         const WrittenService service = written_in_units(unit, sockets, service_names(seen), report);
-        files.push_back({service.name + ".toml", to_toml(service)});
+        mode_t mode = narrowed(kFileMode, unit.files);
+        for (const Unit* socket : sockets) mode = narrowed(mode, socket->files);
+        files.push_back({service.name + ".toml", to_toml(service), mode});
     }
     return files;
 }
@@ -64,7 +73,7 @@ Exit write_files(const std::vector<NewFile>& files, const std::string& directory
     std::vector<std::string> paths;
     for (const NewFile& file : files) {
         paths.push_back(fmt::format("{}/{}", directory, file.name));
-        if (const auto ok = create_file(paths.back(), file.text); !ok) {
+        if (const auto ok = create_file(paths.back(), file.text, file.mode); !ok) {
             complain(Error(ok.error()).within(paths.back()).to_string());
             return Exit::failure;
         }

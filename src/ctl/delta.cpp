@@ -31,27 +31,28 @@ Delta delta_of(const Source& hidden, SourceUse upper) {
     return delta;
 }
 
-const Source* find(const std::vector<Source>& sources, const std::string& path) {
-    for (const Source& source : sources)
-        if (source.path == path) return &source;
+const Source* find(const SourceList& list, const std::string& path) {
+    for (const auto* sources : {&list.files, &list.drop_ins})
+        for (const Source& source : *sources)
+            if (source.path == path) return &source;
     return nullptr;
 }
 
-void add_hidden(const std::vector<Source>& sources, std::vector<Delta>& out) {
+void add_hidden(const SourceList& list, const std::vector<Source>& sources, std::vector<Delta>& out) {
     for (const Source& source : sources) {
         if (source.use != SourceUse::hidden) continue;
-        const Source* upper = find(sources, source.hidden_by);
+        const Source* upper = find(list, source.hidden_by);
         out.push_back(delta_of(source, upper == nullptr ? SourceUse::read : upper->use));
     }
 }
 
 void add(const SourceList& list, std::vector<Delta>& out) {
-    add_hidden(list.files, out);
+    add_hidden(list, list.files, out);
     const std::string& file = list.files.empty() ? list.name : list.files.front().path;
     if (list.masked() && list.files.size() == 1) out.push_back({"masked", list.name, file, {}});
     for (const Source& drop_in : list.drop_ins)
-        if (drop_in.use == SourceUse::read && !list.masked()) out.push_back({"extended", file, drop_in.path, {}});
-    add_hidden(list.drop_ins, out);
+        if (drop_in.use == SourceUse::read) out.push_back({"extended", file, drop_in.path, {}});
+    add_hidden(list, list.drop_ins, out);
 }
 
 std::string text_of(const std::vector<Delta>& deltas) {

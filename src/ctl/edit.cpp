@@ -83,16 +83,18 @@ Diagnostics problems_of(const SearchPath& path) {
     return diagnostics;
 }
 
-/// What stands beside the file: lists of addresses are named relative to the file that names them.
+/// What stands beside the file: lists of addresses are named relative to the file that names them. Configuration is found
+/// without: it would stand in for itself.
 void link_neighbours(const std::string& real, const std::string& shadow) {
     std::error_code ignored;
     const fs::path directory = fs::absolute(fs::path(real).parent_path(), ignored);
     for (const auto& entry : fs::directory_iterator(directory, ignored)) {
         const std::string suffix = entry.path().extension().string();
-        const bool is_config =
-            suffix == ".toml" || suffix == ".conf" || suffix == ".socket" || suffix == ".service" || suffix == ".d";
+        const std::string name = entry.path().filename().string();
+        const bool is_config = suffix == ".toml" || suffix == ".conf" || suffix == ".socket" || suffix == ".service" ||
+                               suffix == ".d" || name == "units";
         if (!is_config)
-            fs::create_symlink(entry.path(), fs::path(shadow).parent_path() / entry.path().filename(), ignored);
+            fs::create_symlink(entry.path(), fs::path(shadow).parent_path() / name, ignored);
     }
 }
 
@@ -152,13 +154,17 @@ Result<std::optional<std::string>> edited_text(const EditTarget& target, Trial& 
     }
 }
 
+/// The file that one to be made is a copy of; "" = there is none.
+std::string original_of(const EditTarget& target) {
+    const auto& files = target.list->files;
+    if (!target.full || files.empty()) return {};
+    return files.front().use == SourceUse::read || files.size() < 2 ? files.front().path : files[1].path;
+}
+
 /// What the target says now; of a copy to be made, what it is a copy of.
 std::string present_text(const EditTarget& target) {
     if (const auto file = read_config_file(target.path); file && !file->masked) return file->text;
-    const auto& files = target.list->files;
-    if (!target.full || files.empty()) return {};
-    const auto file =
-        read_config_file(files.front().use == SourceUse::read || files.size() < 2 ? files.front().path : files[1].path);
+    const auto file = read_config_file(original_of(target));
     return file ? file->text : std::string();
 }
 
@@ -177,17 +183,20 @@ std::vector<std::string> overrides_of(const std::vector<const SourceList*>& list
                                       const std::string& only) {
     const auto is_own = [&](const Source& source) { return source.path.starts_with(directory + "/"); };
     const auto fits = [&](const Source& source) {
-        return only.empty() || fs::path(source.path).stem() == fs::path(only).stem();
+        const fs::path file = fs::path(source.path).filename();
+        return only.empty() || file == only || file == only + file.extension().string();
     };
     std::vector<std::string> paths;
     for (const SourceList* list : lists) {
         for (const Source& source : list->drop_ins)
             if (is_own(source) && fits(source) && source.path.find("/" + list->name + ".d/") != source.path.npos)
                 paths.push_back(source.path);
-        const bool vendor =
-            std::any_of(list->files.begin(), list->files.end(), [&](const Source& s) { return !is_own(s); });
+        // a template's file is that of other instances, too, and what alone makes an instance hides nothing
+        const auto is_named = [&](const Source& source) { return fs::path(source.path).filename() == list->name; };
+        const bool vendor = std::any_of(list->files.begin(), list->files.end(),
+                                        [&](const Source& source) { return is_named(source) && !is_own(source); });
         for (const Source& source : list->files)
-            if (only.empty() && vendor && is_own(source)) paths.push_back(source.path);
+            if (only.empty() && vendor && is_named(source) && is_own(source)) paths.push_back(source.path);
     }
     return paths;
 }
@@ -216,7 +225,7 @@ Exit run_edit(const Invocation& invocation) {
         print_paths({}, invocation.json);
         return Exit::ok;
     }
-    if (const auto ok = replace_file(target->path, **text); !ok) return refuse(ok.error());
+    if (const auto ok = replace_file(target->path, **text, mode_of(original_of(*target))); !ok) return refuse(ok.error());
     print_paths({target->path}, invocation.json);
     return reload_unless(invocation);
 }

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -29,14 +30,48 @@ private:
     posix_spawn_file_actions_t actions_{};
 };
 
-Result<pid_t> spawn(const std::vector<std::string>& words, int output) {
+/// While it lives, ^C and ^\\ at the terminal are for the child alone, as with system(3).
+class TerminalSignals {
+public:
+    TerminalSignals() {
+        struct sigaction ignore {};
+        ignore.sa_handler = SIG_IGN;
+        sigset_t defaults;
+        (void)::sigemptyset(&defaults);
+        for (auto& [number, before] : saved_) {
+            (void)::sigaction(number, &ignore, &before);
+            if (before.sa_handler != SIG_IGN) (void)::sigaddset(&defaults, number);
+        }
+        (void)::posix_spawnattr_init(&attributes_);
+        (void)::posix_spawnattr_setsigdefault(&attributes_, &defaults);
+        (void)::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGDEF);
+    }
+    ~TerminalSignals() {
+        (void)::posix_spawnattr_destroy(&attributes_);
+        for (const auto& [number, before] : saved_) (void)::sigaction(number, &before, nullptr);
+    }
+    TerminalSignals(const TerminalSignals&) = delete;
+    TerminalSignals& operator=(const TerminalSignals&) = delete;
+
+    [[nodiscard]] const posix_spawnattr_t* get() const noexcept { return &attributes_; } ///< gives the child what we had
+
+private:
+    struct Saved {
+        int number;
+        struct sigaction before;
+    };
+    std::array<Saved, 2> saved_{{{SIGINT, {}}, {SIGQUIT, {}}}};
+    posix_spawnattr_t attributes_{};
+};
+
+Result<pid_t> spawn(const std::vector<std::string>& words, int output, const posix_spawnattr_t* attributes) {
     std::vector<char*> argv;
     for (const std::string& word : words)
         argv.push_back(const_cast<char*>(word.c_str())); // POSIX: it is not written to
     argv.push_back(nullptr);
     const OutputTo actions(output);
     pid_t pid = -1;
-    const int error = ::posix_spawnp(&pid, argv.front(), actions.get(), nullptr, argv.data(), environ);
+    const int error = ::posix_spawnp(&pid, argv.front(), actions.get(), attributes, argv.data(), environ);
     if (error != 0) return failure(words.front(), error);
     return pid;
 }
@@ -62,7 +97,8 @@ Status read_to_end(int fd, std::string& out) {
 } // namespace
 
 Result<int> run_program(const std::vector<std::string>& words) {
-    const auto pid = spawn(words, -1);
+    const TerminalSignals signals;
+    const auto pid = spawn(words, -1, signals.get());
     return pid ? wait_for(*pid) : Result<int>(Failure(pid.error()));
 }
 
@@ -71,7 +107,7 @@ Result<int> run_program(const std::vector<std::string>& words, std::string& outp
     if (::pipe2(ends, O_CLOEXEC) < 0) return system_failure("pipe");
     const UniqueFd reader(ends[0]);
     UniqueFd writer(ends[1]);
-    const auto pid = spawn(words, writer.get());
+    const auto pid = spawn(words, writer.get(), nullptr);
     writer.reset(); // so that the end of the child is the end of its output
     if (!pid) return Failure(pid.error());
     auto read = read_to_end(reader.get(), output);

@@ -156,6 +156,7 @@ void add_condition(Json& all, const Directive& directive) {
     rest = rest.substr(kUnless.size(), is - kUnless.size());
     Json forms = Json::array();
     forms.push_back(requires_key(directive.toml_key));
+    if (is_list(directive)) forms.push_back(requires_key(fmt::format("+{}", directive.toml_key)));
     for (std::size_t at = 0; at != rest.npos;) {
         const std::size_t end = rest.find(kOr, at);
         const std::string_view key = rest.substr(at, end == rest.npos ? end : end - at);
@@ -178,7 +179,7 @@ Json table_of(Scope scope, bool complete) {
         Json value = value_of(directive);
         value["description"] = description_of(directive);
         if (Json word = default_of(directive); !word.is_null()) value["default"] = std::move(word);
-        if (!complete && is_list(directive)) table["properties"][fmt::format("+{}", directive.toml_key)] = value; // appends
+        if (is_list(directive)) table["properties"][fmt::format("+{}", directive.toml_key)] = value; // appends
         table["properties"][std::string(directive.toml_key)] = std::move(value);
         if (directive.default_text.empty()) required.push_back(directive.toml_key);
         add_condition(conditions, directive);

@@ -71,6 +71,8 @@ std::string service_called(const Seen& seen, std::string_view name) {
 }
 
 std::string no_such_service(const Seen& seen, std::string_view name) {
+    for (const Service& service : seen.loaded.config.services)
+        if (service.systemd && service.name == name) return fmt::format("{0} is systemd's: see systemctl cat {0}", name);
     const auto names = service_names(seen);
     const std::vector<std::string_view> known(names.begin(), names.end());
     const auto nearest = nearest_name(name, known);

@@ -24,7 +24,7 @@ struct Seen : Texts {
 /// The service that is called `name`, by its own name; "" = none.
 [[nodiscard]] std::string service_called(const Seen& seen, std::string_view name);
 
-/// "there is no service "nam"; did you mean name?"
+/// "there is no service "nam"; did you mean name?" Of a unit that systemd supervises: that its files are to be seen there.
 [[nodiscard]] std::string no_such_service(const Seen& seen, std::string_view name);
 
 /// A file of a service and its text, as `swathectl cat` prints it.

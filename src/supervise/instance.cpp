@@ -216,11 +216,13 @@ Result<pid_t> Instance::spawn_process(const StartProcess& order, SpawnStep& fail
         failed_at = plan.error().step;
         return Failure(std::move(plan).error().error);
     }
-    failed_at = SpawnStep::cgroup;
+    // what fails in the daemon says nothing about a condition
+    const auto own_step = [&](SpawnStep step) { return order.kind == CommandKind::condition ? SpawnStep::none : step; };
+    failed_at = own_step(SpawnStep::cgroup);
     for (const std::string& warning : plan->warnings) say(LogLevel::warning, warning);
     if (order.kind == CommandKind::start) plan->fds = host_.descriptors(*this);
     if (auto entered = members_.enter(*plan, order.kind == CommandKind::start); !entered) return Failure(std::move(entered).error());
-    failed_at = SpawnStep::standard_output;
+    failed_at = own_step(SpawnStep::standard_output);
     const auto ends = host_.output().begin(host_.service(), commands[order.index], plan->uid);
     if (!ends) return Failure(ends.error());
     plan->output_fd = ends->output();

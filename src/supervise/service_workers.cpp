@@ -220,8 +220,10 @@ void ServiceUnit::answer_waiters() {
         return std::any_of(workers_.begin(), workers_.end(), [&](const auto& worker) { return worker->life.state == state; });
     };
     const bool oneshot_done = service_->type == ServiceType::oneshot && all_in(State::idle, State::running) && lifecycle().result == ServiceResult::success;
-    const bool skipped = std::all_of(workers_.begin(), workers_.end(), [](const auto& worker) { return is_skipped(worker->life); });
-    const bool running = all_in(State::running) || oneshot_done || skipped;
+    const bool all_answered = std::all_of(workers_.begin(), workers_.end(), [](const auto& worker) {
+        return worker->life.state == State::running || is_skipped(worker->life);
+    });
+    const bool running = !awaits_needed_ && (all_answered || oneshot_done); // else what they say is of the last time
     const bool on_the_way = some_in(State::starting) || some_in(State::stopping) || awaits_needed_;
     std::vector<Waiter> waiting = std::exchange(waiters_, {});
     for (Waiter& waiter : waiting) {

@@ -178,6 +178,16 @@ class TestEdit:
         assert (site.etc / "units/dns.service").read_text() == "# ours\n[Service]\nExecStart=/bin/true\n"
         assert site.ctl("show", "dns", "steal").stdout == "# listener dns.socket\nsteal = true  /etc/swathe/units/dns.socket.d/range.conf:2\n"
 
+    def test_a_file_keeps_its_mode_and_a_copy_has_that_of_its_original(self, site, editor):
+        site.write(site.lib / "services.d/web.toml", WEB)
+        (site.lib / "services.d/web.toml").chmod(0o640)
+        site.ctl("edit", "web", "--full", "--no-reload", editor=editor("# ours\n"))
+        path = site.etc / "services.d/web.toml"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o640
+        path.chmod(0o600)
+        site.ctl("edit", "web", "--full", "--no-reload", editor=editor("# more\n"))
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
     @pytest.mark.parametrize("name", ["../../x", "/etc/passwd", ".hidden", "a/b", ""])
     def test_no_name_leads_out_of_the_directory(self, site, editor, name):
         site.write(site.lib / "services.d/web.toml", WEB)
@@ -220,6 +230,14 @@ class TestRevert:
         site.write(site.etc / "services.d/web.toml", WEB)
         site.ctl("revert", "web", "--no-reload")
         assert (site.etc / "services.d/web.toml").exists()
+
+    def test_a_template_and_what_enables_an_instance_stay(self, site):
+        for where in (site.lib, site.etc):
+            site.write(where / "units/web@.service", "[Service]\nExecStart=/bin/true\n")
+        site.write(site.lib / "units/web@.socket", "[Socket]\nListenStream=192.0.2.1:%i\n")
+        (site.etc / "units/web@80.socket").symlink_to("/usr/local/lib/swathe/units/web@.socket")
+        assert "nothing overrides it" in site.ctl("revert", "web@80", "--no-reload").stderr
+        assert {path.name for path in (site.etc / "units").iterdir()} == {"web@.service", "web@80.socket"}
 
 
 class TestConvert:

@@ -81,6 +81,7 @@ TEST_CASE("manual: every limit is given as it is") {
     const std::map<std::string, std::int64_t> expected{
         {"Bytes of a file", limits::kFileBytes},
         {"Bytes of a line of a unit, continued lines joined", limits::kLineBytes},
+        {"Bytes of it, or of a text in TOML, with specifiers replaced", limits::kLineBytes},
         {"Parts of a key in TOML", limits::kKeyParts},
         {"Bytes of the name of a service", limits::kServiceNameBytes},
         {"Bytes of the name of a listener", limits::kListenerNameBytes},

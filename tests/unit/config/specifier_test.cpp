@@ -1,5 +1,6 @@
 #include "config/specifier.h"
 
+#include "config/limits.h"
 #include "config/machine.h"
 #include "scratch.h"
 
@@ -58,6 +59,15 @@ TEST_CASE("specifiers: an unknown one, one that stands for nothing, and a single
     }
     CHECK(expand_specifiers("%H", "x.service", &nothing).error().to_string() == "%H: nobody knows");
     CHECK(expand_specifiers("%c", "x.service").error().to_string() == "\"%c\" is no specifier; a per cent sign is written %%");
+}
+
+TEST_CASE("specifiers: what they make of a text has an end, and one that stands there often is looked up once") {
+    static int asked;
+    asked = 0;
+    const auto half = [](char) { return ++asked, Result<std::string>(std::string(limits::kLineBytes / 2, 'x')); };
+    CHECK(expand_specifiers("%H%H", "x.service", half)->size() == limits::kLineBytes);
+    CHECK(asked == 1);
+    CHECK(expand_specifiers("%H%Hx", "x.service", half).error().message == "longer than 1048576 bytes with its specifiers replaced");
 }
 
 TEST_CASE("machine: it is asked anew for each of its specifiers") {

@@ -60,6 +60,18 @@ TEST_CASE("units: an empty value takes back what its key said before, a Listen k
     CHECK(web.environment == std::vector<std::pair<std::string, std::string>>{{"B", "1"}, {"C", "1"}});
 }
 
+TEST_CASE("units: an empty Listen line of any kind takes back those of all kinds") {
+    for (const char* const lines : {"ListenFIFO=/run/f\nListenStream=\nListenStream=192.0.2.1:3\n", "ListenStream=1\nListenFIFO=\nListenStream=192.0.2.1:3\n"}) {
+        CAPTURE(std::string(lines));
+        const Scratch scratch;
+        scratch.write("units/web.socket", std::string("[Socket]\n") + lines);
+        scratch.write("units/web.service", "[Service]\nExecStart=/bin/true\n");
+        const Service web = only_service(scratch);
+        REQUIRE(web.listeners.size() == 1);
+        CHECK(web.listeners[0].endpoints[0].ports == std::vector{PortRange{3, 3}});
+    }
+}
+
 TEST_CASE("units: of TimeoutSec= and the time-outs it sets, the later line wins; in TOML the special one") {
     const Scratch scratch;
     scratch.write("units/web.socket", "[Socket]\nListenStream=192.0.2.1:1\nTimeoutSec=3\n");
