@@ -110,15 +110,8 @@ void take_socket_line(UnitSays& says, const UnitLine& line) {
 
 void take_listen_words(UnitSays& says, const UnitLine& line, Report& report) {
     if (line.value.empty()) return says.listen.clear();
-    for (std::size_t at = line.value.find_first_not_of(" \t"); at != line.value.npos; at = line.value.find_first_not_of(" \t", at)) {
-        const std::size_t end = std::min(line.value.find_first_of(" \t", at), line.value.size());
-        auto word = expand_specifiers(std::string_view(line.value).substr(at, end - at), says.name);
-        if (word)
-            says.listen.push_back({std::move(*word), line.place(at)});
-        else
-            report.error(line.place(at), line.key, word.error().message);
-        at = end;
-    }
+    auto words = words_in(line, says.name, report);
+    if (words) std::move(words->begin(), words->end(), std::back_inserter(says.listen));
 }
 
 void take_section(UnitSays& says, UnitSection section, Report& report) {

@@ -34,25 +34,6 @@ Result<std::string> expand_word(std::string_view text, const UnitId& unit, std::
     return word;
 }
 
-/// Splits a line's value into words, each with its place, specifiers replaced. Nothing after a report.
-std::optional<Raw::List> words_of(const UnitLine& line, const UnitId& unit, Report& report) {
-    constexpr std::string_view kSpace = " \t\r";
-    Raw::List words;
-    std::size_t bytes = 0; // of all words
-    for (std::size_t at = line.value.find_first_not_of(kSpace); at != line.value.npos;
-         at = line.value.find_first_not_of(kSpace, at)) {
-        const std::size_t end = std::min(line.value.find_first_of(kSpace, at), line.value.size());
-        auto word = expand_word(std::string_view(line.value).substr(at, end - at), unit, bytes);
-        if (!word) {
-            report.error(line.place(at), line.key, word.error().message);
-            return std::nullopt;
-        }
-        words.push_back({std::move(*word), line.place(at)});
-        at = end;
-    }
-    return words;
-}
-
 /// Command lines and variables are split first and have their specifiers replaced then; in a percentage there are none.
 bool is_read_verbatim(ValueType type) noexcept {
     return type == ValueType::commands || type == ValueType::environment || has_per_cent_signs(type);
@@ -61,7 +42,7 @@ bool is_read_verbatim(ValueType type) noexcept {
 /// The value as the readers want it.
 std::optional<Raw> raw_of(const Directive& directive, const UnitLine& line, const UnitId& unit, Report& report) {
     if (is_word_list(directive.type)) {
-        auto words = words_of(line, unit, report);
+        auto words = words_in(line, unit, report);
         if (!words) return std::nullopt;
         return Raw{std::move(*words), line.pos};
     }
@@ -161,6 +142,24 @@ std::vector<std::string> allowed_in(const Block& block) {
 }
 
 } // namespace
+
+std::optional<Raw::List> words_in(const UnitLine& line, const UnitId& unit, Report& report) {
+    constexpr std::string_view kSpace = " \t\r";
+    Raw::List words;
+    std::size_t bytes = 0; // of all words
+    for (std::size_t at = line.value.find_first_not_of(kSpace); at != line.value.npos;
+         at = line.value.find_first_not_of(kSpace, at)) {
+        const std::size_t end = std::min(line.value.find_first_of(kSpace, at), line.value.size());
+        auto word = expand_word(std::string_view(line.value).substr(at, end - at), unit, bytes);
+        if (!word) {
+            report.error(line.place(at), line.key, word.error().message);
+            return std::nullopt;
+        }
+        words.push_back({std::move(*word), line.place(at)});
+        at = end;
+    }
+    return words;
+}
 
 void merge_unit(UnitText& text, UnitKind kind, const UnitId& unit, const std::vector<UnitSection>& sections,
                 Report& report) {

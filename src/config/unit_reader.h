@@ -4,6 +4,7 @@
 #include "config/unit_lexer.h"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +30,9 @@ struct UnitText {
 /// unknown sections and keys, and values with bad specifiers.
 void merge_unit(UnitText& text, UnitKind kind, const UnitId& unit, const std::vector<UnitSection>& sections,
                 Report& report);
+
+/// Splits a line's value into words, each with its place, specifiers replaced. Nothing after a report.
+[[nodiscard]] std::optional<Raw::List> words_in(const UnitLine& line, const UnitId& unit, Report& report);
 
 /// Says what is to be said about systemd's directives that we do not have. Those that protect are errors, unless they are `allowed` to go
 /// unheeded, or the unit says so itself (AllowUnsupported=). Returns false after errors.
