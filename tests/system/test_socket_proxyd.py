@@ -22,7 +22,9 @@ ENDS = 5 # of an instance, in replace()
 class Shout(socketserver.StreamRequestHandler):
     def handle(self):
         with contextlib.suppress(OSError): # the proxy may be gone
-            self.wfile.write(self.rfile.readline().upper())
+            line = self.rfile.readline()
+            time.sleep(0.005) # long enough for somebody to be on the way whenever the proxy ends
+            self.wfile.write(line.upper())
 
 
 class Backend(socketserver.ThreadingUnixStreamServer):
