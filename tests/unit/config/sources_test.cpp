@@ -100,7 +100,7 @@ TEST_CASE("sources: which files have a say in a unit, and in which order, as sys
         // masks
         {"a.service", "etc/a.service= lib/a.service", "(etc/a.service) -lib/a.service"},
         {"a.service", "etc/a.service>/dev/null lib/a.service", "(etc/a.service) -lib/a.service"},
-        {"a.service", "run/a.service= lib/a.service lib/a.service.d/1.conf", "(run/a.service) -lib/a.service lib/a.service.d/1.conf"},
+        {"a.service", "run/a.service= lib/a.service lib/a.service.d/1.conf", "(run/a.service) -lib/a.service -lib/a.service.d/1.conf"},
         {"a.service", "etc/a.service run/a.service=", "etc/a.service -run/a.service"},
         {"a.service", "lib/a.service etc/a.service.d/1.conf= lib/a.service.d/1.conf", "lib/a.service (etc/a.service.d/1.conf) -lib/a.service.d/1.conf"},
         {"a.service", "lib/a.service etc/a.service.d/1.conf>/dev/null lib/a.service.d/1.conf lib/a.service.d/2.conf",
@@ -165,7 +165,7 @@ TEST_CASE("sources: which files have a say in a unit, and in which order, as sys
         {"a@x.socket", "lib/a@.socket etc/a@x.socket>a@.socket lib/a@.service lib/socket.d/1.conf", "etc/a@x.socket -lib/a@.socket lib/socket.d/1.conf"},
         {"a@x.service", "lib/a@.socket etc/a@x.socket>a@.socket lib/a@.service", "lib/a@.service"}, // the socket asks for it
         {"a@x.service", "lib/a@.socket etc/a@x.socket>a@.socket lib/a@.service etc/a@.service", "etc/a@.service -lib/a@.service"},
-        {"a@x.service", "lib/a@.socket etc/a@x.socket>a@.socket lib/a@.service= lib/a@x.service.d/1.conf", "(lib/a@.service) lib/a@x.service.d/1.conf"},
+        {"a@x.service", "lib/a@.socket etc/a@x.socket>a@.socket lib/a@.service= lib/a@x.service.d/1.conf", "(lib/a@.service) -lib/a@x.service.d/1.conf"},
         // aliases
         {"a.service", "lib/a.service lib/b.service>a.service lib/b.service.d/1.conf", "lib/a.service lib/b.service.d/1.conf"},
         {"b.service", "lib/a.service lib/b.service>a.service", "none"},
