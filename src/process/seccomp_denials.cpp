@@ -83,10 +83,10 @@ std::vector<Denial> denials_of_realtime() {
 
 std::vector<Denial> denials_of_suid_sgid() {
     std::vector<Denial> out{{"openat2", ENOSYS, {}}}; // its mode is in memory
-    for (const std::uint64_t bit : {S_ISUID, S_ISGID}) {
+    for (const std::uint64_t bit : {std::uint64_t{S_ISUID}, std::uint64_t{S_ISGID}}) {
         for (const char* call : {"chmod", "fchmod", "creat", "mknod"}) out.push_back({call, EPERM, {has_bits(1, bit)}});
         for (const char* call : {"fchmodat", "mknodat"}) out.push_back({call, EPERM, {has_bits(2, bit)}});
-        for (const std::uint64_t makes : {O_CREAT, O_TMPFILE}) { // else there is no mode
+        for (const std::uint64_t makes : {std::uint64_t{O_CREAT}, std::uint64_t{O_TMPFILE}}) { // else there is no mode
             out.push_back({"open", EPERM, {has_bits(1, makes), has_bits(2, bit)}});
             out.push_back({"openat", EPERM, {has_bits(2, makes), has_bits(3, bit)}});
         }
