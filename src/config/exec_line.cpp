@@ -65,9 +65,9 @@ Result<std::vector<Words>> commands_of_line(std::string_view line, const UnitId&
             commands.emplace_back();
             continue;
         }
-        if (word.unknown_escape && line.substr(word.offset, 2) != "\\;")
-            warnings.push_back("unknown escape sequence; the backslash is kept");
-        auto expanded = expand_specifiers(word.text == "\\;" ? ";" : word.text, unit);
+        const bool begins_so = line.substr(word.offset, 2) == "\\;"; // in quotes it is no semicolon
+        if (word.unknown_escape && !begins_so) warnings.push_back("unknown escape sequence; the backslash is kept");
+        auto expanded = expand_specifiers(begins_so && word.text == "\\;" ? ";" : word.text, unit);
         if (!expanded) return Failure(std::move(expanded).error());
         commands.back().push_back(std::move(*expanded));
     }

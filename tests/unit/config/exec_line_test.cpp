@@ -41,6 +41,7 @@ TEST_CASE("exec line: words, prefixes and specifiers") {
         {"\"/opt/my prog\" x", "/opt/my prog", {"/opt/my prog", "x"}, true},
         {"/bin/%p %n %N %i %I %%", "/bin/web", {"/bin/web", "web@a-b.service", "web@a-b", "a-b", "a/b", "%"}, true},
         {"/bin/x \\; ';' a;b", "/bin/x", {"/bin/x", ";", ";", "a;b"}, true},
+        {"/bin/x \"\\\\;\" '\\\\;'", "/bin/x", {"/bin/x", "\\;", "\\;"}, true}, // in quotes it is no semicolon
         {"/bin/x $$ ${A} $B", "/bin/x", {"/bin/x", "$$", "${A}", "$B"}, true},
         {"/bin/x ;", "/bin/x", {"/bin/x"}, true},
     };
