@@ -52,8 +52,8 @@ Json element(const Directive& directive) {
         if (takes_in_toml(directive, Raw{true, {}})) return any_of({words(directive), {{"type", "boolean"}}});
         return words(directive);
     case T::protocols: return words(directive);
-    case T::count:
-        return directive.choices == nullptr ? integers(directive) : any_of({words(directive), integers(directive)});
+    case T::count: // of types of service, some numbers have names
+        return takes_in_toml(directive, Raw{std::string("low-delay"), {}}) ? any_of({integers(directive), text("^[a-z-]+$")}) : integers(directive);
     case T::time_span: return any_of({{{"type", "number"}, {"minimum", 0}}, text(kTimeSpan)});
     case T::octal: return text("^[0-7]{1,5}$");
     case T::limit: return any_of({natural(), text("^[-+0-9A-Za-z. ]+(:[-+0-9A-Za-z. ]+)?$")});
