@@ -91,8 +91,11 @@ void RunTransition::on(const StopRun& asked) {
 }
 
 void RunTransition::on(const ReloadRun&) {
-    if (std::exchange(next_.reload_pending, true)) return; // who asks meanwhile shares the answer
-    if (next_.phase == Phase::reload_notify) return;       // it reloads of itself: shares that, too
+    next_.reload_pending = true;
+    if (is_reloading(next_.phase)) { // its own one, or one that was asked for: another follows, and answers all who asked
+        next_.reload_again = true;
+        return;
+    }
     if (next_.phase != Phase::running && next_.phase != Phase::exited) return;
     const bool by_signal = next_.phase == Phase::running && next_.main && service_.type == ServiceType::notify_reload;
     if (by_signal) send(SignalTarget::main, service_.reload_signal);
@@ -147,7 +150,7 @@ RunStep RunTransition::finish() && {
     const Monotonic due = due_next();
     next_.timer = due == kNever ? std::nullopt : std::optional(due);
     const bool reload_lost = next_.reload_pending && !is_reloading(next_.phase);
-    if (reload_lost) next_.reload_pending = false;
+    if (reload_lost) next_.reload_pending = next_.reload_again = false;
     RunStep step{next_, {}};
     const std::optional<Monotonic> running_timer = timer_fired_ ? std::nullopt : before_.timer;
     if (next_.timer && next_.timer != running_timer) step.actions.emplace_back(SetRunTimer{due});

@@ -91,6 +91,7 @@ struct Run {
     bool stop_pending = false;   ///< to be stopped as soon as the command of exec_reload is gone
     bool for_restart = false;    ///< another one follows: restart_kill_signal
     bool reload_pending = false; ///< ReloadEnded is owed
+    bool reload_again = false;   ///< somebody asked while one was under way, which may have read its configuration by then
     Heard heard = Heard::nothing;
     std::optional<Duration> patience; ///< of StopRun
     Duration watchdog = kInfinity; ///< interval in force

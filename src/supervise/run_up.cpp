@@ -180,6 +180,10 @@ void RunTransition::end_reload(bool well) {
             return enter(Phase::reload_signal, service_.timeout_start());
     }
     if (next_.heard == Heard::reloading) next_.heard = Heard::nothing; // its READY=1 is not waited for again
+    if (std::exchange(next_.reload_again, false)) {
+        come_up();
+        return on(ReloadRun{});
+    }
     if (std::exchange(next_.reload_pending, false)) orders_.emplace_back(ReloadEnded{well && next_.result == ServiceResult::success});
     come_up();
 }

@@ -19,6 +19,26 @@ def over_http(client):
     return lambda number: get(client, f"{FROM}{number % MANY}", PORTS[number % len(PORTS)]).decode().strip()
 
 
+HAPROXY = """defaults
+    mode http
+    timeout client 30s
+    timeout server 30s
+    timeout connect 5s
+frontend edge
+    bind fd@3
+    http-request return status 200 content-type text/plain string "{}\\n"
+"""
+
+
+def haproxy(config, client, **_):
+    """Its master executes itself anew, keeps the inherited socket, and starts a worker beside the one that serves to the end."""
+    def configure(answer):
+        return config.write("haproxy.cfg", HAPROXY.format(answer))
+    path = configure("first")
+    config.service("edge", HTTP, ["/usr/sbin/haproxy", "-Ws", "-f", path], type="notify", user="haproxy", exec_reload=by_signal("USR2"))
+    return "edge", configure, over_http(client)
+
+
 def lighttpd(config, client, scratch, **_):
     """It takes nobody while it serves who is there to the end, and then begins anew in the same process with the same socket."""
     conf = config.directory / "lighttpd.conf"
@@ -50,7 +70,7 @@ def php_fpm(config, client, scratch, **_):
     return "php", configure, ask
 
 
-@pytest.mark.parametrize("set_up", [lighttpd, php_fpm])
+@pytest.mark.parametrize("set_up", [haproxy, lighttpd, php_fpm])
 def test_a_server_reads_its_configuration_anew_while_it_is_asked(daemon, config, client, scratch, set_up):
     name, configure, ask = set_up(config=config, client=client, scratch=scratch)
     rounds = ["first", "second", "third", "fourth", "fifth"]
