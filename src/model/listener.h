@@ -23,8 +23,9 @@ struct Endpoint {
 /// What a rule asks for besides destination and port. Empty lists ask for nothing.
 struct Guard {
     std::vector<Placed<Prefix>> from;            ///< the source lies in one of these
+    std::vector<Placed<Prefix>> except_from;     ///< and in none of these
     std::vector<Placed<std::string>> interfaces; ///< it came in through one of these
-    [[nodiscard]] bool empty() const noexcept { return from.empty() && interfaces.empty(); }
+    [[nodiscard]] bool empty() const noexcept { return from.empty() && except_from.empty() && interfaces.empty(); }
 };
 
 /// What becomes of a packet whose listener has no usable socket.
@@ -52,6 +53,14 @@ struct EventLimit {
     friend bool operator==(const EventLimit&, const EventLimit&) noexcept = default;
 };
 
+/// Who comes beyond so many in so long, and `burst` that come at once, is over the limit: a token bucket.
+struct ConnectionRate {
+    std::uint32_t count = 0; ///< 0 = no limit
+    Duration per = std::chrono::seconds(1);
+    std::uint32_t burst = 0; ///< 0 = as `count`
+    friend bool operator==(const ConnectionRate&, const ConnectionRate&) noexcept = default;
+};
+
 /// What a listener's socket is: the words of `protocol`.
 enum class SocketKind : std::uint8_t { tcp, udp, unix_stream, unix_datagram, unix_seqpacket };
 
@@ -70,6 +79,9 @@ struct Listener : SocketOptions, UnixSocket {
     ListenerMode listener_mode = ListenerMode::shared;
     EventLimit trigger_limit{std::chrono::seconds(2), 20}; ///< starts of the service by its traffic. systemd.socket(5), TriggerLimitBurst=
     EventLimit poll_limit{std::chrono::seconds(2), 15};    ///< times that its traffic wakes the daemon. systemd.socket(5), PollLimitBurst=
+    ConnectionRate connection_rate; ///< of all who come
+    ConnectionRate source_rate;     ///< of those of one source: source_prefix_ipv4 and _ipv6 of the service
+    std::vector<Placed<Prefix>> blocked; ///< sources that are refused by the kernel
     bool trigger_limit_fails = false; ///< beyond the trigger limit its service fails, as under systemd; else it pauses
     bool flush_pending = false; ///< who waits when the service has ended is sent away. systemd.socket(5), FlushPending=
     bool steal = false;        ///< takes over addresses that other processes listen on

@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 #include "model/cgroup_context.h"
+#include "model/condition.h"
+#include "model/connection_context.h"
 #include "model/exec_context.h"
 #include "model/kill_context.h"
 #include "model/listener.h"
@@ -62,17 +64,22 @@ struct ExitStatusSet {
 using ServiceName = Placed<std::string>;
 
 /// What is supervised. Names, units and defaults are systemd's wherever systemd has them.
-struct Service : ExecContext, KillContext, CgroupContext {
+struct Service : ExecContext, KillContext, CgroupContext, ConnectionContext {
     std::string name; ///< the file's name without its ending
     std::string description;
     std::vector<Listener> listeners; ///< in file order, which is the order of LISTEN_FDS; never empty
     std::vector<ServiceName> after, requires_, wants; ///< services that are there; unit files may name others, which are left out
+    std::vector<ServiceName> before, requisite, binds_to, part_of, conflicts, on_failure, on_success; ///< likewise. systemd.unit(5)
+    std::vector<Condition> conditions; ///< and assertions, of its .service and .socket, in order
 
     Activation activation = Activation::on_demand;
     ServiceType type = ServiceType::simple;
     std::vector<Command> exec_condition, exec_start_pre;
     std::vector<Command> exec_start; ///< one; with `oneshot` any number
     std::vector<Command> exec_start_post, exec_reload, exec_stop, exec_stop_post;
+    /// Around its sockets, before they are bound, after that, before they are closed, after that. systemd.socket(5), ExecStartPre=.
+    std::vector<Command> socket_start_pre, socket_start_post, socket_stop_pre, socket_stop_post;
+    Duration socket_timeout_sec = std::chrono::seconds(90); ///< of each of these; kInfinity = none
     bool remain_after_exit = false;
     std::optional<Placed<std::string>> pid_file; ///< absolute; of type = forking
     std::optional<NotifyAccess> notify_access;   ///< nothing = main where notifications are expected, else none
