@@ -3,8 +3,8 @@
 #include "base/text.h"
 #include "config/limits.h"
 #include "config/machine.h"
+#include "model/instance_name.h"
 
-#include <charconv>
 #include <map>
 #include <optional>
 
@@ -13,26 +13,8 @@
 namespace swathe {
 namespace {
 
-std::optional<char> byte_of(std::string_view hex) noexcept {
-    unsigned value = 0;
-    const auto [end, error] = std::from_chars(hex.data(), hex.data() + hex.size(), value, 16);
-    if (hex.size() != 2 || error != std::errc{} || end != hex.data() + hex.size() || value == 0) return std::nullopt;
-    return static_cast<char>(value);
-}
-
-/// systemd.unit(5), "String Escaping": '-' stands for '/', \xHH for a byte.
-std::string unescape(std::string_view name) {
-    std::string out;
-    while (!name.empty()) {
-        const auto byte = name.substr(0, 2) == "\\x" ? byte_of(name.substr(2, 2)) : std::nullopt;
-        out += byte ? *byte : name.front() == '-' ? '/' : name.front();
-        name.remove_prefix(byte ? 4 : 1);
-    }
-    return out;
-}
-
 /// What a name stands for that was made of a path: "-" is the root, and what begins with no slash gets one.
-std::string unescape_path(std::string_view name) { return name == "-" ? "/" : "/" + unescape(name); }
+std::string unescape_path(std::string_view name) { return name == "-" ? "/" : "/" + unescape_unit_name(name); }
 
 /// Behind the last dash; all of it where there is none.
 std::string_view last_part(std::string_view prefix) noexcept { return prefix.substr(prefix.rfind('-') + 1); }
@@ -65,11 +47,11 @@ struct UnitName {
         case 'n': return std::string(full);
         case 'N': return std::string(bare);
         case 'p': return std::string(prefix);
-        case 'P': return unescape(prefix);
+        case 'P': return unescape_unit_name(prefix);
         case 'i': return std::string(instance);
-        case 'I': return unescape(instance);
+        case 'I': return unescape_unit_name(instance);
         case 'j': return std::string(last_part(prefix));
-        case 'J': return unescape(last_part(prefix));
+        case 'J': return unescape_unit_name(last_part(prefix));
         case 'f': return unescape_path(instance.empty() ? prefix : instance);
         case 'd': return "/run/credentials/" + std::string(full);
         default: return std::nullopt;
