@@ -2,7 +2,7 @@
 
 #include "process/own_directories.h"
 #include "supervise/connection_facts.h"
-#include "supervise/instance_service.h"
+#include "model/instance_service.h"
 
 #include <algorithm>
 #include <csignal>
