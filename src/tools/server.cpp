@@ -82,7 +82,7 @@ bool Server::add(int fd, Kind kind) noexcept {
     if (source == nullptr) return errno = ENOMEM, false;
     switch (kind) {
     case Kind::connection:
-        source->connection.reset(new Connection(service_, std::move(source->fd)));
+        source->connection = std::make_unique<Connection>(service_, std::move(source->fd));
         if (!source->connection) return delete source, errno = ENOMEM, false;
         break;
     case Kind::datagrams: source->datagrams.emplace(service_, fd); break;
