@@ -32,6 +32,7 @@ class Program:
 
     ports, families = ["5000-5999"], (4, 6)
     protocol, wait, user = "tcp", False, None
+    standard_error = None # inetd's: the client
 
     def __init__(self, place):
         self.place = place # anybody may read it
@@ -182,7 +183,7 @@ class MicroHttpd(Program):
 
 
 class Tangd(Program):
-    user = "nobody"
+    user, standard_error = "nobody", "journal" # as its own unit has it: it writes there what it is asked
 
     def __init__(self, place):
         super().__init__(place)

@@ -25,9 +25,9 @@ def ends(ports):
 def configure(config, program):
     """What its line in inetd.conf would become."""
     prefixes = [prefix for family, prefix in ((4, V4), (6, V6)) if family in program.families]
-    keys = {"standard_input": "socket"} | ({} if program.wait else {"accept": True}) | ({"user": program.user} if program.user else {})
+    keys = {"standard_input": "socket", "accept": not program.wait, "user": program.user, "standard_error": program.standard_error}
     listen = {"name": "any", "protocol": program.protocol, "addresses": prefixes, "ports": program.ports}
-    config.service("program", listen, program.command(), **keys)
+    config.service("program", listen, program.command(), **{key: value for key, value in keys.items() if value})
 
 
 @pytest.fixture
