@@ -1,5 +1,6 @@
 // ServiceUnit: one instance for each connection (accept = true).
 
+#include "supervise/connections.h"
 #include "supervise/service_unit.h"
 
 #include <system_error>

@@ -3,6 +3,7 @@
 #include "socket/backlog.h"
 #include "socket/flush.h"
 #include "socket/revive.h"
+#include "supervise/connections.h"
 #include "supervise/service_unit.h"
 
 #include <algorithm>

@@ -2,7 +2,6 @@
 
 #include "process/fd_store.h"
 #include "supervise/arming.h"
-#include "supervise/connections.h"
 #include "supervise/idle.h"
 #include "supervise/lifecycle.h"
 #include "supervise/unit_host.h"
@@ -10,6 +9,8 @@
 #include <deque>
 
 namespace swathe {
+
+class Connections;
 
 /// How often a unit mends listeners that are shut down while it watches them: whoever still holds them must not keep the loop busy.
 inline constexpr std::uint32_t kMostRevivals = 5;
