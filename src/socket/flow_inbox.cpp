@@ -2,20 +2,34 @@
 
 #include "socket/datagrams.h"
 
+#include <iterator>
 #include <utility>
 
 namespace swathe {
 
+/// Takes its room, or counts it as lost.
+bool FlowInbox::fits(const Payload& payload) {
+    const std::size_t size = payload.size() + kOverhead_bytes;
+    const bool fits = bytes_ + size <= kRoom_bytes;
+    if (fits) bytes_ += size;
+    else ++lost_;
+    return fits;
+}
+
 void FlowInbox::put(Datagram&& datagram) {
-    const std::size_t size = datagram.payload.size() + kOverhead_bytes;
-    if (bytes_ + size > kRoom_bytes) {
-        ++lost_;
-        return;
-    }
-    bytes_ += size;
+    if (!fits(datagram.payload)) return;
     auto [found, is_new] = waiting_.try_emplace(datagram.flow);
     found->second.push_back(std::move(datagram.payload));
     if (is_new) order_.push_back(datagram.flow);
+}
+
+void FlowInbox::put_back(const UdpFlow& flow, Payloads&& payloads) {
+    std::erase_if(payloads, [this](const Payload& payload) { return !fits(payload); });
+    if (payloads.empty()) return;
+    auto [found, is_new] = waiting_.try_emplace(flow);
+    Payloads& waiting = found->second;
+    waiting.insert(waiting.begin(), std::make_move_iterator(payloads.begin()), std::make_move_iterator(payloads.end()));
+    if (is_new) order_.push_back(flow);
 }
 
 void FlowInbox::read(int listener) {

@@ -17,6 +17,7 @@ public:
     static constexpr std::size_t kMostRead = 65536; ///< at once: whoever sends faster than we read must not hold us
 
     void put(Datagram&& datagram);
+    void put_back(const UdpFlow& flow, Payloads&& payloads); ///< before what waits of this flow
     void read(int listener); ///< all that waits there, or kMostRead
 
     [[nodiscard]] std::optional<UdpFlow> next() const; ///< the flow of the datagram that was read first
@@ -28,6 +29,8 @@ public:
     [[nodiscard]] std::uint64_t stray() const noexcept { return stray_; } ///< since it was made: they cannot be answered
 
 private:
+    [[nodiscard]] bool fits(const Payload& payload);
+
     std::unordered_map<UdpFlow, Payloads, UdpFlowHash> waiting_;
     mutable std::deque<UdpFlow> order_; // of first datagrams; some are taken already
     std::size_t bytes_ = 0;

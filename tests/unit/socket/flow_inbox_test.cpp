@@ -35,6 +35,19 @@ TEST_CASE("flow inbox: each flow's datagrams keep their order, and the flow that
     CHECK(inbox.empty());
 }
 
+TEST_CASE("flow inbox: what is put back comes before what has come since") {
+    FlowInbox inbox;
+    inbox.put({flow(1), {3}});
+    inbox.put_back(flow(1), {{1}, {2}});
+    CHECK(inbox.take(flow(1)) == Payloads{{1}, {2}, {3}});
+    CHECK_FALSE(inbox.next());
+    inbox.put_back(flow(1), {});
+    CHECK(inbox.empty());
+    inbox.put_back(flow(2), {{1}});
+    CHECK(inbox.next() == flow(2));
+    CHECK(inbox.take(flow(2)) == Payloads{{1}});
+}
+
 TEST_CASE("flow inbox: client, asked address, asked port and zone each make another flow") {
     UdpFlow zoned = flow(1);
     zoned.zone = 3;
