@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/error.h"
-#include "base/unique_fd.h"
+#include "base/shared_fd.h"
 #include "process/exit.h"
 
 #include <sys/types.h>
@@ -9,10 +9,10 @@
 namespace swathe {
 
 /// A running child, leader of its own session and process group. Signals go through the pidfd, so never to a stranger with a
-/// recycled pid.
+/// recycled pid. Copies are the same child, with one pidfd.
 struct Child {
     pid_t pid = 0;
-    UniqueFd pidfd;
+    SharedFd pidfd;
 
     [[nodiscard]] Status signal(int number) const; ///< a child that is gone is no error
 

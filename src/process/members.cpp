@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include <fcntl.h>
 #include <unistd.h>
 
 namespace swathe {
@@ -25,18 +24,26 @@ void Members::DeletePoll::operator()(Poll* poll) const noexcept { delete poll; }
 Status Members::make_group(const CgroupTree& tree, const Service& service, unsigned number) {
     auto group = InstanceGroup::make(tree, service, number);
     if (!group) return Failure(std::move(group).error());
-    group_.emplace(std::move(*group));
+    group_ = std::make_shared<InstanceGroup>(std::move(*group));
+    shared_ = false;
     return {};
 }
 
-Status Members::change_limits(const CgroupTree& tree, const Service& service) { return group_ ? group_->change(tree, service) : Status(); }
+void Members::join(std::shared_ptr<InstanceGroup> shared) noexcept {
+    group_ = std::move(shared);
+    shared_ = true;
+}
+
+Status Members::change_limits(const CgroupTree& tree, const Service& service) {
+    return group_ && !shared_ ? group_->change(tree, service) : Status();
+}
 
 Status Members::enter(SpawnPlan& plan, bool main) {
     if (!group_) return {};
     return main ? group_->enter_main(plan) : group_->enter_beside(plan);
 }
 
-std::string Members::left_over() const { return group_ ? group_->left_over() : std::string(); }
+std::string Members::left_over() const { return group_ && !shared_ ? group_->left_over() : std::string(); }
 
 std::uint64_t Members::oom_kills() const { return cgroup() != nullptr ? cgroup()->oom_kills().value_or(0) : 0; }
 
@@ -53,8 +60,7 @@ void Members::unwatch() noexcept {
 
 void Members::add(const Child& leader) {
     std::erase_if(leaders_, [](const Child& old) { return !old.has_group(); });
-    UniqueFd copy(::fcntl(leader.pidfd.get(), F_DUPFD_CLOEXEC, 0));
-    if (copy) leaders_.push_back({leader.pid, std::move(copy)});
+    leaders_.push_back(leader);
 }
 
 Status Members::signal(int number) const {

@@ -126,14 +126,12 @@ Result<FileVariables> read_environment_files(const Service& service) {
     return files;
 }
 
-Status plan_environment(const Service& service, const Command& command, const std::optional<User>& user, const RunFacts& facts,
-                        SpawnPlan& plan) {
+Status look_up_environment(const Service& service, SpawnGrounds& grounds) {
     auto files = read_environment_files(service);
     if (!files) return Failure(std::move(files).error());
-    for (const std::string& warning : files->warnings) plan.warnings.push_back("environment_file: " + warning);
-    plan.env = environment_of(service, user, *files, facts);
-    plan.unset_environment = service.unset_environment;
-    plan.argv = expand_words(command, [&](std::string_view name) { return value_of(plan.env, name); });
+    for (const std::string& warning : files->warnings) grounds.plan.warnings.push_back("environment_file: " + warning);
+    grounds.files = std::move(*files);
+    grounds.plan.unset_environment = service.unset_environment;
     return {};
 }
 
@@ -201,16 +199,17 @@ RunFacts facts_of_check(const Service& service) {
     return facts;
 }
 
-tl::expected<SpawnPlan, SpawnError> plan_spawn(const Service& service, const Command& command, std::string_view key,
-                                               const RunFacts& facts) {
-    SpawnPlan plan;
+tl::expected<SpawnGrounds, SpawnError> look_up_grounds(const Service& service, const Command& command, std::string_view key,
+                                                       const RunFacts& facts) {
+    SpawnGrounds grounds;
+    SpawnPlan& plan = grounds.plan;
     auto user = user_of(service, facts);
     if (!user) return refused(SpawnStep::user, std::move(user).error());
     if (auto ok = plan_credentials(service, command, *user, facts, plan); !ok) return refused(SpawnStep::group, std::move(ok).error());
     if (auto ok = plan_directory(service, *user, plan); !ok) return refused(SpawnStep::chdir, std::move(ok).error());
     if (auto ok = plan_root(service, command, plan); !ok) return refused(SpawnStep::chroot, std::move(ok).error());
     if (auto ok = plan_program(command, key, plan); !ok) return refused(SpawnStep::exec, std::move(ok).error());
-    if (auto ok = plan_environment(service, command, *user, facts, plan); !ok) return refused(SpawnStep::none, std::move(ok).error());
+    if (auto ok = look_up_environment(service, grounds); !ok) return refused(SpawnStep::none, std::move(ok).error());
     if (!command.privileged)
         if (auto ok = plan_confinement(service, facts, plan); !ok) return tl::unexpected(std::move(ok).error());
     if (!plan.limits[RLIMIT_NOFILE]) plan.limits[RLIMIT_NOFILE] = inherited_descriptor_limit();
@@ -220,7 +219,22 @@ tl::expected<SpawnPlan, SpawnError> plan_spawn(const Service& service, const Com
     plan.umask = service.umask;
     plan.oom_score_adjust = service.oom_score_adjust;
     plan.ignore_sigpipe = service.ignore_sigpipe;
+    grounds.user = std::move(*user);
+    return grounds;
+}
+
+SpawnPlan plan_on(SpawnGrounds grounds, const Service& service, const Command& command, const RunFacts& facts) {
+    SpawnPlan plan = std::move(grounds.plan);
+    plan.env = environment_of(service, grounds.user, grounds.files, facts);
+    plan.argv = expand_words(command, [&](std::string_view name) { return value_of(plan.env, name); });
     return plan;
+}
+
+tl::expected<SpawnPlan, SpawnError> plan_spawn(const Service& service, const Command& command, std::string_view key,
+                                               const RunFacts& facts) {
+    auto grounds = look_up_grounds(service, command, key, facts);
+    if (!grounds) return tl::unexpected<SpawnError>(std::move(grounds).error());
+    return plan_on(std::move(*grounds), service, command, facts);
 }
 
 } // namespace swathe

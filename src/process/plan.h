@@ -1,6 +1,8 @@
 #pragma once
 
 #include "base/error.h"
+#include "process/accounts.h"
+#include "process/environment_file.h"
 #include "process/spawn_plan.h"
 #include "process/spawn_step.h"
 
@@ -21,6 +23,13 @@ struct RunFacts {
     std::optional<uid_t> dynamic_uid{}; ///< of the run's DynamicUser, for services that need one
 };
 
+/// What a command's start needs to know of this machine: a plan that lacks `env` and `argv`, and what these are made of.
+struct SpawnGrounds {
+    SpawnPlan plan;
+    std::optional<User> user;
+    FileVariables files;
+};
+
 /// For plans that are looked at and not started.
 [[nodiscard]] RunFacts facts_of_check(const Service& service);
 
@@ -29,6 +38,11 @@ struct RunFacts {
 /// frees it from user, root directory, limits, capabilities and no_new_privileges, a "!" from the user alone. Used by `check`, too.
 /// An error has the step that would have failed in the child if it had been left to it, as under systemd; an environment file has none.
 [[nodiscard]] tl::expected<SpawnPlan, SpawnError> plan_spawn(const Service& service, const Command& command, std::string_view key, const RunFacts& facts);
+
+/// The two halves of it. The first asks accounts and files, and of `facts` only for a private /tmp and a dynamic user; the second asks nobody.
+[[nodiscard]] tl::expected<SpawnGrounds, SpawnError> look_up_grounds(const Service& service, const Command& command, std::string_view key,
+                                                                     const RunFacts& facts);
+[[nodiscard]] SpawnPlan plan_on(SpawnGrounds grounds, const Service& service, const Command& command, const RunFacts& facts);
 
 /// What else a start would refuse, for `check`: the working directory is looked at by the child alone, since a dead network file
 /// system must not hang the daemon.

@@ -34,11 +34,6 @@ Result<InheritedFd> inherited(int fd) {
     return InheritedFd{fd, S_ISSOCK(status.st_mode)};
 }
 
-bool takes_socket(const SpawnPlan& plan) noexcept {
-    using enum StreamSource::Kind;
-    return plan.input.kind == socket || plan.output.kind == socket || plan.error.kind == socket;
-}
-
 Prepare prepare_fds(const SpawnPlan& plan, Prepared& prepared) {
     for (const PassedFd& passed : plan.fds) {
         auto fd = inherited(passed.fd);
@@ -119,9 +114,11 @@ Prepare prepare_env(const SpawnPlan& plan, Prepared& prepared) {
     const auto generate = [&](const char* name, const std::string& value) {
         if (is_wanted(plan, name, value)) prepared.env.push_back(fmt::format("{}={}", name, value));
     };
-    auto id = new_invocation_id();
-    if (!id) return tl::unexpected<SpawnError>(SpawnError{SpawnStep::none, std::move(id).error()});
-    generate("INVOCATION_ID", *id);
+    if (is_wanted(plan, "INVOCATION_ID")) {
+        auto id = new_invocation_id();
+        if (!id) return tl::unexpected<SpawnError>(SpawnError{SpawnStep::none, std::move(id).error()});
+        generate("INVOCATION_ID", *id);
+    }
     prepared.exec_pid = room_for_pid(plan, "SYSTEMD_EXEC_PID");
     if (is_set(plan.env, "WATCHDOG_USEC")) prepared.watchdog_pid = room_for_pid(plan, "WATCHDOG_PID");
     if (prepared.fds.empty()) return {};

@@ -76,4 +76,7 @@ struct SpawnPlan {
     Duration patience = std::chrono::seconds(5); ///< a child that has not got to its exec by then is killed, since the daemon waits for it
 };
 
+/// Is a standard stream of it the one passed descriptor?
+[[nodiscard]] bool takes_socket(const SpawnPlan& plan) noexcept;
+
 } // namespace swathe

@@ -55,6 +55,10 @@ bool is_same(const StandardStream& a, const StandardStream& b) { return a.kind =
 
 } // namespace
 
+bool takes_socket(const SpawnPlan& plan) noexcept {
+    return plan.input.kind == From::socket || plan.output.kind == From::socket || plan.error.kind == From::socket;
+}
+
 void plan_streams(const ExecContext& context, SpawnPlan& plan) {
     const auto& [in, out, error] = std::tie(context.standard_input, context.standard_output, context.standard_error);
     plan.input = input_of(in);

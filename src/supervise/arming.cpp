@@ -60,6 +60,15 @@ Waking wake(Arming& arming, std::size_t listener, Monotonic now) noexcept {
     return one.trigger_fails ? Waking::fail : hold(one, one.trigger, Waking::trigger_limit);
 }
 
+bool may_take_another(const Arming& arming, std::size_t listener, Monotonic now) noexcept {
+    RateLimit trial = arming.listeners[listener].trigger;
+    return trial.allow(now);
+}
+
+void took_another(Arming& arming, std::size_t listener, Monotonic now) noexcept { (void)arming.listeners[listener].trigger.allow(now); }
+
+void hold_back(Arming& arming, std::size_t listener, Monotonic until) noexcept { arming.listeners[listener].closed_until = until; }
+
 void pause(Arming& arming, Duration most, Monotonic now) noexcept { arming.held_until = later(now, most); }
 
 bool resume(Arming& arming, Monotonic now) noexcept {

@@ -17,15 +17,6 @@ std::string signal_name(int number) {
     return name != nullptr ? name : std::to_string(number);
 }
 
-std::string describe(const Exit& exit) {
-    switch (exit.kind) {
-    case Exit::Kind::code: return fmt::format("exited with status {}", exit.value);
-    case Exit::Kind::signal: return fmt::format("was killed by SIG{}", signal_name(exit.value));
-    case Exit::Kind::core: return fmt::format("dumped core on SIG{}", signal_name(exit.value));
-    }
-    return {};
-}
-
 /// $EXIT_CODE and $EXIT_STATUS: systemd.exec(5).
 void add_exit(const Exit& exit, std::vector<std::pair<std::string, std::string>>& variables) {
     const bool code = exit.kind == Exit::Kind::code;
@@ -37,11 +28,23 @@ bool is_clean(const Exit& exit) noexcept { return exit.kind == Exit::Kind::code 
 
 } // namespace
 
+std::string describe(const Exit& exit) {
+    switch (exit.kind) {
+    case Exit::Kind::code: return fmt::format("exited with status {}", exit.value);
+    case Exit::Kind::signal: return fmt::format("was killed by SIG{}", signal_name(exit.value));
+    case Exit::Kind::core: return fmt::format("dumped core on SIG{}", signal_name(exit.value));
+    }
+    return {};
+}
+
+Result<std::shared_ptr<const OutputEnds>> InstanceHost::open_output(const Command& command, std::optional<uid_t> owner) {
+    auto ends = output().begin(service(), command, owner);
+    if (!ends) return Failure(std::move(ends).error());
+    return std::make_shared<const OutputEnds>(std::move(*ends));
+}
+
 Result<std::unique_ptr<Instance>> Instance::create(Loop& loop, InstanceHost& host, std::uint32_t number, std::uint32_t group) {
     std::unique_ptr<Instance> instance(new Instance(loop, host, number, group));
-    auto timer = TimerSource::create(loop, [self = instance.get()] { self->post(RunTimer{}); });
-    if (!timer) return Failure(std::move(timer).error());
-    instance->timer_ = std::move(*timer);
     auto id = new_invocation_id();
     if (!id) return Failure(std::move(id).error());
     instance->invocation_ = std::move(*id);
@@ -71,12 +74,29 @@ void Instance::post(RunEvent event) {
     events_.push_back(std::move(event));
     if (draining_) return; // an action's answer: taken up when its turn comes
     draining_ = true;
-    while (!events_.empty()) {
-        const RunEvent next = std::move(events_.front());
-        events_.pop_front();
+    for (std::size_t i = 0; i < events_.size(); ++i) {
+        const RunEvent next = std::move(events_[i]); // more may join
         take(next);
     }
+    events_ = {}; // with its memory: of ten thousand instances few have something to do
     draining_ = false;
+    set_timer();
+}
+
+/// Once, by what is remembered when all has been taken up: the time-out of a start that is over at once never becomes a timer.
+void Instance::set_timer() {
+    if (run_.timer == timer_set_) return;
+    timer_set_ = run_.timer;
+    if (!timer_set_) return timer_ ? timer_->disarm() : void();
+    if (!timer_) {
+        auto timer = TimerSource::create(loop_, [this] {
+            timer_set_.reset();
+            post(RunTimer{});
+        });
+        if (!timer) return say(LogLevel::error, timer.error().to_string());
+        timer_ = std::move(*timer);
+    }
+    if (auto armed = timer_->arm(*timer_set_); !armed) say(LogLevel::error, armed.error().to_string());
 }
 
 void Instance::take(const RunEvent& event) {
@@ -95,10 +115,8 @@ bool Instance::perform(const RunAction& action) {
         void operator()(const StartProcess& order) const { self.start_process(order); }
         void operator()(const FindMain&) const { self.find_main(); }
         void operator()(const SendSignal& order) const { self.send(order); }
-        void operator()(const SetRunTimer& set) const {
-            if (auto armed = self.timer_->arm(set.at); !armed) self.say(LogLevel::error, armed.error().to_string());
-        }
-        void operator()(const ClearRunTimer&) const { self.timer_->disarm(); }
+        void operator()(const SetRunTimer&) const {} // set_timer(), at the end
+        void operator()(const ClearRunTimer&) const {}
         void operator()(const ReloadEnded& ended) const {
             for (const Reloaded& done : std::exchange(self.reloads_, {}))
                 done(ended.well ? Status{} : Status(failure("it was not reloaded: it is not running, has nothing to reload with, or the reload failed")));
@@ -145,6 +163,7 @@ void Instance::change_limits() {
 /// What all commands of one run share. Once.
 Status Instance::prepare_surroundings(SpawnStep& failed_at) {
     const Service& service = host_.service();
+    if (auto shared = members_.has_group() ? nullptr : host_.shared_group(); shared) members_.join(std::move(shared));
     if (!members_.has_group()) {
         if (auto made = members_.make_group(host_.cgroups(), service, group_); !made) return made;
         const std::string left = members_.left_over();
@@ -180,6 +199,7 @@ RunFacts Instance::facts_for(CommandKind kind) const {
     const Service& service = host_.service();
     facts.variables.emplace_back("INVOCATION_ID", invocation_);
     facts.variables.emplace_back("SWATHE_INSTANCE", std::to_string(number_));
+    host_.add_variables(facts.variables);
     if (kind == CommandKind::start) {
         if (run_.watchdog != kInfinity) facts.variables.emplace_back("WATCHDOG_USEC", std::to_string(run_.watchdog.count()));
         if (service.file_descriptor_store_max > 0) facts.variables.emplace_back("FDSTORE", std::to_string(service.file_descriptor_store_max));
@@ -211,7 +231,7 @@ Result<pid_t> Instance::spawn_process(const StartProcess& order, SpawnStep& fail
     const auto& commands = commands_of(host_.service(), order.kind);
     if (order.index >= commands.size()) return failure("a reload has taken the command away");
     if (auto ready = prepare_surroundings(failed_at); !ready) return Failure(std::move(ready).error());
-    auto plan = plan_spawn(host_.service(), commands[order.index], key_of(order.kind), facts_for(order.kind));
+    auto plan = host_.plan(commands[order.index], key_of(order.kind), facts_for(order.kind));
     if (!plan) {
         failed_at = plan.error().step;
         return Failure(std::move(plan).error().error);
@@ -220,20 +240,20 @@ Result<pid_t> Instance::spawn_process(const StartProcess& order, SpawnStep& fail
     const auto own_step = [&](SpawnStep step) { return order.kind == CommandKind::condition ? SpawnStep::none : step; };
     failed_at = own_step(SpawnStep::cgroup);
     for (const std::string& warning : plan->warnings) say(LogLevel::warning, warning);
-    if (order.kind == CommandKind::start) plan->fds = host_.descriptors(*this);
+    if (order.kind == CommandKind::start || takes_socket(*plan)) plan->fds = host_.descriptors(*this);
     if (auto entered = members_.enter(*plan, order.kind == CommandKind::start); !entered) return Failure(std::move(entered).error());
     failed_at = own_step(SpawnStep::standard_output);
-    const auto ends = host_.output().begin(host_.service(), commands[order.index], plan->uid);
+    const auto ends = host_.open_output(commands[order.index], plan->uid);
     if (!ends) return Failure(ends.error());
-    plan->output_fd = ends->output();
-    plan->error_fd = ends->error();
+    plan->output_fd = (*ends)->output();
+    plan->error_fd = (*ends)->error();
     auto child = spawn(*plan);
     if (!child) {
         failed_at = child.error().step;
         return Failure(Error(child.error().error).within(fmt::format("{} (step {})", plan->path, to_string(child.error().step))));
     }
     const pid_t pid = child->pid;
-    ends->belong_to(pid);
+    (*ends)->belong_to(pid);
     failed_at = SpawnStep::none;
     members_.add(*child);
     if (order.kind == CommandKind::start) {
@@ -250,7 +270,10 @@ Status Instance::watch_process(bool as_main, Child child) {
     auto watch = ChildWatch::watch(
         loop_, std::move(child), [this, as_main](const Exit& exit) { as_main ? main_exited(exit) : control_exited(exit); }, kill_group);
     if (!watch) return Failure(std::move(watch).error());
-    (as_main ? main_ : control_) = std::move(*watch);
+    std::optional<ChildWatch>& place = as_main ? main_ : control_;
+    if (place) host_.watches_no_more(place->child().pid);
+    place = std::move(*watch);
+    host_.watches(place->child().pid);
     return {};
 }
 
@@ -261,6 +284,7 @@ void Instance::main_exited(const Exit& exit) {
     const std::string end = fmt::format("pid {} {}", main_pid(), describe(exit));
     if (!is_clean(exit)) last_failure_ = end;
     say(is_clean(exit) || run_.is_ending() ? LogLevel::info : LogLevel::warning, end);
+    host_.watches_no_more(main_pid());
     main_.reset();
     look_for_others();
     post(MainExited{exit, oom});
@@ -274,6 +298,7 @@ void Instance::control_exited(const Exit& exit) {
         if (run_.phase != Phase::reload) last_failure_ = end;
         say(LogLevel::warning, end);
     }
+    host_.watches_no_more(control_->child().pid);
     control_.reset();
     look_for_others();
     post(ControlExited{exit});
@@ -298,8 +323,10 @@ void Instance::forget_processes() {
         say(LogLevel::error, fmt::format("pid {} does not end, and is left behind", main_pid()));
     else if (!members_.empty())
         say(LogLevel::notice, "processes of it are left behind, as kill_mode says");
-    main_.reset();
-    control_.reset();
+    for (std::optional<ChildWatch>* const process : {&main_, &control_}) {
+        if (*process) host_.watches_no_more((*process)->child().pid);
+        process->reset();
+    }
     members_.forget();
     pid_file_look_.reset();
     inherited_.clear();

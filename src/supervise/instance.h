@@ -13,7 +13,6 @@
 #include "supervise/run.h"
 #include "supervise/service_log.h"
 
-#include <deque>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -40,7 +39,21 @@ public:
     virtual void drain_notifications() = 0; ///< hands on every datagram that has come before now
     virtual void changed(Instance& instance) = 0; ///< its phase is another one; must not destroy it
     virtual void say(const Instance& instance, LogLevel level, const std::string& text) const = 0;
+
+    // What an instance of one connection has otherwise.
+    [[nodiscard]] virtual tl::expected<SpawnPlan, SpawnError> plan(const Command& command, std::string_view key, const RunFacts& facts) {
+        return plan_spawn(service(), command, key, facts);
+    }
+    /// The control group that it shares with others of the service; nullptr = it is to have its own.
+    [[nodiscard]] virtual std::shared_ptr<InstanceGroup> shared_group() { return nullptr; }
+    /// Where the output of a process goes: OutputEnds that it may share with others.
+    [[nodiscard]] virtual Result<std::shared_ptr<const OutputEnds>> open_output(const Command& command, std::optional<uid_t> owner);
+    virtual void add_variables(std::vector<std::pair<std::string, std::string>>&) const {} ///< to those that are generated
+    virtual void watches(pid_t) {}         ///< its main or control process
+    virtual void watches_no_more(pid_t) {} ///< it has ended, or was left behind
 };
+
+[[nodiscard]] std::string describe(const Exit& exit); ///< "exited with status 1", for the log
 
 /// One instance of a service as it runs: does what its Run says, and tells it what happened.
 class Instance {
@@ -81,6 +94,7 @@ private:
         : loop_(loop), host_(host), number_(number), group_(group) {}
 
     void post(RunEvent event);
+    void set_timer();
     void take(const RunEvent& event);
     [[nodiscard]] bool perform(const RunAction& action);
     void phase_changed(Phase from);
@@ -107,7 +121,7 @@ private:
     InstanceHost& host_;
     const std::uint32_t number_, group_;
     Run run_;
-    std::deque<RunEvent> events_;
+    std::vector<RunEvent> events_;
     bool draining_ = false;
     std::string invocation_;
     std::string status_text_, last_failure_;
@@ -122,7 +136,8 @@ private:
     std::uint64_t oom_kills_ = 0; ///< seen
     Members members_;
     std::optional<ChildWatch> main_, control_;
-    std::optional<TimerSource> timer_;
+    std::optional<TimerSource> timer_;   ///< made when it is first needed: most connections need none
+    std::optional<Monotonic> timer_set_; ///< to what, if it is
     std::optional<TimerSource> pid_file_look_; ///< while a pid file is waited for
     std::string pid_file_trouble_;             ///< what was wrong with it at the last look
 };

@@ -14,7 +14,7 @@ public:
         : service_(service), before_(before), next_(before), now_(now) {}
 
     void on(const Traffic&) {
-        if (next_.state == State::idle) start_fresh();
+        if (next_.state == State::idle && !service_.accept) start_fresh();
     }
 
     void on(const LimitHit&) {
@@ -26,6 +26,8 @@ public:
     void on(const StartAsked&) {
         switch (next_.state) {
         case State::idle:
+            if (service_.accept) return; // it listens
+            [[fallthrough]];
         case State::backoff:
         case State::stopped: return start_fresh();
         case State::paused:
@@ -41,6 +43,9 @@ public:
     void on(const StopAsked&) {
         switch (next_.state) {
         case State::idle:
+        case State::failed:
+            if (service_.accept) return stop_connections(false);
+            return next_.state == State::idle ? rest_in(State::stopped) : void();
         case State::backoff:
         case State::paused: return rest_in(State::stopped);
         case State::starting:
@@ -48,7 +53,6 @@ public:
             plan_after_stop(false);
             return stop_all();
         case State::stopping: return plan_after_stop(false);
-        case State::failed:
         case State::stopped: return;
         }
     }
@@ -56,12 +60,14 @@ public:
     void on(const RestartAsked& asked) {
         switch (next_.state) {
         case State::running:
-            if (asked.overlap) return start_successor();
+            if (asked.overlap && !service_.accept) return start_successor();
             [[fallthrough]];
         case State::starting:
             plan_after_stop(true);
             return stop_all();
         case State::idle:
+            if (service_.accept) return stop_connections(true);
+            [[fallthrough]];
         case State::stopping:
         case State::backoff:
         case State::paused:
@@ -77,7 +83,9 @@ public:
     }
 
     void on(const Up&) {
-        if (next_.state == State::starting) rest_in(State::running);
+        if (next_.state != State::starting) return;
+        next_.instance = !service_.accept;
+        rest_in(service_.accept ? State::idle : State::running);
     }
 
     void on(const Ended& ended) {
@@ -147,7 +155,7 @@ private:
     }
 
     void start() {
-        if (!next_.start_limit.allow(now_)) return hit_limit();
+        if (!service_.accept && !next_.start_limit.allow(now_)) return hit_limit();
         next_.result = ServiceResult::success;
         next_.instance = true;
         rest_in(State::starting);
@@ -171,6 +179,12 @@ private:
         }
     }
 
+    void stop_connections(bool start_again) {
+        plan_after_stop(start_again);
+        next_.instance = true;
+        stop_all();
+    }
+
     void stop_all() {
         rest_in(State::stopping);
         if (next_.successor) commands_.emplace_back(StopSuccessor{});
@@ -188,7 +202,7 @@ private:
         const bool to_idle = std::exchange(next_.idle_after_stop, false);
         if (std::exchange(next_.start_after_stop, false)) return start_fresh();
         if (stop_asked) return rest_in(to_idle ? State::idle : State::stopped);
-        if (!wants_restart(service_, next_.result, next_.last_exit)) return rest_in(State::idle);
+        if (service_.accept || !wants_restart(service_, next_.result, next_.last_exit)) return rest_in(State::idle);
         rest_in(State::backoff);
         set_timer_at(later(now_, restart_delay(service_, next_.restarts == UINT32_MAX ? UINT32_MAX : next_.restarts + 1)));
     }

@@ -78,6 +78,9 @@ struct Step {
 /// * A start that the limit refuses pauses the service until the window has passed, or fails it (LimitAction). StartAsked in `paused`
 ///   or `failed` overrules the limit and opens a new window: it is systemctl's reset-failed and start in one.
 /// * A start that fails is a failed run: Restart= decides.
+/// * Of a service with `accept` nothing of this is about a connection's instance: it listens (`idle`, which is all that a start leads to, without
+///   counting against the start limit), and its "instance" is all that serves connections, which StopInstance asks to end and of which Ended
+///   tells that nobody is left. StartInstance opens the listeners if they are closed, and is answered by Up.
 /// * An overlapping restart whose successor does not come up changes nothing; one that the start limit refuses neither.
 [[nodiscard]] Step step(const Service& service, const Lifecycle& before, const Event& event, Monotonic now);
 

@@ -17,9 +17,9 @@ std::int64_t realtime_usec() {
 
 OutputRoute route_of(Kind kind) noexcept {
     switch (kind) {
-    case Kind::unset:
     case Kind::journal: return OutputRoute::log;
     case Kind::log_file: return OutputRoute::file;
+    case Kind::unset:
     case Kind::inherit:
     case Kind::null:
     case Kind::file:
@@ -31,7 +31,8 @@ OutputRoute route_of(Kind kind) noexcept {
     return OutputRoute::elsewhere;
 }
 
-bool is_empty(Kind input) noexcept { return input == Kind::unset || input == Kind::inherit || input == Kind::null; }
+/// Can it be written to as well?
+bool is_two_way(Kind input) noexcept { return input == Kind::socket || input == Kind::fd; }
 
 std::string identifier_of(const Service& service, const Command& command) {
     return service.syslog_identifier.empty() ? command.path.substr(command.path.rfind('/') + 1) : service.syslog_identifier;
@@ -43,7 +44,9 @@ std::string identifier_of(const Service& service, const Command& command) {
 OutputRoutes routes_of(const ExecContext& context) noexcept {
     OutputRoutes routes;
     const Kind output = context.standard_output.kind, error = context.standard_error.kind;
-    routes.output = output == Kind::inherit && is_empty(context.standard_input.kind) ? OutputRoute::log : route_of(output);
+    const bool by_default = output == Kind::unset || output == Kind::inherit;
+    const OutputRoute as_input = is_two_way(context.standard_input.kind) ? OutputRoute::elsewhere : OutputRoute::log;
+    routes.output = by_default ? as_input : route_of(output);
     routes.joined = error == Kind::unset || error == Kind::inherit;
     routes.error = routes.joined ? routes.output : route_of(error);
     return routes;

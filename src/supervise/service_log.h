@@ -38,11 +38,14 @@ public:
 
     [[nodiscard]] int output() const noexcept { return output_.get(); } ///< -1: elsewhere
     [[nodiscard]] int error() const noexcept { return joined_ ? output_.get() : error_.get(); } ///< likewise
-    void belong_to(pid_t pid) const noexcept { *pid_ = pid; } ///< whose lines they will be
+    void belong_to(pid_t pid) const noexcept { ///< whose lines they will be
+        if (!many_) *pid_ = pid;
+    }
+    void belong_to_many() noexcept { many_ = true; } ///< to processes that cannot be told apart
 
 private:
     UniqueFd output_, error_;
-    bool joined_;
+    bool joined_, many_ = false;
     std::shared_ptr<pid_t> pid_;
 };
 

@@ -47,7 +47,7 @@ void ServiceUnit::watch_allowed() {
 
 /// A worker that is down, while others serve, is started by who has come to its own socket.
 bool ServiceUnit::is_wanted(const Place& place) const noexcept {
-    if (watches_all_) return true;
+    if (watches_all_) return !service_->accept || !connections_->is_shut();
     const bool own = listeners_[place.listener].sockets[place.socket].group.size() > 1;
     return own && place.member < workers_.size() && workers_[place.member]->life.state == State::idle;
 }
@@ -67,6 +67,7 @@ const BoundSocket& ServiceUnit::at(const Place& place) const noexcept {
 void ServiceUnit::watch(const Place& place) {
     const int fd = at(place).fd.get();
     if (fd < 0 || !why_unusable(fd, service_->listeners[place.listener].protocol).empty()) return;
+    if (service_->accept) make_non_blocking(fd);
     auto source = IoSource::watch(loop_, fd, EPOLLIN, [this, place](std::uint32_t revents) { woken(place, revents); });
     if (!source) return say(LogLevel::error, source.error().to_string());
     sources_.push_back({place, std::move(*source)});
@@ -83,6 +84,7 @@ void ServiceUnit::hold_instances(bool still) {
     standing_still_ = still;
     if (!still) say(LogLevel::notice, "resumed");
     each_instance([&](Instance& instance) { instance.hold(still); });
+    if (connections_) connections_->hold(still);
 }
 
 /// Listeners are the same ones by their names; a limit that is the same goes on counting.
@@ -111,7 +113,7 @@ void ServiceUnit::woken(Place place, std::uint32_t revents) { // by value: its s
     }
     switch (wake(arming_, listener, now())) {
     case Waking::ignored: return;
-    case Waking::start: return begin_start(Traffic{});
+    case Waking::start: return service_->accept ? accept_from(place) : begin_start(Traffic{});
     case Waking::poll_limit: return watch_allowed();
     case Waking::trigger_limit:
         say(LogLevel::warning, fmt::format("trigger limit of listener {} hit; who connects waits until the interval has passed", name));

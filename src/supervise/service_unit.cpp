@@ -29,6 +29,7 @@ Result<std::unique_ptr<ServiceUnit>> ServiceUnit::create(Loop& loop, UnitHost& h
                                                           std::shared_ptr<const Service> service) {
     std::unique_ptr<ServiceUnit> unit(new ServiceUnit(loop, host, std::move(notify_path), std::move(service)));
     if (auto made = unit->make_workers(); !made) return Failure(std::move(made).error());
+    if (auto made = unit->make_connections(); !made) return Failure(std::move(made).error());
     auto arming = TimerSource::create(loop, [self = unit.get()] { self->arming_changed(); });
     if (!arming) return Failure(std::move(arming).error());
     unit->arming_timer_ = std::move(*arming);
@@ -70,6 +71,7 @@ void ServiceUnit::start(Done done) {
 
 void ServiceUnit::stop(Done done) {
     waiters_.push_back({Awaited::gone, std::move(done)});
+    if (connections_ && !service_->accept) connections_->stop(false); // of the time before a reload
     for (const auto& instance : draining_) instance->stop(false); // no longer than any other stop
     post_to_all(StopAsked{});
 }
@@ -126,6 +128,7 @@ void ServiceUnit::replace(std::shared_ptr<const Service> service, std::vector<Li
     if (closed_) close_listeners(); // the new ones, too
     tag_listeners();
     each_instance([](Instance& instance) { instance.change_limits(); });
+    accept_changed(*before);
     resize_workers();
     spread_traffic(true);
     keep_slots();
@@ -200,13 +203,13 @@ const std::string& ServiceUnit::status_text() const noexcept {
 bool ServiceUnit::has_instance() const noexcept {
     bool found = false;
     each_instance([&](const Instance&) { found = true; });
-    return found;
+    return found || (connections_ && !connections_->empty());
 }
 
 bool ServiceUnit::owns(pid_t pid) const noexcept {
     bool found = false;
     each_instance([&](const Instance& instance) { found = found || instance.owns(pid); });
-    return found;
+    return found || (connections_ && connections_->owns(pid));
 }
 
 std::vector<std::uint64_t> ServiceUnit::inherited() const {
@@ -227,7 +230,7 @@ Instance* ServiceUnit::speaker(const NotifySocket::Sender& sender) const noexcep
     each_instance([&](Instance& instance) {
         if (found == nullptr && instance.believes(sender)) found = &instance;
     });
-    return found;
+    return found == nullptr && connections_ ? connections_->speaker(sender) : found;
 }
 
 std::vector<PassedFd> ServiceUnit::descriptors(const Instance& instance) {

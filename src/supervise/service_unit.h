@@ -2,9 +2,12 @@
 
 #include "process/fd_store.h"
 #include "supervise/arming.h"
+#include "supervise/connections.h"
 #include "supervise/idle.h"
 #include "supervise/lifecycle.h"
 #include "supervise/unit_host.h"
+
+#include <deque>
 
 namespace swathe {
 
@@ -62,6 +65,7 @@ public:
     [[nodiscard]] const Service& service() const noexcept override { return *service_; }
     [[nodiscard]] const std::vector<std::unique_ptr<Worker>>& workers() const noexcept { return workers_; }
     [[nodiscard]] const std::vector<std::unique_ptr<Instance>>& draining() const noexcept { return draining_; }
+    [[nodiscard]] const Connections* connections() const noexcept { return connections_.get(); } ///< nullptr: no `accept`, nor had it
     [[nodiscard]] std::uint64_t tag() const noexcept { return tag_; } ///< of the connections of its listeners
     [[nodiscard]] const std::vector<LiveListener>& listeners() const noexcept { return listeners_; }
     [[nodiscard]] State state() const noexcept; ///< running if any worker is, else the first one's
@@ -167,6 +171,17 @@ private:
     void hold_instances(bool still);
     void woken(Place place, std::uint32_t revents);
 
+    // service_accept.cpp: an instance for each connection
+    [[nodiscard]] Status make_connections();
+    void accept_changed(const Service& before);
+    void accept_from(const Place& place);
+    [[nodiscard]] bool accept_one(const Place& place);
+    void cannot_accept(const Place& place, int error);
+    [[nodiscard]] bool awaits_needed_first();
+    void stop_connections(Worker& worker, bool for_restart);
+    void connection_ended();
+    [[nodiscard]] bool is_listening(const Worker& worker) const noexcept; ///< and so as good as running
+
     // service_group.cpp: sockets of the workers' own
     [[nodiscard]] bool has_groups() const noexcept;
     [[nodiscard]] std::vector<std::size_t> serving(const LiveSocket& socket) const;
@@ -219,6 +234,9 @@ private:
     bool closed_ = false;      ///< the listeners are
     bool slots_empty_ = false; ///< of the listeners that say when_down = drop or pass
     std::uint64_t socket_set_ = 0; ///< counts the sets of sockets that instances may have inherited
+    std::unique_ptr<Connections> connections_;
+    bool was_shut_ = false;     ///< connections_ let nobody in at the last look
+    bool needed_ready_ = false; ///< those that it is to follow run: the connection that waits for them may be accepted
     std::vector<Waiter> waiters_;
     std::optional<Roll> roll_;
     std::string last_failure_; ///< why the last start or run failed, for who asked

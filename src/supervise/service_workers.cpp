@@ -69,7 +69,13 @@ bool ServiceUnit::perform(Worker& worker, const Action& action) {
         Worker& worker;
         bool operator()(const StartInstance&) const { return unit.start_instance(worker, false); }
         bool operator()(const StartSuccessor&) const { return unit.start_instance(worker, true); }
-        bool operator()(const StopInstance& a) const { return worker.instance ? (worker.instance->stop(a.for_restart), true) : true; }
+        bool operator()(const StopInstance& a) const {
+            if (worker.instance)
+                worker.instance->stop(a.for_restart);
+            else if (unit.service_->accept)
+                unit.stop_connections(worker, a.for_restart);
+            return true;
+        }
         bool operator()(const StopSuccessor&) const { return worker.successor ? (worker.successor->stop(false), true) : true; }
         bool operator()(const Succeed&) const { return unit.succeed(worker), true; }
         bool operator()(const AdoptSuccessor&) const {
@@ -92,6 +98,10 @@ bool ServiceUnit::start_instance(Worker& worker, bool as_successor) {
             events_.push_back({&worker, OpenFailed{}});
             return false;
         }
+    if (service_->accept) {
+        events_.push_back({&worker, Up{}});
+        return true;
+    }
     auto made = Instance::create(loop_, *this, worker.number, free_group());
     if (!made) {
         last_failure_ = made.error().to_string();
@@ -112,7 +122,7 @@ bool ServiceUnit::start_instance(Worker& worker, bool as_successor) {
 /// Its control group is nobody else's, even while a predecessor of the same worker still drains.
 std::uint32_t ServiceUnit::free_group() const {
     for (std::uint32_t group = 0;; ++group) {
-        bool taken = false;
+        bool taken = group == 0 && connections_ && connections_->has_group();
         each_instance([&](const Instance& instance) { taken = taken || instance.group() == group; });
         if (!taken) return group;
     }
@@ -220,8 +230,8 @@ void ServiceUnit::answer_waiters() {
         return std::any_of(workers_.begin(), workers_.end(), [&](const auto& worker) { return worker->life.state == state; });
     };
     const bool oneshot_done = service_->type == ServiceType::oneshot && all_in(State::idle, State::running) && lifecycle().result == ServiceResult::success;
-    const bool all_answered = std::all_of(workers_.begin(), workers_.end(), [](const auto& worker) {
-        return worker->life.state == State::running || is_skipped(worker->life);
+    const bool all_answered = std::all_of(workers_.begin(), workers_.end(), [this](const auto& worker) {
+        return worker->life.state == State::running || is_listening(*worker) || is_skipped(worker->life);
     });
     const bool running = !awaits_needed_ && (all_answered || oneshot_done); // else what they say is of the last time
     const bool on_the_way = some_in(State::starting) || some_in(State::stopping) || awaits_needed_;
@@ -252,7 +262,7 @@ void ServiceUnit::roll_on() {
         if (under_way) return;
         const bool anew = state == State::running && worker.instance.get() != roll_->old;
         const bool oneshot_done = service_->type == ServiceType::oneshot && state == State::idle && worker.life.result == ServiceResult::success;
-        if (!anew && !oneshot_done && !is_skipped(worker.life)) {
+        if (!anew && !oneshot_done && !is_listening(worker) && !is_skipped(worker.life)) {
             if (last_failure_.empty()) last_failure_ = to_string(state == State::running ? ServiceResult::start_limit_hit : worker.life.result);
             return finish_roll(failure(last_failure_));
         }

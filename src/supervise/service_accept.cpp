@@ -1,0 +1,113 @@
+// ServiceUnit: one instance for each connection (accept = true).
+
+#include "supervise/service_unit.h"
+
+#include <system_error>
+
+#include <fmt/format.h>
+
+namespace swathe {
+namespace {
+
+// A start takes as long as its child needs to its exec. The other sources have their turn after so many, or after so long.
+constexpr int kMostPerTurn = 64;
+constexpr Duration kTurn = std::chrono::milliseconds(5);
+constexpr Duration kPauseOfWant = std::chrono::milliseconds(100); ///< without descriptors or memory
+
+} // namespace
+
+Status ServiceUnit::make_connections() {
+    if (!service_->accept && !connections_) return {};
+    if (!connections_) {
+        auto made = Connections::create(loop_, host_, notify_path_, log_, [this] { connection_ended(); });
+        if (!made) return Failure(std::move(made).error());
+        connections_ = std::move(*made);
+    }
+    connections_->use(*service_);
+    return {};
+}
+
+/// After a reload. Whoever accepted for himself has to end before we do; connections that are served go on either way.
+void ServiceUnit::accept_changed(const Service& before) {
+    if (auto made = make_connections(); !made) return say(LogLevel::error, made.error().to_string());
+    if (service_->accept == before.accept || !service_->accept) return;
+    for (const auto& worker : workers_)
+        if (worker->instance || worker->life.state == State::backoff) events_.push_back({worker.get(), RestartAsked{}});
+    drain_events();
+}
+
+void ServiceUnit::accept_from(const Place& place) {
+    if (awaits_needed_first()) return;
+    const Monotonic end = later(now(), kTurn);
+    for (int taken = 0; taken < kMostPerTurn; ++taken) {
+        if (taken > 0 && (now() >= end || !may_take_another(arming_, place.listener, now()))) return;
+        if (was_shut_ = connections_->is_shut(); was_shut_) return watch_allowed();
+        if (!accept_one(place)) return;
+        if (taken > 0) took_another(arming_, place.listener, now());
+    }
+}
+
+/// False: nobody else is there.
+bool ServiceUnit::accept_one(const Place& place) {
+    const Listener& listener = service_->listeners[place.listener];
+    AcceptedSocket accepted = accept_next(at(place).fd.get());
+    switch (accepted.outcome) {
+    case AcceptedSocket::Outcome::nobody: return false;
+    case AcceptedSocket::Outcome::exhausted:
+    case AcceptedSocket::Outcome::failed: return cannot_accept(place, accepted.error), false;
+    case AcceptedSocket::Outcome::taken: break;
+    }
+    auto ends = ends_of(accepted.fd.get(), listener.kind());
+    if (!ends) return true; // gone already
+    directories_used_ = true;
+    connections_->serve(std::move(accepted.fd), std::move(*ends), listener);
+    return true;
+}
+
+void ServiceUnit::cannot_accept(const Place& place, int error) {
+    connections_->complain(LogLevel::error, fmt::format("listener {}: accept: {}", service_->listeners[place.listener].name,
+                                                        std::generic_category().message(error)));
+    hold_back(arming_, place.listener, later(now(), kPauseOfWant));
+    watch_allowed();
+}
+
+/// Where nobody is served now, those that the service is to follow are started first, and who has come waits in the backlog.
+bool ServiceUnit::awaits_needed_first() {
+    const bool alone = service_->requires_.empty() && service_->wants.empty() && service_->after.empty();
+    if (alone || !connections_->empty() || std::exchange(needed_ready_, false)) return false;
+    if (std::exchange(awaits_needed_, true)) return true;
+    watch_as_needed();
+    host_.start_needed(*this, [this](const Status& ready) {
+        awaits_needed_ = false;
+        needed_ready_ = static_cast<bool>(ready);
+        if (!ready) {
+            last_failure_ = ready.error().to_string();
+            say(LogLevel::error, fmt::format("nobody is served: {}", last_failure_));
+        }
+        settle();
+    });
+    return true;
+}
+
+/// The worker is told when nobody is left: by now, or by connection_ended().
+void ServiceUnit::stop_connections(Worker& worker, bool for_restart) {
+    const bool nobody = connections_->empty();
+    connections_->stop(for_restart);
+    if (nobody) events_.push_back({&worker, Ended{}});
+}
+
+/// Most ends change nothing but a number.
+void ServiceUnit::connection_ended() {
+    if (was_shut_ && !connections_->is_shut()) {
+        was_shut_ = false;
+        watch_allowed();
+    }
+    if (!connections_->empty()) return;
+    Worker& worker = *workers_.front();
+    if (worker.life.state == State::stopping && !worker.instance) return post(worker, Ended{});
+    if (!service_->accept || !waiters_.empty() || directories_used_) settle();
+}
+
+bool ServiceUnit::is_listening(const Worker& worker) const noexcept { return service_->accept && worker.life.state == State::idle; }
+
+} // namespace swathe
