@@ -15,6 +15,7 @@
 namespace swathe {
 namespace {
 
+constexpr int kCloseWait = 8, kLastAck = 9, kClosing = 11; // TCP_..., net/tcp_states.h: the other side has sent all that it will
 constexpr int kPeerPidfd = 77; // SO_PEERPIDFD, asm-generic/socket.h from Linux 6.5
 
 /// accept(2): errors of a connection that is gone, or of the network on its way, are not the listener's.
@@ -153,8 +154,10 @@ std::optional<TransferredBytes> transferred(int fd) noexcept {
     tcp_info info{};
     socklen_t size = sizeof info;
     if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return std::nullopt;
-    if (size < offsetof(tcp_info, tcpi_bytes_received) + sizeof info.tcpi_bytes_received) return std::nullopt;
-    return TransferredBytes{info.tcpi_bytes_received, info.tcpi_bytes_acked};
+    if (size < offsetof(tcp_info, tcpi_bytes_retrans) + sizeof info.tcpi_bytes_retrans) return std::nullopt; // before 4.19
+    const bool finished = info.tcpi_state == kCloseWait || info.tcpi_state == kLastAck || info.tcpi_state == kClosing;
+    const std::uint64_t received = info.tcpi_bytes_received - (finished && info.tcpi_bytes_received > 0 ? 1 : 0); // the end counts as one
+    return TransferredBytes{received, info.tcpi_bytes_sent - info.tcpi_bytes_retrans};
 }
 
 } // namespace swathe

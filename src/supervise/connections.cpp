@@ -71,15 +71,15 @@ void Connections::use(const Service& service) {
 // --- who comes in
 
 void Connections::serve(UniqueFd fd, ConnectionEnds ends, const Listener& listener) {
-    const Source source = source_of(ends, *service_);
+    const SourceKey source = source_of(ends, *service_);
     if (const auto why = door_.refuses(*service_, source, facts()); why) return refuse(*why, ends);
     if (auto set = set_accepted_options(fd.get(), listener, ends); !set) complain(LogLevel::warning, set.error().to_string());
     stopping_ = false;
     std::shared_ptr<const Service> service = service_for(ends);
     greet(fd.get(), *service);
     const std::uint64_t number = counts_.accepted++;
-    auto made = std::make_unique<Connection>(*this, std::move(service), std::move(fd), std::move(ends), listener.name, number);
-    Connection& connection = *made;
+    auto made = std::make_unique<Session>(*this, std::move(service), std::move(fd), std::move(ends), listener.name, number);
+    Session& connection = *made;
     if (auto ready = connection.make_instance(loop_); !ready)
         return complain(LogLevel::error, fmt::format("{}: {}", connection.title(), ready.error().to_string()));
     connection.source = source;
@@ -173,9 +173,9 @@ Instance* Connections::speaker(const NotifySocket::Sender& sender) const {
 /// By index: one that ends at once leaves the list, and is kept until the sweep.
 void Connections::stop(bool for_restart) {
     stopping_ = true;
-    std::vector<Connection*> all;
+    std::vector<Session*> all;
     for (const auto& connection : living_) all.push_back(connection.get());
-    for (Connection* connection : all) connection->instance().stop(for_restart);
+    for (Session* connection : all) connection->instance().stop(for_restart);
     if (living_.empty()) end_group();
 }
 
@@ -183,12 +183,12 @@ void Connections::hold(bool still) {
     for (const auto& connection : living_) connection->instance().hold(still);
 }
 
-void Connections::ended(Connection& connection) {
+void Connections::ended(Session& connection) {
     tell_of_end(connection);
     connection.close();
     forget_directories(connection);
     door_.leave(connection.source);
-    std::unique_ptr<Connection> gone = std::move(living_[connection.place]);
+    std::unique_ptr<Session> gone = std::move(living_[connection.place]);
     if (connection.place + 1 != living_.size()) {
         living_[connection.place] = std::move(living_.back());
         living_[connection.place]->place = connection.place;
@@ -201,7 +201,7 @@ void Connections::ended(Connection& connection) {
 }
 
 /// Those of one instance alone; the service's own are its unit's affair.
-void Connections::forget_directories(const Connection& connection) {
+void Connections::forget_directories(const Session& connection) {
     if (!differs_ || connection.service().runtime_directory.names.empty()) return;
     const auto of_one = [](const Service& one, const Service& all) { return one.runtime_directory.names.front().value != all.runtime_directory.names.front().value; };
     if (service_->runtime_directory.names.empty() || !of_one(connection.service(), *service_)) return;
@@ -223,7 +223,7 @@ void Connections::end_group() {
 
 // --- what is said of them
 
-void Connections::tell_of_start(const Connection& connection) {
+void Connections::tell_of_start(const Session& connection) {
     const ConnectionLog& wanted = connection.service().log_on_success;
     if ((!wanted.host && !wanted.pid) || connection.first_pid() == 0) return;
     std::string text = fmt::format("connection {}", connection.number());
@@ -233,7 +233,7 @@ void Connections::tell_of_start(const Connection& connection) {
     say(LogLevel::info, text);
 }
 
-void Connections::tell_of_end(const Connection& connection) {
+void Connections::tell_of_end(const Session& connection) {
     const Run& run = connection.instance().run();
     const bool failed = run.result != ServiceResult::success;
     if (failed) ++counts_.failed;

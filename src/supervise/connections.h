@@ -2,7 +2,7 @@
 
 #include "base/rate_limit.h"
 #include "process/plan_cache.h"
-#include "supervise/connection.h"
+#include "supervise/session.h"
 #include "supervise/unit_host.h"
 
 #include <array>
@@ -38,14 +38,14 @@ public:
     void hold(bool still);       ///< their processes stand still
 
     [[nodiscard]] bool empty() const noexcept { return living_.empty(); }
-    [[nodiscard]] const std::vector<std::unique_ptr<Connection>>& living() const noexcept { return living_; }
+    [[nodiscard]] const std::vector<std::unique_ptr<Session>>& living() const noexcept { return living_; }
     [[nodiscard]] const Door& door() const noexcept { return door_; }
     [[nodiscard]] const Counts& counts() const noexcept { return counts_; }
     [[nodiscard]] bool has_group() const noexcept { return group_ != nullptr; } ///< number 0 of the service's control groups
     [[nodiscard]] bool owns(pid_t pid) const noexcept { return processes_.contains(pid); } ///< is it a process that is waited for?
     [[nodiscard]] Instance* speaker(const NotifySocket::Sender& sender) const; ///< nullptr = nobody that is believed
 
-    // For a Connection.
+    // For a Session.
     [[nodiscard]] const std::string& notify_path() const noexcept { return notify_path_; }
     [[nodiscard]] UnitHost& host() noexcept { return host_; }
     [[nodiscard]] ServiceLog& output() noexcept { return *log_; }
@@ -55,9 +55,9 @@ public:
     /// nullptr: it is to have its own.
     [[nodiscard]] Result<std::shared_ptr<const OutputEnds>> output_for(const std::shared_ptr<const Service>& service, const Command& command,
                                                                        std::optional<uid_t> owner);
-    void watches(pid_t pid, Connection& connection) { processes_[pid] = &connection; }
+    void watches(pid_t pid, Session& connection) { processes_[pid] = &connection; }
     void watches_no_more(pid_t pid) { processes_.erase(pid); }
-    void ended(Connection& connection);
+    void ended(Session& connection);
     void complain(LogLevel level, const std::string& text); ///< so much in so long: whoever connects can make us say it
 
 private:
@@ -68,9 +68,9 @@ private:
     [[nodiscard]] double load();
     void refuse(TurnedAway why, const ConnectionEnds& ends);
     void greet(int fd, const Service& service);
-    void tell_of_start(const Connection& connection);
-    void tell_of_end(const Connection& connection);
-    void forget_directories(const Connection& connection);
+    void tell_of_start(const Session& connection);
+    void tell_of_end(const Session& connection);
+    void forget_directories(const Session& connection);
     void end_group();
     void say(LogLevel level, const std::string& text) const;
 
@@ -92,8 +92,8 @@ private:
     std::optional<uid_t> output_owner_;
     RateLimit complaints_{std::chrono::seconds(10), 5};
     std::uint64_t unsaid_ = 0;
-    std::unordered_map<pid_t, Connection*> processes_;
-    std::vector<std::unique_ptr<Connection>> living_, ended_;
+    std::unordered_map<pid_t, Session*> processes_;
+    std::vector<std::unique_ptr<Session>> living_, ended_;
     std::optional<DeferSource> sweep_; ///< deletes those that have ended, outside their own call stacks
 };
 

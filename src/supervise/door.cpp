@@ -14,14 +14,14 @@ const char* key_of(TurnedAway why) noexcept {
     return "";
 }
 
-Source source_of(const ConnectionEnds& ends, const ConnectionContext& limits) noexcept {
+SourceKey source_of(const ConnectionEnds& ends, const ConnectionContext& limits) noexcept {
     const bool is_ip = ends.kind == SocketKind::tcp || ends.kind == SocketKind::udp;
-    if (!is_ip) return {Source::Kind::user, {0, ends.uid}};
+    if (!is_ip) return {SourceKey::Kind::user, {0, ends.uid}};
     const Address& address = ends.remote.address;
     const bool ipv4 = address.family == Family::ipv4;
     const unsigned length = ipv4 ? limits.source_prefix_ipv4 : limits.source_prefix_ipv6;
     const U128 others = U128::low_bits(width_of(address.family) - std::min(length, width_of(address.family)));
-    return {ipv4 ? Source::Kind::ipv4 : Source::Kind::ipv6, address.bits & ~others};
+    return {ipv4 ? SourceKey::Kind::ipv4 : SourceKey::Kind::ipv6, address.bits & ~others};
 }
 
 bool is_open_at(std::span<const DayTimes> times, unsigned minute) noexcept {
@@ -36,7 +36,7 @@ bool Door::is_shut(const ConnectionContext& limits) const noexcept {
     return limits.max_connections && limits.max_connections_hit == OverLimit::queue && inside_ >= *limits.max_connections;
 }
 
-std::optional<TurnedAway> Door::refuses(const ConnectionContext& limits, const Source& source, const DoorFacts& facts) const noexcept {
+std::optional<TurnedAway> Door::refuses(const ConnectionContext& limits, const SourceKey& source, const DoorFacts& facts) const noexcept {
     if (!is_open_at(limits.access_times, facts.minute)) return TurnedAway::access_times;
     if (limits.max_load && facts.load > *limits.max_load) return TurnedAway::max_load;
     if (limits.max_connections && inside_ >= *limits.max_connections) return TurnedAway::max_connections;
@@ -44,12 +44,12 @@ std::optional<TurnedAway> Door::refuses(const ConnectionContext& limits, const S
     return std::nullopt;
 }
 
-void Door::enter(const Source& source) {
+void Door::enter(const SourceKey& source) {
     ++inside_;
     ++sources_[source];
 }
 
-void Door::leave(const Source& source) {
+void Door::leave(const SourceKey& source) {
     const auto found = sources_.find(source);
     if (found == sources_.end()) return;
     --inside_;
@@ -61,7 +61,7 @@ void Door::forget() noexcept {
     inside_ = 0;
 }
 
-std::uint32_t Door::inside_of(const Source& source) const noexcept {
+std::uint32_t Door::inside_of(const SourceKey& source) const noexcept {
     const auto found = sources_.find(source);
     return found == sources_.end() ? 0 : found->second;
 }

@@ -1,4 +1,4 @@
-#include "supervise/connection.h"
+#include "supervise/session.h"
 
 #include "supervise/connection_facts.h"
 #include "supervise/connections.h"
@@ -19,7 +19,7 @@ bool is_passed_beside(const Service& service) noexcept {
 
 } // namespace
 
-Status Connection::make_instance(Loop& loop) {
+Status Session::make_instance(Loop& loop) {
     const auto number = static_cast<std::uint32_t>(number_ + 1); // of instances it begins with 1, and so do the names of control groups
     auto made = Instance::create(loop, *this, number, number);
     if (!made) return Failure(std::move(made).error());
@@ -27,66 +27,66 @@ Status Connection::make_instance(Loop& loop) {
     return {};
 }
 
-void Connection::start(std::uint32_t of_source) {
+void Session::start(std::uint32_t of_source) {
     of_source_ = of_source;
     instance_->start();
 }
 
-std::string Connection::title() const {
+std::string Session::title() const {
     return service_->log_addresses ? fmt::format("connection {} from {}", number_, peer_of(ends_)) : fmt::format("connection {}", number_);
 }
 
-const std::string& Connection::notify_path() const noexcept { return all_.notify_path(); }
-const CgroupTree& Connection::cgroups() const noexcept { return all_.host().cgroups(); }
-ServiceLog& Connection::output() noexcept { return all_.output(); }
-void Connection::remove_later(std::shared_ptr<PrivateTmp> used) { all_.host().remove_later(std::move(used)); }
-bool Connection::is_waited_for(pid_t pid) const { return all_.host().is_waited_for(pid); }
+const std::string& Session::notify_path() const noexcept { return all_.notify_path(); }
+const CgroupTree& Session::cgroups() const noexcept { return all_.host().cgroups(); }
+ServiceLog& Session::output() noexcept { return all_.output(); }
+void Session::remove_later(std::shared_ptr<PrivateTmp> used) { all_.host().remove_later(std::move(used)); }
+bool Session::is_waited_for(pid_t pid) const { return all_.host().is_waited_for(pid); }
 
 /// A service that says nothing has nothing to be waited for.
-void Connection::drain_notifications() {
+void Session::drain_notifications() {
     if (service_->effective_notify_access() != NotifyAccess::none) all_.host().drain_notifications();
 }
 
-std::vector<PassedFd> Connection::descriptors(const Instance&) {
+std::vector<PassedFd> Session::descriptors(const Instance&) {
     std::vector<PassedFd> fds;
     if (fd_) fds.push_back({fd_.get(), fd_name_});
     return fds;
 }
 
 /// Its bytes are asked of the socket at the end.
-bool Connection::needs_socket() const noexcept {
+bool Session::needs_socket() const noexcept {
     const Run& run = instance_->run();
     if (run.phase == Phase::ended) return false;
     return run.is_starting() || service_->log_on_success.bytes || is_passed_beside(*service_);
 }
 
-void Connection::changed(Instance& instance) {
+void Session::changed(Instance& instance) {
     if (first_pid_ == 0) first_pid_ = instance.main_pid();
     if (instance.run().phase == Phase::ended) return all_.ended(*this);
     if (!needs_socket()) close();
 }
 
 /// What every connection would say is said of none, unless log_on_success asks for it.
-void Connection::say(const Instance&, LogLevel level, const std::string& text) const {
+void Session::say(const Instance&, LogLevel level, const std::string& text) const {
     if (level <= LogLevel::warning) all_.complain(level, fmt::format("{}: {}", title(), text));
 }
 
-tl::expected<SpawnPlan, SpawnError> Connection::plan(const Command& command, std::string_view key, const RunFacts& facts) {
+tl::expected<SpawnPlan, SpawnError> Session::plan(const Command& command, std::string_view key, const RunFacts& facts) {
     return all_.plan(service_, command, key, facts);
 }
 
-std::shared_ptr<InstanceGroup> Connection::shared_group() { return all_.group_for(*service_); }
+std::shared_ptr<InstanceGroup> Session::shared_group() { return all_.group_for(*service_); }
 
-Result<std::shared_ptr<const OutputEnds>> Connection::open_output(const Command& command, std::optional<uid_t> owner) {
+Result<std::shared_ptr<const OutputEnds>> Session::open_output(const Command& command, std::optional<uid_t> owner) {
     if (auto ends = all_.output_for(service_, command, owner); !ends || *ends) return ends;
     return InstanceHost::open_output(command, owner);
 }
 
-void Connection::add_variables(std::vector<std::pair<std::string, std::string>>& variables) const {
+void Session::add_variables(std::vector<std::pair<std::string, std::string>>& variables) const {
     for (auto& variable : connection_variables(ends_, service_->environment_style, of_source_)) variables.push_back(std::move(variable));
 }
 
-void Connection::watches(pid_t pid) { all_.watches(pid, *this); }
-void Connection::watches_no_more(pid_t pid) { all_.watches_no_more(pid); }
+void Session::watches(pid_t pid) { all_.watches(pid, *this); }
+void Session::watches_no_more(pid_t pid) { all_.watches_no_more(pid); }
 
 } // namespace swathe

@@ -9,15 +9,15 @@ class Connections;
 
 /// One connection that is served: what its instance needs to know. Its daemon's end of the socket is given up as soon as its processes have
 /// theirs, so that the other side sees the end when they close it.
-class Connection final : private InstanceHost {
+class Session final : private InstanceHost {
 public:
     /// `service`: the configuration that it keeps, whatever a reload says later. `fd_name`: its name in LISTEN_FDNAMES.
-    Connection(Connections& all, std::shared_ptr<const Service> service, UniqueFd fd, ConnectionEnds ends, std::string fd_name,
+    Session(Connections& all, std::shared_ptr<const Service> service, UniqueFd fd, ConnectionEnds ends, std::string fd_name,
                std::uint64_t number)
         : all_(all), service_(std::move(service)), fd_(std::move(fd)), ends_(std::move(ends)), fd_name_(std::move(fd_name)), number_(number) {}
-    Connection(const Connection&) = delete;
-    Connection& operator=(const Connection&) = delete;
-    ~Connection() override = default;
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+    ~Session() override = default;
 
     [[nodiscard]] Status make_instance(Loop& loop); ///< before anything else
     void start(std::uint32_t of_source);            ///< its instance, which may have ended by the return
@@ -35,7 +35,7 @@ public:
     [[nodiscard]] std::string title() const;
 
     // Of the list that it is in.
-    Source source{};
+    SourceKey source{};
     std::size_t place = 0;
 
 private:
