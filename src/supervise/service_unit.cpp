@@ -129,6 +129,7 @@ void ServiceUnit::replace(std::shared_ptr<const Service> service, std::vector<Li
     tag_listeners();
     each_instance([](Instance& instance) { instance.change_limits(); });
     accept_changed(*before);
+    if (flows_) forget_entrances();
     resize_workers();
     spread_traffic(true);
     keep_slots();
