@@ -70,9 +70,15 @@ void Connections::use(const Service& service) {
 
 // --- who comes in
 
-void Connections::serve(UniqueFd fd, ConnectionEnds ends, const Listener& listener) {
+bool Connections::admits(const ConnectionEnds& ends) {
+    const auto why = door_.refuses(*service_, source_of(ends, *service_), facts());
+    if (why) refuse(*why, ends);
+    return !why;
+}
+
+void Connections::serve(UniqueFd fd, ConnectionEnds ends, const Listener& listener, SocketKeeper* keeper) {
+    if (!admits(ends)) return;
     const SourceKey source = source_of(ends, *service_);
-    if (const auto why = door_.refuses(*service_, source, facts()); why) return refuse(*why, ends);
     if (auto set = set_accepted_options(fd.get(), listener, ends); !set) complain(LogLevel::warning, set.error().to_string());
     stopping_ = false;
     std::shared_ptr<const Service> service = service_for(ends);
@@ -83,9 +89,11 @@ void Connections::serve(UniqueFd fd, ConnectionEnds ends, const Listener& listen
     if (auto ready = connection.make_instance(loop_); !ready)
         return complain(LogLevel::error, fmt::format("{}: {}", connection.title(), ready.error().to_string()));
     connection.source = source;
+    connection.keeper = keeper;
     connection.place = living_.size();
     living_.push_back(std::move(made));
     door_.enter(source);
+    if (keeper != nullptr) keeper->begun(connection);
     connection.start(door_.inside_of(source));
     tell_of_start(connection);
 }
@@ -196,6 +204,7 @@ void Connections::ended(Session& connection) {
     living_.pop_back();
     ended_.push_back(std::move(gone));
     if (ended_.size() == 1) (void)sweep_->trigger(); // cannot fail for a source of a living loop
+    if (SocketKeeper* const keeper = std::exchange(connection.keeper, nullptr); keeper != nullptr) keeper->ended(connection);
     if (living_.empty() && stopping_) end_group();
     changed_();
 }

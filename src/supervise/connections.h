@@ -30,7 +30,8 @@ public:
     void use(const Service& service);
 
     /// Serves who is connected by `fd`, or refuses to: then it is closed. `listener` is where it came from.
-    void serve(UniqueFd fd, ConnectionEnds ends, const Listener& listener);
+    void serve(UniqueFd fd, ConnectionEnds ends, const Listener& listener, SocketKeeper* keeper = nullptr);
+    [[nodiscard]] bool admits(const ConnectionEnds& ends); ///< would it be served? If not it is refused
     /// Who else comes is to wait in the backlog: max_connections_hit = queue.
     [[nodiscard]] bool is_shut() const noexcept { return door_.is_shut(*service_); }
 

@@ -1,8 +1,10 @@
 // ServiceUnit: one instance for each connection (accept = true).
 
 #include "supervise/connections.h"
+#include "supervise/flows.h"
 #include "supervise/service_unit.h"
 
+#include <algorithm>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -25,7 +27,8 @@ Status ServiceUnit::make_connections() {
         connections_ = std::move(*made);
     }
     connections_->use(*service_);
-    return {};
+    const auto is_udp = [](const Listener& listener) { return listener.kind() == SocketKind::udp; };
+    return std::any_of(service_->listeners.begin(), service_->listeners.end(), is_udp) ? make_flows() : Status{};
 }
 
 /// After a reload. Whoever accepted for himself has to end before we do; connections that are served go on either way.
@@ -39,13 +42,21 @@ void ServiceUnit::accept_changed(const Service& before) {
 
 void ServiceUnit::accept_from(const Place& place) {
     if (awaits_needed_first()) return;
-    const Monotonic end = later(now(), kTurn);
-    for (int taken = 0; taken < kMostPerTurn; ++taken) {
-        if (taken > 0 && (now() >= end || !may_take_another(arming_, place.listener, now()))) return;
+    AcceptTurn turn{later(now(), kTurn), 0};
+    if (service_->listeners[place.listener].protocol == Protocol::udp) return serve_flows(place, turn);
+    while (may_accept(place, turn)) {
         if (was_shut_ = connections_->is_shut(); was_shut_) return watch_allowed();
         if (!accept_one(place)) return;
-        if (taken > 0) took_another(arming_, place.listener, now());
     }
+}
+
+/// The first one is counted by wake().
+bool ServiceUnit::may_accept(const Place& place, AcceptTurn& turn) {
+    if (turn.taken == 0) return ++turn.taken > 0;
+    if (turn.taken == kMostPerTurn || now() >= turn.end || !may_take_another(arming_, place.listener, now())) return false;
+    took_another(arming_, place.listener, now());
+    ++turn.taken;
+    return true;
 }
 
 /// False: nobody else is there.

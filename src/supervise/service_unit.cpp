@@ -1,6 +1,7 @@
 #include "model/same_run.h"
 #include "socket/backlog.h"
 #include "supervise/connections.h"
+#include "supervise/flows.h"
 #include "supervise/service_unit.h"
 
 #include <algorithm>
@@ -130,6 +131,7 @@ void ServiceUnit::replace(std::shared_ptr<const Service> service, std::vector<Li
     tag_listeners();
     each_instance([](Instance& instance) { instance.change_limits(); });
     accept_changed(*before);
+    if (flows_) forget_entrances();
     resize_workers();
     spread_traffic(true);
     keep_slots();

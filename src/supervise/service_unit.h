@@ -11,6 +11,7 @@
 namespace swathe {
 
 class Connections;
+class Flows;
 
 /// How often a unit mends listeners that are shut down while it watches them: whoever still holds them must not keep the loop busy.
 inline constexpr std::uint32_t kMostRevivals = 5;
@@ -175,13 +176,24 @@ private:
     // service_accept.cpp: an instance for each connection
     [[nodiscard]] Status make_connections();
     void accept_changed(const Service& before);
+    struct AcceptTurn {
+        Monotonic end{}; ///< then others have theirs
+        int taken = 0;
+    };
     void accept_from(const Place& place);
+    [[nodiscard]] bool may_accept(const Place& place, AcceptTurn& turn); ///< asked before each, which it counts
     [[nodiscard]] bool accept_one(const Place& place);
     void cannot_accept(const Place& place, int error);
     [[nodiscard]] bool awaits_needed_first();
     void stop_connections(Worker& worker, bool for_restart);
     void connection_ended();
     [[nodiscard]] bool is_listening(const Worker& worker) const noexcept; ///< and so as good as running
+
+    // service_flows.cpp: an instance for each flow
+    [[nodiscard]] Status make_flows();
+    void serve_flows(const Place& place, AcceptTurn& turn);
+    void serve_waiting_flows();
+    void forget_entrances();
 
     // service_group.cpp: sockets of the workers' own
     [[nodiscard]] bool has_groups() const noexcept;
@@ -236,6 +248,8 @@ private:
     bool slots_empty_ = false; ///< of the listeners that say when_down = drop or pass
     std::uint64_t socket_set_ = 0; ///< counts the sets of sockets that instances may have inherited
     std::unique_ptr<Connections> connections_;
+    DeferSource flows_again_;       ///< datagrams wait that were read already
+    std::unique_ptr<Flows> flows_;  ///< of connections_
     bool was_shut_ = false;     ///< connections_ let nobody in at the last look
     bool needed_ready_ = false; ///< those that it is to follow run: the connection that waits for them may be accepted
     std::vector<Waiter> waiters_;
