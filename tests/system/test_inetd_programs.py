@@ -8,7 +8,6 @@ import threading
 import pytest
 
 from conftest import V4, V6
-from daemon import eventually
 from inetd_programs import PROGRAMS, WAITING, MicroHttpd, Sshd, curl, prepared, url_host, words
 
 UNITS = pathlib.Path("/lib/systemd/system")
@@ -51,7 +50,7 @@ def test_one(make_daemon, config, client, place, kind):
                     asked += 1
         assert asked >= 3 * 2
         if not program.wait:
-            eventually(lambda: daemon.service("program")["starts"] >= asked, what="an instance for each connection")
+            assert daemon.service("program")["connections"]["accepted"] >= asked # some clients come more than once
         daemon.stop()
 
 
@@ -92,7 +91,7 @@ class Pair:
                 config.write(f"units/{unit}", (UNITS / unit).read_text())
         ranges = ",".join(map(str, self.ports))
         config.write(f"units/{self.name}.socket.d/50-range.conf",
-                     f"[Socket]\nListenStream=\nListenStream={V4}:{ranges}\nListenStream=[{V6.split('/')[0]}]/64:{ranges}\n{more}")
+                     f"[Socket]\nListenStream=\nListenStream={V4}:{ranges}\nListenStream=[{V6}]:{ranges}\n{more}")
 
 
 def ask_tang(client, address, port):
