@@ -9,6 +9,7 @@
 #include "config/specifier.h"
 #include "config/unit_ranges.h"
 #include "config/unit_reader.h"
+#include "model/choices.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -152,10 +153,7 @@ UnitSays read_texts(const std::string& name, const std::vector<Text>& texts, Rep
 bool refuse_what_is_systemds(const UnitSays& says, Report& report) {
     bool ok = true;
     for (const Setting& setting : says.ours.block.settings) {
-        const std::string_view name = setting.directive->name();
-        const bool about_sockets = name == "family_sockets" || name == "listener_mode" || name == "trigger_limit_hit";
-        const bool is_range = setting.directive->unit_key == kListen;
-        if (is_range || (setting.directive->scope == Scope::listen && !about_sockets)) continue;
+        if (is_for_systemd_units(*setting.directive)) continue;
         report.error(setting.pos, setting.directive->unit_key,
                      fmt::format("systemd supervises {}, and has made its sockets: it means nothing here", says.name));
         ok = false;
@@ -292,9 +290,36 @@ std::optional<Service> build_service(UnitSays says, Report& report) {
     return service;
 }
 
+/// What of a unit's files is said to us.
+BesideText text_of(const SourceList& unit, const std::vector<Text>& texts, const Block& ours) {
+    const auto is_ours = [&](const std::string& path) {
+        return std::any_of(texts.begin(), texts.end(), [&](const Text& text) { return text.path == path && text.is_ours(); });
+    };
+    BesideText said{{unit.name, unit.name, unit.aliases, {}, {}}, ours};
+    const auto take = [&](const std::vector<Source>& from, std::vector<Source>& to) {
+        for (const Source& source : from)
+            if (is_ours(source.use == SourceUse::hidden ? source.hidden_by : source.path)) to.push_back(source);
+    };
+    take(unit.files, said.sources.files);
+    take(unit.drop_ins, said.sources.drop_ins);
+    return said;
+}
+
 } // namespace
 
-std::vector<Service> read_systemd_units(const std::vector<std::string>& directories, Report& report) {
+bool is_for_systemd_units(const Directive& directive) noexcept {
+    if (directive.unit_section != kSection) return false;
+    const std::string_view name = directive.name();
+    if (name == "family_sockets" || name == "listener_mode" || name == "trigger_limit_hit") return false;
+    return directive.scope == Scope::listen || name == kListen;
+}
+
+std::string_view default_beside_systemd(const Directive& directive) noexcept {
+    if (directive.name() == kListen) return {}; // it must be given
+    return directive.name() == "when_down" ? name_of(WhenDown::drop) : directive.default_text;
+}
+
+std::vector<Service> read_systemd_units(const std::vector<std::string>& directories, Report& report, std::vector<BesideText>* said) {
     std::vector<Service> services;
     for (const auto& [name, unit] : socket_units(directories)) {
         const std::vector<Text> texts = texts_of(unit, report);
@@ -305,6 +330,7 @@ std::vector<Service> read_systemd_units(const std::vector<std::string>& director
         }
         UnitSays says = read_texts(name, texts, report);
         if (says.pos.line == 0) continue; // it was only in a comment
+        if (said != nullptr) said->push_back(text_of(unit, texts, says.ours.block));
         if (unit.files.empty()) report.warning(says.pos, "", fmt::format("a drop-in, but systemd's directories have no {}", name));
         if (auto service = build_service(std::move(says), report)) services.push_back(std::move(*service));
     }
