@@ -244,7 +244,7 @@ private:
     }
 
     void read_units_of_systemd() {
-        for (Service& service : read_systemd_units(path_.systemd, report_)) {
+        for (Service& service : read_systemd_units(path_.systemd, report_, keeps_ ? &texts_.beside : nullptr)) {
             const auto same = std::find_if(config_.services.begin(), config_.services.end(),
                                            [&](const Service& other) { return other.name == service.name; });
             if (same == config_.services.end())

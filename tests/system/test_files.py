@@ -105,6 +105,24 @@ class TestShow:
         assert "services.d/web.toml:10:8: user:" in done.stderr
 
 
+    def test_of_a_unit_that_systemd_supervises_what_is_said_to_us_is_shown(self, site):
+        units = site.etc.parent / "systemd/system"
+        path = "/etc/systemd/system/web.socket.d/swathe.conf"
+        text = "[X-Swathe]\nListen=tcp 192.0.2.0/24:80\nListen=#2 192.0.2.0/24:53\n"
+        site.write(units / "web.socket", "[Socket]\nListenStream=127.0.0.1:80\nListenDatagram=127.0.0.1:53\n")
+        site.write(units / "web.socket.d/10-theirs.conf", "[Socket]\nBacklog=5\n")
+        site.write(units / "web.socket.d/swathe.conf", text)
+        assert site.ctl("cat", "web.socket").stdout == f"# {path}\n{text}"
+        assert site.ctl("show", "web.socket", "Listen", "when_down").stdout == (
+            "# web.socket [X-Swathe]\n"
+            "WhenDown = drop               default\n"
+            f"Listen = tcp 192.0.2.0/24:80  {path}:2\n"
+            f"Listen = #2 192.0.2.0/24:53   {path}:3\n")
+        assert site.ctl("diff", "web.socket").stdout == f"extended    web.socket -> {path}\n"
+        for verb in ("edit", "revert"):
+            assert "web.socket is systemd's: systemctl edit web.socket" in site.ctl(verb, "web.socket", status=4).stderr
+
+
 class TestDiff:
     def test_what_hides_masks_and_extends_what(self, site):
         for name in ("web", "dns", "mail", "same"):

@@ -111,6 +111,17 @@ TEST_CASE("convert: whatever TOML says, units say it, too, and TOML again") {
     }
 }
 
+TEST_CASE("convert: ranges and files of addresses of [X-Swathe] mean the same in TOML") {
+    Written units, toml;
+    units.files.write("units/office", "198.51.100.0/24\n");
+    units.files.write("units/web.socket", fmt::format("[Socket]\nListenStream=192.0.2.1:80\n[X-Swathe]\nListen=80\nAddressesFile={}\n",
+                                                      units.files.path("units/office").string()));
+    units.files.write("units/web.service", "[Service]\nExecStart=/bin/web\n");
+    rewrite(units.files.path(), Format::toml, toml);
+    CHECK(toml.left_out == "");
+    CHECK(effect_of(toml.files) == effect_of(units.files));
+}
+
 TEST_CASE("convert: what the other format cannot say is told line by line") {
     const Scratch from;
     from.write("units/web.socket",
