@@ -12,7 +12,7 @@ using enum Scope;
 using enum Repeat;
 using T = ValueType;
 
-/// May a directive stand in a unit of this kind? [Unit] and [X-Swathe] are in both.
+/// May a directive stand in a unit of this kind? [X-Swathe] is in both, and so are some of [Unit].
 bool fits(const Directive& directive, UnitKind kind) noexcept {
     switch (directive.scope) {
     case daemon:
@@ -20,7 +20,7 @@ bool fits(const Directive& directive, UnitKind kind) noexcept {
     case file: return true;
     case listen:
     case socket_unit: return kind == UnitKind::socket;
-    case service: return kind == UnitKind::service || directive.unit_section == "X-Swathe";
+    case service: return kind == UnitKind::service || directive.unit_section == "X-Swathe" || directive.type == T::conditions;
     }
     return false;
 }
@@ -43,8 +43,8 @@ constexpr std::array kOldPlaces{
 std::span<const Directive> directives() {
     static const std::vector<Directive> table = [] {
         std::vector<Directive> all;
-        for (const auto part : {network_directives(), loading_directives(), socket_directives(), service_directives(), exec_directives(),
-                                sandbox_directives(), cgroup_directives()})
+        for (const auto part : {network_directives(), loading_directives(), socket_directives(), service_directives(), condition_directives(),
+                                exec_directives(), sandbox_directives(), cgroup_directives()})
             all.insert(all.end(), part.begin(), part.end());
         return all;
     }();
@@ -86,6 +86,7 @@ std::string_view to_string(ValueType type) noexcept {
     case T::paths: return "paths";
     case T::commands: return "commands";
     case T::services: return "services";
+    case T::conditions: return "conditions";
     case T::signal: return "signal";
     case T::statuses: return "exit statuses";
     case T::environment: return "variables";

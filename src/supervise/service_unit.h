@@ -119,6 +119,8 @@ private:
     void take(Worker& worker, const Event& event);
     [[nodiscard]] bool perform(Worker& worker, const Action& action);
     [[nodiscard]] bool start_instance(Worker& worker, bool as_successor);
+    [[nodiscard]] std::string behind_skip(const std::string& text) const;
+    [[nodiscard]] bool may_start(Worker& worker, bool as_successor);
     void succeed(Worker& worker);
     void worker_changed(Worker& worker);
     void note_time();
@@ -222,6 +224,7 @@ private:
     std::vector<Waiter> waiters_;
     std::optional<Roll> roll_;
     std::string last_failure_; ///< why the last start or run failed, for who asked
+    std::string skipped_for_;  ///< the condition that was not met at the last start; "" = all were
     std::uint32_t starts_ = 0;
     std::uint32_t restarts_ = 0;
     std::int64_t since_usec_ = 0;

@@ -1,5 +1,6 @@
 // ServiceUnit: the lifecycles of its workers, and who waits for them.
 
+#include "process/conditions.h"
 #include "process/own_directories.h"
 #include "supervise/service_unit.h"
 
@@ -11,8 +12,8 @@
 namespace swathe {
 namespace {
 
-/// exec_condition said no. That is an answer and no failure: who asked for a start has got what there is.
-bool is_skipped(const Lifecycle& life) noexcept { return life.state == State::idle && life.result == ServiceResult::exec_condition; }
+/// A condition said no. That is an answer and no failure: who asked for a start has got what there is.
+bool is_skipped(const Lifecycle& life) noexcept { return life.state == State::idle && is_skip(life.result); }
 
 } // namespace
 
@@ -92,6 +93,7 @@ bool ServiceUnit::start_instance(Worker& worker, bool as_successor) {
             events_.push_back({&worker, OpenFailed{}});
             return false;
         }
+    if (!may_start(worker, as_successor)) return false;
     auto made = Instance::create(loop_, *this, worker.number, free_group());
     if (!made) {
         last_failure_ = made.error().to_string();
@@ -107,6 +109,18 @@ bool ServiceUnit::start_instance(Worker& worker, bool as_successor) {
     if (!as_successor && worker.life.restarts > 0) ++restarts_;
     instance.start();
     return true;
+}
+
+/// What its conditions say. False: the lifecycle has been told, and traffic that waits asks again, as often as the start limit lets it.
+bool ServiceUnit::may_start(Worker& worker, bool as_successor) {
+    const auto unmet = first_unmet(service_->conditions, this_machine());
+    skipped_for_ = unmet ? unmet->why : std::string();
+    if (!unmet) return true;
+    last_failure_ = unmet->why;
+    unmet->assertion ? say(LogLevel::error, "cannot be started: " + unmet->why) : say(LogLevel::info, "not started: " + unmet->why);
+    const ServiceResult result = unmet->assertion ? ServiceResult::assertion : ServiceResult::condition;
+    events_.push_back({&worker, as_successor ? Event(SuccessorEnded{}) : Event(Ended{result, std::nullopt})});
+    return false;
 }
 
 /// Its control group is nobody else's, even while a predecessor of the same worker still drains.
@@ -162,6 +176,9 @@ void ServiceUnit::note_time() {
     since_usec_ = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
+/// Why it was skipped counts more than how often.
+std::string ServiceUnit::behind_skip(const std::string& text) const { return skipped_for_.empty() ? text : skipped_for_ + "; " + text; }
+
 void ServiceUnit::worker_changed(Worker& worker) {
     note_time();
     switch (worker.life.state) {
@@ -171,11 +188,11 @@ void ServiceUnit::worker_changed(Worker& worker) {
     case State::running: last_failure_.clear(); break;
     case State::backoff: say(LogLevel::info, "will be restarted"); break;
     case State::paused:
-        last_failure_ = "start limit hit; traffic waits in the backlog until the interval has passed";
+        last_failure_ = behind_skip("start limit hit; traffic waits in the backlog until the interval has passed");
         say(LogLevel::warning, last_failure_);
         break;
     case State::failed:
-        if (worker.life.result == ServiceResult::start_limit_hit) last_failure_ = "start limit hit";
+        if (worker.life.result == ServiceResult::start_limit_hit) last_failure_ = behind_skip("start limit hit");
         say(LogLevel::error, last_failure_ + "; its sockets are closed until it is started by hand");
         break;
     case State::stopped: say(LogLevel::info, "stopped"); break;

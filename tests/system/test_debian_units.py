@@ -60,7 +60,7 @@ PAIRS = [
     Pair("gpsd", "gpsd", "2947"),
     Pair("libvirt-daemon-system", "libvirtd-tcp", "16509", "libvirtd", ignored=["Before", "BindsTo", "Conflicts"]),
     Pair("mpd", "mpd", "6600-6699", ignored=["KeepAlive"]),
-    Pair("openssh-server", "ssh", "22", ignored=["Before", "ConditionPathExists"]),
+    Pair("openssh-server", "ssh", "22", ignored=["Before"]),
     Pair("rpcbind", "rpcbind", "111", ignored=["RequiresMountsFor", "Before"]),
     Pair("systemd-journal-remote", "systemd-journal-gatewayd", "19531-19540"),
     Pair("systemd-journal-remote", "systemd-journal-remote", "19532"),

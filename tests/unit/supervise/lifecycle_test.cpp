@@ -95,6 +95,16 @@ TEST_CASE("lifecycle: a stop for want of use makes it idle, and traffic starts i
     CHECK(w.now.state == State::stopped); // by hand in the meantime
 }
 
+TEST_CASE("lifecycle: what a condition or an assertion has kept from starting is not started again") {
+    for (const ServiceResult result : {ServiceResult::condition, ServiceResult::assertion}) {
+        OneWorker w = worker(RestartPolicy::always);
+        w.give(Traffic{});
+        CHECK(w.give(Ended{result, std::nullopt}).empty());
+        CHECK(w.now.state == State::idle);
+        CHECK(watching_for({w.now.state}) == Watching::armed);
+    }
+}
+
 TEST_CASE("lifecycle: a successor that comes up takes over") {
     OneWorker w = with_successor();
     CHECK(w.give(RestartAsked{.overlap = true}).empty()); // one at a time

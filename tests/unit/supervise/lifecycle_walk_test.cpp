@@ -87,7 +87,7 @@ const std::vector<Event>& all_events() {
         Traffic{},     StartAsked{},     StopAsked{},  RestartAsked{}, RestartAsked{true}, IdleFound{}, Up{},
         Ended{ServiceResult::success, code(0)},
         SuccessorUp{}, SuccessorEnded{}, TimerFired{}, OpenFailed{},
-        Ended{ServiceResult::exit_code, code(1)}, Ended{ServiceResult::exec_condition, {}}};
+        Ended{ServiceResult::exit_code, code(1)}, Ended{ServiceResult::exec_condition, {}}, Ended{ServiceResult::assertion, {}}};
     return events;
 }
 
