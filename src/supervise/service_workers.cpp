@@ -27,10 +27,10 @@ void ServiceUnit::post_to_all(const Event& event) {
     drain_events();
 }
 
-/// A first start, by traffic or by hand, waits for the services that this one is to follow. Meanwhile nobody is told of more traffic.
+/// A first start, by traffic or by hand, waits for the services that this one is to follow, and for the end of those in conflict with it.
+/// Meanwhile nobody is told of more traffic.
 void ServiceUnit::begin_start(const Event& event) {
-    const bool alone = service_->requires_.empty() && service_->wants.empty() && service_->after.empty();
-    if (alone || has_instance()) return post_to_all(event);
+    if (!host_.is_linked(*this) || has_instance()) return post_to_all(event);
     if (std::exchange(awaits_needed_, true)) return;
     watch_as_needed();
     host_.start_needed(*this, [this, event](const Status& ready) {
@@ -39,6 +39,7 @@ void ServiceUnit::begin_start(const Event& event) {
         last_failure_ = ready.error().to_string();
         say(LogLevel::error, fmt::format("cannot be started: {}", last_failure_));
         settle();
+        host_.has_come_to_rest(*this, false);
     });
 }
 
@@ -103,7 +104,7 @@ bool ServiceUnit::start_instance(Worker& worker, bool as_successor) {
     }
     Instance& instance = **made;
     instance.set_socket_set(socket_set_);
-    directories_used_ = true;
+    directories_used_ = gone_untold_ = rest_untold_ = true;
     (as_successor ? worker.successor : worker.instance) = std::move(*made);
     ++starts_;
     if (!as_successor && worker.life.restarts > 0) ++restarts_;
@@ -213,7 +214,25 @@ void ServiceUnit::settle() {
     follow_idleness();
     roll_on();
     answer_waiters();
-    if (!has_instance()) host_.emptied();
+    if (has_instance()) return;
+    host_.emptied();
+    tell_others();
+}
+
+/// Whoever depends on this service hears of it when its last instance has ended, and, when none is to follow, how it has ended.
+void ServiceUnit::tell_others() {
+    const bool under_way = std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) {
+        return worker->life.state == State::starting || worker->life.state == State::stopping || worker->life.state == State::backoff;
+    });
+    const bool gone = std::exchange(gone_untold_, false);
+    const bool rests = !under_way && std::exchange(rest_untold_, false);
+    if (!host_.is_linked(*this)) return;
+    const auto skipped = [](const auto& worker) { return is_skip(worker->life.result); };
+    const auto clean = [](const auto& worker) { return worker->life.result == ServiceResult::success; };
+    const bool tells = rests && !std::all_of(workers_.begin(), workers_.end(), skipped);
+    const bool well = std::all_of(workers_.begin(), workers_.end(), clean);
+    if (gone) host_.has_gone(*this); // who starts this one anew for it may do so from here on
+    if (tells) host_.has_come_to_rest(*this, well);
 }
 
 void ServiceUnit::forget_workers() {

@@ -2,6 +2,7 @@
 
 #include "model/choices.h"
 #include "model/condition_name.h"
+#include "model/service_links.h"
 #include "config/time_span.h"
 
 #include <fmt/format.h>
@@ -215,7 +216,8 @@ std::string dump(const Service& s) {
     for (const auto& [key, list] : commands_of(s))
         for (const Command& command : *list) out += dump(key, command);
     out += dump(s.conditions);
-    out += dump("after", s.after) + dump("requires", s.requires_) + dump("wants", s.wants) + unless_default(dump_supervision, s) + unless_default(dump_end, s);
+    for (const ServiceLink& link : kServiceLinks) out += dump(link.key, s.*link.list);
+    out += unless_default(dump_supervision, s) + unless_default(dump_end, s);
     out += fmt::format("  activation={} type={} user={} group={} directory={} optional={} umask={:04o}\n", name_of(s.activation), name_of(s.type), dump(s.user),
                        dump(s.group), dump(s.working_directory), s.working_directory_optional, s.umask);
     for (const auto& [resource, key] : kResourceLimitKeys)

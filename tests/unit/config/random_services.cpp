@@ -75,6 +75,7 @@ Literals literals_of(const Directive& d, const std::vector<std::string>& others,
                 "[\"!>=5.4 '<=99'\", \"*\"]", "\"ID=debian \\\"NAME=a b\\\"\""};
     case T::services: {
         Literals names;
+        if (d.toml_key == "before" || d.toml_key == "conflicts") return {"[\"z\"]"}; // of others this would contradict what else is said
         for (const std::string& other : others) names.push_back(fmt::format("[\"{}\"]", other));
         return names;
     }
