@@ -81,6 +81,7 @@ Json element(const Directive& directive) {
     case T::socket_address: return text(":[0-9]{1,5}$");
     case T::name: return text("^[ -9;-~]+$");
     case T::namespaces: return any_of({{{"type", "boolean"}}, text()});
+    case T::conditions: return text("[^ ]");
     case T::address_families:
     case T::quoted_text:
     case T::text:

@@ -31,7 +31,9 @@ public:
 
     void begin(); ///< eager: starts; on-demand: watches
     void start(Done done);   ///< done when all workers run
+    void call();             ///< starts for the sake of another service: its start limit holds
     void stop(Done done);    ///< done when no process is left
+    void let_go(Done done);  ///< the same for the sake of another service: traffic starts it again
     /// One worker after the other where there are several. With `overlap` each ends only when its successor is up; if that does not come up,
     /// the old one stays, and so do those whose turn has not come.
     void restart(bool overlap, Done done);
@@ -86,6 +88,7 @@ public:
     [[nodiscard]] bool lacks_sockets() const noexcept;
     [[nodiscard]] std::string hint_of_restart() const; ///< what to do about it
     [[nodiscard]] bool has_instance() const noexcept; ///< one has not ended
+    [[nodiscard]] bool will_restart() const noexcept; ///< without being asked
     /// Inodes of the sockets that its instances were given; of some they may be the last holders.
     [[nodiscard]] std::vector<std::uint64_t> inherited() const;
     /// The service is down, and the slots of the listeners that do not want to queue are empty.
@@ -125,6 +128,8 @@ private:
     void take(Worker& worker, const Event& event);
     [[nodiscard]] bool perform(Worker& worker, const Action& action);
     [[nodiscard]] bool start_instance(Worker& worker, bool as_successor);
+    [[nodiscard]] std::string behind_skip(const std::string& text) const;
+    [[nodiscard]] bool may_start(Worker& worker, bool as_successor);
     void succeed(Worker& worker);
     void worker_changed(Worker& worker);
     void note_time();
@@ -132,6 +137,7 @@ private:
     void forget_workers();
     void forget_directories();
     [[nodiscard]] std::uint32_t free_group() const;
+    void tell_others();
     void answer_waiters();
     void roll_on();
     void finish_roll(Status outcome);
@@ -243,6 +249,7 @@ private:
     bool watches_use_ = false;    ///< idle_ is about the run that is under way
     std::uint64_t idle_run_ = 0;  ///< counts these
     bool directories_used_ = false;
+    bool gone_untold_ = false, rest_untold_ = false; ///< what is to be told when it comes true: see UnitHost
     bool awaits_needed_ = false; ///< a start waits for other services
     bool closed_ = false;      ///< the listeners are
     bool slots_empty_ = false; ///< of the listeners that say when_down = drop or pass
@@ -255,6 +262,7 @@ private:
     std::vector<Waiter> waiters_;
     std::optional<Roll> roll_;
     std::string last_failure_; ///< why the last start or run failed, for who asked
+    std::string skipped_for_;  ///< the condition that was not met at the last start; "" = all were
     std::uint32_t starts_ = 0;
     std::uint32_t restarts_ = 0;
     std::int64_t since_usec_ = 0;

@@ -86,6 +86,7 @@ TEST_CASE("convert: whatever TOML says, units say it, too, and TOML again") {
         Written toml, units, back;
         const std::string list = toml.files.path("list.txt").string();
         toml.files.write("list.txt", "198.51.100.0/24\n2001:db8:5::7\n");
+        toml.files.write("services.d/z.toml", small_service("192.0.2.99"));
         std::vector<std::string> names;
         for (const char* const name : {"a", "b-1", "c@x"}) {
             const std::string text = random_service(random, name, names, list);

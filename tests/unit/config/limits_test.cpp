@@ -261,6 +261,16 @@ TEST_CASE("limits: after a thousand errors, or warnings, the rest is only counte
     CHECK(many.config.services.size() == 1);
 }
 
+TEST_CASE("limits: 256 conditions and assertions of a service, and the length of a path in one") {
+    const auto with = [](std::size_t conditions, std::size_t assertions) {
+        return with_service_line("condition_path_exists = " + list_of(conditions, "/srv") + "\nassert_path_exists = " + list_of(assertions, "!/x"));
+    };
+    CHECK(with(limits::kConditions - 6, 6) == "");
+    CHECK(with(limits::kConditions - 6, 7).find("assert_path_exists: more than 256 conditions and assertions") != std::string::npos);
+    CHECK(with_service_line("condition_path_exists = \"" + std::string(limits::kPathBytes, '/') + "\"") == "");
+    CHECK(with_service_line("condition_path_exists = \"" + std::string(limits::kPathBytes + 1, '/') + "\"").find("longer than 4095 bytes") != std::string::npos);
+}
+
 TEST_CASE("limits: paths and system calls of a sandbox") {
     for (const std::string key : {"read_only_paths = ", "read_write_paths = ", "inaccessible_paths = "}) {
         CHECK(with_service_line(key + list_of(limits::kSandboxPaths, "/srv")) == "");

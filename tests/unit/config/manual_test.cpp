@@ -42,6 +42,7 @@ TEST_CASE("manual: every limit is given as it is") {
         {"Words of a command line", limits::kArguments},
         {"Commands of a key", limits::kCommands},
         {"Services that a key names", limits::kServiceNames},
+        {"Conditions and assertions of a service", limits::kConditions},
         {"Workers of a service", limits::kWorkers},
         {"Bytes of a word or variable", limits::kWordBytes},
         {"Bytes of a path", limits::kPathBytes},
