@@ -88,6 +88,7 @@ template <> struct Fields<ConnectionsView::Refused> {
         f("max_connections_per_source", refused.max_connections_per_source);
         f("max_load", refused.max_load);
         f("access_times", refused.access_times);
+        f("condition", refused.condition);
     }
 };
 

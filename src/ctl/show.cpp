@@ -191,12 +191,13 @@ std::string show_instance(const InstanceView& instance) {
 
 /// "    Connections: 3 of at most 64, 2 of one source; 1024 accepted, 1 failed; refused: 5 by max_connections"
 std::string show_connections(const ConnectionsView& connections, std::size_t shown) {
-    const auto& [total, source, load, times] = connections.refused;
+    const auto& [total, source, load, times, condition] = connections.refused;
     std::string text = fmt::format("    Connections: {}{}", connections.now, connections.limit ? fmt::format(" of at most {}", *connections.limit) : "");
     if (connections.now > 0) text += fmt::format(", {} of one source", connections.most_of_a_source);
     text += fmt::format("; {} accepted, {} failed", connections.accepted, connections.failed);
     std::string refused;
-    for (const auto& [key, count] : {std::pair("max_connections", total), {"max_connections_per_source", source}, {"max_load", load}, {"access_times", times}})
+    for (const auto& [key, count] : {std::pair("max_connections", total), {"max_connections_per_source", source}, {"max_load", load},
+                                     {"access_times", times}, {"condition", condition}})
         if (count > 0) refused += fmt::format("{}{} by {}", refused.empty() ? "" : ", ", count, key);
     if (!refused.empty()) text += "; refused: " + refused;
     if (connections.now > shown) text += fmt::format("\n    The first {} of them:", shown);

@@ -1,5 +1,6 @@
 #include "supervise/connections.h"
 
+#include "process/conditions.h"
 #include "process/own_directories.h"
 #include "supervise/connection_facts.h"
 #include "supervise/instance_service.h"
@@ -108,6 +109,7 @@ DoorFacts Connections::facts() {
     DoorFacts facts;
     if (service_->max_load) facts.load = load();
     if (!service_->access_times.empty()) facts.minute = minute_of_day();
+    if (!service_->conditions.empty()) facts.unmet = first_unmet(service_->conditions, this_machine()).has_value();
     return facts;
 }
 

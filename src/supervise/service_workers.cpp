@@ -101,11 +101,11 @@ bool ServiceUnit::start_instance(Worker& worker, bool as_successor) {
             events_.push_back({&worker, OpenFailed{}});
             return false;
         }
-    if (!may_start(worker, as_successor)) return false;
-    if (service_->accept) {
+    if (service_->accept) { // it listens; conditions are looked at for each connection
         events_.push_back({&worker, Up{}});
         return true;
     }
+    if (!may_start(worker, as_successor)) return false;
     auto made = Instance::create(loop_, *this, worker.number, free_group());
     if (!made) {
         last_failure_ = made.error().to_string();

@@ -39,7 +39,7 @@ struct InstanceView {
 /// Whom a service with `accept` serves, an instance each.
 struct ConnectionsView {
     struct Refused {
-        std::uint64_t max_connections = 0, max_connections_per_source = 0, max_load = 0, access_times = 0;
+        std::uint64_t max_connections = 0, max_connections_per_source = 0, max_load = 0, access_times = 0, condition = 0;
     };
     std::uint32_t now = 0;
     std::optional<std::uint32_t> limit; ///< max_connections

@@ -82,7 +82,7 @@ void describe_connections(const Connections& all, const Service& service, Servic
     const auto refused = [&](TurnedAway why) { return counts.refused[static_cast<std::size_t>(why)]; };
     view.connections = ConnectionsView{all.door().inside(), service.max_connections, all.door().most_of_a_source(), counts.accepted, counts.failed,
                                        {refused(TurnedAway::max_connections), refused(TurnedAway::max_connections_per_source),
-                                        refused(TurnedAway::max_load), refused(TurnedAway::access_times)}};
+                                        refused(TurnedAway::max_load), refused(TurnedAway::access_times), refused(TurnedAway::condition)}};
 }
 
 ListenerView view_of(const Listener& listener, const std::vector<LiveSocket>& sockets) {
