@@ -5,6 +5,7 @@
 #include "config/build.h"
 #include "config/files.h"
 #include "config/service_name.h"
+#include "config/socket_checks.h"
 #include "config/source_finder.h"
 #include "config/specifier.h"
 #include "config/unit_ranges.h"
@@ -280,7 +281,7 @@ std::optional<Service> build_service(UnitSays says, Report& report) {
 
     Service service;
     service.listeners = build_listeners(says, ranges, common, report);
-    if (service.listeners.empty()) return std::nullopt;
+    if (service.listeners.empty() || !check_kinds(service.listeners, block, Format::unit, report)) return std::nullopt;
     service.name = says.name;
     service.description = says.description;
     service.pos = place_of(says.files.front());

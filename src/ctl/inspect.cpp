@@ -83,7 +83,8 @@ Exit run_show(const Invocation& invocation) {
     const auto service = find_written(seen, name, left_out);
     const BesideText* const beside = service ? nullptr : beside_called(seen, invocation.words.front());
     if (beside != nullptr)
-        return show_values(invocation, seen, {beside->sources.name, Format::unit, Format::unit, {&beside->sources}}, values_beside(*beside));
+        return show_values(invocation, seen, {beside->sources.name, Format::unit, Format::unit, {&beside->sources}},
+                           values_beside(*beside));
     if (!service) {
         complain(no_such_service(seen, invocation.words.front()));
         return Exit::no_such_service;

@@ -58,7 +58,14 @@ private:
 
     void take_example(const std::string& line) {
         if (line == ".Ed") block_ = nullptr;
-        else if (line.rfind(".Bd -literal", 0) != 0) block_->push_back(line);
+        else if (line.rfind(".Bd -literal", 0) != 0) block_->push_back(shown(line));
+    }
+
+    /// Of mdoc's escapes only the backslash is in examples.
+    static std::string shown(std::string line) {
+        constexpr std::string_view kBackslash = "\\e";
+        for (std::size_t at = 0; (at = line.find(kBackslash, at)) != line.npos; ++at) line.replace(at, kBackslash.size(), "\\");
+        return line;
     }
 
     std::string_view page_;

@@ -38,13 +38,18 @@ std::string with(const Lines& base, const Lines& example) {
     return text_of(all);
 }
 
+/// The keys of one section are for services that have an instance for each connection.
+bool accepts(const ManualEntry& entry) { return entry.section == "ONE INSTANCE FOR EACH CONNECTION"; }
+
 /// What examples name: services to wait for, and files of addresses.
 void write_neighbours(const Scratch& scratch) {
     for (const char* name : {"cache", "database"})
         scratch.write(fmt::format("services.d/{}.toml", name),
-                      fmt::format("[[listen]]\nprotocol = \"unix-stream\"\npath = \"/run/{0}\"\n[service]\nexec_start = \"/bin/{0}\"\n", name));
+                      fmt::format("[[listen]]\nprotocol = \"unix-stream\"\npath = \"/run/{0}\"\n"
+                                  "[service]\nexec_start = \"/bin/{0}\"\n",
+                                  name));
     for (const char* folder : {"", "services.d/", "units/"})
-        for (const char* name : {"office", "customers", "reserved", "abusers"})
+        for (const char* name : {"office", "customers", "blocked", "reserved", "abusers"})
             scratch.write(fmt::format("{}{}.addresses", folder, name), "203.0.113.0/24\n");
 }
 
@@ -53,21 +58,26 @@ void write_toml(const Scratch& scratch, const Directive& d, const ManualEntry& e
     if (d.scope == Scope::daemon) return scratch.write("swathe.toml", text_of(entry.example));
     if (d.scope == Scope::rule)
         return scratch.write("swathe.toml", "[[drop]]\n" + with({"addresses = \"192.0.2.0/24\"", "ports = 80"}, entry.example));
+    const char* const protocol = entry.key.starts_with("flow_") ? "protocol = \"udp\"" : "protocol = \"tcp\"";
     const Lines listener = entry.section == "UNIX SOCKETS"
                                ? Lines{"name = \"http\"", "protocol = \"unix-stream\"", "path = \"/run/web.sock\""}
-                               : Lines{"name = \"http\"", "protocol = \"tcp\"", "addresses = \"192.0.2.0/24\"", "ports = 80"};
+                               : Lines{"name = \"http\"", protocol, "addresses = \"192.0.2.0/24\"", "ports = 80"};
+    Lines service{"exec_start = \"/usr/sbin/web\""};
+    if (accepts(entry)) service.emplace_back("accept = true");
     scratch.write("services.d/web.toml", text_of(at(Scope::file)) + "[[listen]]\n" + with(listener, at(Scope::listen)) + "[service]\n" +
-                                             with({"exec_start = \"/usr/sbin/web\""}, at(Scope::service)));
+                                             with(service, at(Scope::service)));
 }
 
 void write_units(const Scratch& scratch, const Directive& d, const ManualEntry& entry, const Lines& example) {
-    const bool of_socket = d.scope == Scope::listen || d.scope == Scope::socket_unit;
+    const bool of_socket = d.scope == Scope::listen || d.scope == Scope::socket_unit || d.unit_section == "Socket";
     const std::string_view section = d.unit_section.empty() ? "Socket" : d.unit_section; // the address of a listener is a Listen line
     const auto at = [&](bool socket, std::string_view title) { return of_socket == socket && section == title ? example : Lines{}; };
     const char* listen = entry.section == "UNIX SOCKETS" ? "ListenStream=/run/web.sock" : "ListenStream=192.0.2.0/24:80";
-    scratch.write("units/web.socket", "[Socket]\n" + with({listen, "FileDescriptorName=http"}, at(true, "Socket")) + "[X-Swathe]\n" +
+    Lines socket{listen, "FileDescriptorName=http"};
+    if (accepts(entry)) socket.emplace_back("Accept=yes");
+    scratch.write("units/web.socket", "[Socket]\n" + with(socket, at(true, "Socket")) + "[X-Swathe]\n" +
                                           with({"TriggerLimitHit=pause"}, at(true, "X-Swathe")));
-    scratch.write("units/web.service", "[Unit]\n" + text_of(at(false, "Unit")) + "[Service]\n" +
+    scratch.write(accepts(entry) ? "units/web@.service" : "units/web.service", "[Unit]\n" + text_of(at(false, "Unit")) + "[Service]\n" +
                                            with({"ExecStart=/usr/sbin/web"}, at(false, "Service")) + "[X-Swathe]\n" +
                                            with({"StartLimitHit=pause"}, at(false, "X-Swathe")));
 }

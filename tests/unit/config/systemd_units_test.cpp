@@ -156,7 +156,8 @@ TEST_CASE("systemd units: a word in front of a range says which sockets it leads
             listeners += std::string(to_string(listener.protocol)) + " ";
             if (listener.home) listeners += "at " + listener.home->to_string() + " ";
             for (const Endpoint& endpoint : listener.endpoints)
-                for (const auto& address : endpoint.addresses) listeners += address.value.to_string() + ":" + to_string(endpoint.ports) + " ";
+                for (const auto& address : endpoint.addresses)
+                    listeners += address.value.to_string() + ":" + to_string(endpoint.ports) + " ";
             listeners += "| ";
         }
         CHECK(listeners == c.listeners);
@@ -190,6 +191,7 @@ TEST_CASE("systemd units: what is wrong in the section is told with its place") 
          "2:8: Listen: listener \"#1\" is neither a TCP nor a UDP socket, and nothing is steered to it"},
         {"ListenStream=127.0.0.1:80", "Listen=#1 [2001:db8::/64]:80", "2:8: Listen: web.socket: no tcp socket takes IPv6"},
         {"ListenStream=127.0.0.1:80", "Listen=tcp", "2:8: Listen: no endpoint"},
+        {"ListenStream=80", "Listen=80\nConnectionBurst=5", "3:1: ConnectionBurst: needs ConnectionRate"},
         {"ListenStream=80", "Listen=80\nAddressesFile=none", "3:15: AddressesFile: "},
     };
     for (const Case& c : cases) {
