@@ -62,7 +62,8 @@ Listener listener_of(SocketUnit::Line line, const Listener& common) {
 bool check_accept(const Unit& unit, const SocketUnit& own, Report& report) {
     if (!accepts(unit)) return true;
     if (!own.service.empty()) {
-        report.error(own.service_pos, "Service", fmt::format("does not go with Accept=yes, which starts instances of {}", shown_unit(service_of(unit))));
+        report.error(own.service_pos, "Service",
+                     fmt::format("does not go with Accept=yes, which starts instances of {}", shown_unit(service_of(unit))));
         return false;
     }
     if (unit.name.find('@') == unit.name.npos) return true;
@@ -136,7 +137,9 @@ void drop_twins(std::vector<Service>& services, Report& report) {
     std::map<std::string, SourcePos> seen;
     std::erase_if(services, [&](const Service& service) {
         const auto [twin, is_new] = seen.emplace(service.name, service.pos);
-        if (!is_new) report.error(service.pos, "", fmt::format("there is also a service {} in {}; rename one of them", service.name, twin->second.file.name()));
+        if (!is_new)
+            report.error(service.pos, "",
+                         fmt::format("there is also a service {} in {}; rename one of them", service.name, twin->second.file.name()));
         return !is_new;
     });
 }

@@ -69,6 +69,7 @@ Reply<void> act_on(ControlClient& client, const Invocation& invocation, const st
     case Verb::edit:
     case Verb::revert:
     case Verb::convert:
+    case Verb::import:
     case Verb::schema:
     case Verb::version:
     case Verb::completion: break;

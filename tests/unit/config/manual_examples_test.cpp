@@ -42,8 +42,12 @@ std::string with(const Lines& base, const Lines& example) {
 bool accepts(const ManualEntry& entry) { return entry.section == "ONE INSTANCE FOR EACH CONNECTION"; }
 
 /// What examples name: services to wait for, and files of addresses.
+/// Services that examples name.
+constexpr std::array kNeighbourNames = {"alarm", "cache", "database", "report", "web-old"};
+constexpr std::size_t kNeighbours = kNeighbourNames.size();
+
 void write_neighbours(const Scratch& scratch) {
-    for (const char* name : {"cache", "database"})
+    for (const char* name : kNeighbourNames)
         scratch.write(fmt::format("services.d/{}.toml", name),
                       fmt::format("[[listen]]\nprotocol = \"unix-stream\"\npath = \"/run/{0}\"\n"
                                   "[service]\nexec_start = \"/bin/{0}\"\n",
@@ -119,7 +123,7 @@ TEST_CASE("manual: the example of each key has it, and a service with it loads w
         const Loaded loaded = loaded_with(d, entry, complaints);
         CHECK(complaints == "");
         const bool of_daemon = d.scope == Scope::daemon || d.scope == Scope::rule;
-        CHECK(loaded.config.services.size() == (of_daemon ? 2 : 3));
+        CHECK(loaded.config.services.size() == (of_daemon ? kNeighbours : kNeighbours + 1));
     }
 }
 
