@@ -101,18 +101,21 @@ bool read_addresses_file(const Raw& raw, const ValueContext& context, std::vecto
     });
 }
 
-bool read_sources_file(const Raw& raw, const ValueContext& context, Guard& out) {
+bool read_prefixes_file(const Raw& raw, const ValueContext& context, std::vector<Placed<Prefix>>& out) {
     std::vector<Prefix> prefixes;
     return read_files(raw, context, [&](const AddressRange& range, const SourcePos& where) {
         prefixes.clear();
         append_prefixes(range, prefixes);
-        for (const Prefix& prefix : prefixes) out.from.push_back({prefix, where});
+        for (const Prefix& prefix : prefixes) out.push_back({prefix, where});
     });
 }
 
+bool read_sources_file(const Raw& raw, const ValueContext& context, Guard& out) { return read_prefixes_file(raw, context, out.from); }
+
 void append_address_files(const Block& block, std::vector<std::string>& files) {
     for (const Setting& setting : block.settings) {
-        if (setting.directive->name() != "addresses_file" && setting.directive->name() != "from_file") continue;
+        const std::string_view name = setting.directive->name();
+        if (name != "addresses_file" && name != "from_file" && name != "blocked_file") continue;
         for (const Raw& item : items_of(setting.value)) {
             const auto* text = item.get<std::string>();
             if (text == nullptr || text->empty()) continue; // reported by the reader

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "config/address_file.h"
 #include "config/service_checks.h"
+#include "config/service_name.h"
 #include "config/socket_checks.h"
 #include "config/values.h"
 
@@ -15,8 +16,9 @@ namespace swathe {
 namespace {
 
 /// Gives the listeners without one their name. LISTEN_FDNAMES tells several listeners apart only if each has its own.
-bool check_names(std::vector<Listener>& listeners, std::string_view service, Report& report) {
+bool check_names(std::vector<Listener>& listeners, std::string_view service, bool accepts, Report& report) {
     bool ok = true;
+    if (accepts) service = kConnectionName;
     std::map<std::string_view, SourcePos> seen;
     for (Listener& listener : listeners) {
         if (listener.name.empty() && listeners.size() == 1 && is_listener_name(service)) listener.name = service;
@@ -52,8 +54,9 @@ std::optional<Listener> build_unix_listener(Listener listener, bool ok, const Bl
     return listener;
 }
 
-std::optional<Listener> build_listener(const Block& block, Report& report) {
+std::optional<Listener> build_listener(const Block& block, bool accepts, Report& report) {
     Listener listener;
+    if (accepts) expect_connections(listener);
     listener.pos = block.pos;
     bool ok = apply(block, Scope::listen, &listener, Format::toml, {}, report);
     report_missing(block, Scope::listen, Format::toml, report);
@@ -73,6 +76,11 @@ std::optional<Listener> build_listener(const Block& block, Report& report) {
 }
 
 } // namespace
+
+void expect_connections(Listener& listener) noexcept {
+    listener.trigger_limit.burst = 200; // systemd.socket(5), TriggerLimitBurst=, PollLimitBurst=
+    listener.poll_limit.burst = 150;
+}
 
 bool check_sources(const Guard& guard, const Block& block, Format format, Report& report) {
     const Setting* file = block.find("from_file");
@@ -107,7 +115,7 @@ std::optional<Service> build_service(const TomlService& text, std::string_view n
     bool ok = apply(text.file, Scope::file, &service, Format::toml, {}, report);
     for (const Block& block : text.listeners) {
         append_address_files(block, service.files);
-        auto listener = build_listener(block, report);
+        auto listener = build_listener(block, text.accepts, report);
         if (listener)
             service.listeners.push_back(std::move(*listener));
         else
@@ -117,8 +125,8 @@ std::optional<Service> build_service(const TomlService& text, std::string_view n
         report.error(text.file.pos, "listen", "missing; a service needs at least one [[listen]]");
         ok = false;
     }
-    ok = check_names(service.listeners, name, report) && ok;
-    const std::string service_unit = service.name + ".service";
+    ok = check_names(service.listeners, name, text.accepts, report) && ok;
+    const std::string service_unit = text.accepts ? connection_unit(name) : service.name + ".service";
     const bool sound = apply(text.service, Scope::service, &service, Format::toml, {service_unit, text.file.pos.file.name()}, report);
     ok = check_service(service, {{&text.service}, Format::toml, sound}, report) && ok;
     if (!ok) return std::nullopt;

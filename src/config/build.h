@@ -4,6 +4,7 @@
 #include "config/toml_config.h"
 
 #include <optional>
+#include <string_view>
 
 namespace swathe {
 
@@ -12,6 +13,11 @@ namespace swathe {
 
 [[nodiscard]] std::optional<Service> build_service(const TomlService& text, std::string_view name, Report& report);
 [[nodiscard]] std::optional<GlobalRule> build_rule(const TomlDaemon::Rule& text, Report& report);
+
+/// What a socket of one instance per connection is called in LISTEN_FDNAMES where nothing else is said: sd_listen_fds(3).
+inline constexpr std::string_view kConnectionName = "connection";
+/// Gives a listener whose connections have an instance each systemd's other defaults for them, before its keys are read.
+void expect_connections(Listener& listener) noexcept;
 
 /// Checks of a listener as a whole, for both formats; `block` has the places.
 bool check_sources(const Guard& guard, const Block& block, Format format, Report& report); ///< from_file must not be empty

@@ -1,5 +1,6 @@
 #include "config/canonical.h"
 
+#include "config/connection_values.h"
 #include "config/exec_line.h"
 #include "config/limit_values.h"
 #include "config/specifier.h"
@@ -134,6 +135,12 @@ Raw scalar_of(const Source& source, const Raw& raw) {
     case T::count:
         if (const auto number = integer_of(text_of(raw))) return {*number, raw.pos};
         return raw;
+    case T::decimal:
+        if (const auto load = read_as<std::optional<double>>(raw, source.format, read_load)) return {**load, raw.pos};
+        return raw;
+    case T::quoted_text:
+        if (auto text = read_as<std::string>(raw, source.format, read_banner)) return {std::move(*text), raw.pos};
+        return raw;
     case T::octal: return octal_of(raw);
     case T::limit:
     case T::amount:
@@ -147,6 +154,9 @@ Raw scalar_of(const Source& source, const Raw& raw) {
         if (const auto number = integer_of(text_of(raw))) return {*number, raw.pos};
         return raw;
     case T::processors:
+    case T::day_times:
+    case T::log_fields:
+    case T::rate:
     case T::text:
     case T::name:
     case T::percentage:
@@ -270,6 +280,8 @@ Shape shape_of(const Directive& directive) noexcept {
     case T::statuses:
     case T::names:
     case T::directories:
+    case T::day_times:
+    case T::log_fields:
     case T::protocols:
     case T::addresses:
     case T::ports:
@@ -299,6 +311,9 @@ Shape shape_of(const Directive& directive) noexcept {
     case T::netns:
     case T::socket_address:
     case T::error_number:
+    case T::quoted_text:
+    case T::decimal:
+    case T::rate:
     case T::size: return Shape::scalar;
     }
     return Shape::scalar;

@@ -20,7 +20,9 @@ bool fits(const Directive& directive, UnitKind kind) noexcept {
     case file: return true;
     case listen:
     case socket_unit: return kind == UnitKind::socket;
-    case service: return kind == UnitKind::service || directive.unit_section == "X-Swathe";
+    case service:
+        if (directive.unit_section == "Socket") return kind == UnitKind::socket; // a key of systemd's that is about the service
+        return kind == UnitKind::service || directive.unit_section == "X-Swathe";
     }
     return false;
 }
@@ -43,8 +45,8 @@ constexpr std::array kOldPlaces{
 std::span<const Directive> directives() {
     static const std::vector<Directive> table = [] {
         std::vector<Directive> all;
-        for (const auto part : {network_directives(), loading_directives(), socket_directives(), service_directives(), exec_directives(),
-                                sandbox_directives(), cgroup_directives()})
+        for (const auto part : {network_directives(), loading_directives(), socket_directives(), service_directives(), connection_directives(),
+                                exec_directives(), sandbox_directives(), cgroup_directives()})
             all.insert(all.end(), part.begin(), part.end());
         return all;
     }();
@@ -108,6 +110,11 @@ std::string_view to_string(ValueType type) noexcept {
     case T::address_families: return "address families";
     case T::namespaces: return "namespaces";
     case T::size: return "size";
+    case T::quoted_text: return "text";
+    case T::decimal: return "decimal number";
+    case T::day_times: return "times of day";
+    case T::log_fields: return "words";
+    case T::rate: return "rate";
     }
     return {};
 }
@@ -126,7 +133,7 @@ std::string_view to_string(Scope scope) noexcept {
 
 bool is_word_list(ValueType type) noexcept {
     return type == T::endpoints || type == T::prefixes || type == T::interfaces || type == T::accounts || type == T::services ||
-           type == T::statuses;
+           type == T::statuses || type == T::day_times || type == T::log_fields;
 }
 
 bool has_per_cent_signs(ValueType type) noexcept { return type == T::amount || type == T::percentage; }

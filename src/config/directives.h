@@ -60,6 +60,11 @@ enum class ValueType : std::uint8_t {
     address_families,
     namespaces,
     size,
+    quoted_text, ///< in unit files words, in quotes where they need them
+    decimal,
+    day_times,
+    log_fields,
+    rate,
 };
 
 /// How often a directive may stand in a unit file, drop-ins included. An empty value takes back all earlier ones.

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "config/limits.h"
 #include "config/words.h"
+#include "model/instance_name.h"
 
 #include <algorithm>
 
@@ -31,11 +32,16 @@ Result<Prefixes> take_prefixes(std::string_view& word) {
     return found;
 }
 
-Status check_program(std::string_view path) {
+Status check_program(std::string_view path, const UnitId& unit) {
+    const bool marks = names_instance(unit.name);
     if (path.empty()) return failure("program missing");
     if (path.front() == '$') return failure("the program cannot be a variable");
     if (path.size() > limits::kPathBytes) return failure("path of the program is too long");
-    if (std::any_of(path.begin(), path.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }))
+    const auto is_control = [&](char c) {
+        const bool mark = marks && (c == kInstanceMark || c == kUnescapedInstanceMark);
+        return (static_cast<unsigned char>(c) < 0x20 && !mark) || c == 0x7f;
+    };
+    if (std::any_of(path.begin(), path.end(), is_control))
         return failure("control character in the path of the program");
     if (path.back() == '/') return failure(fmt::format("{} is a directory, not a program", quoted(path)));
     if (path.front() != '/' && path.find('/') != path.npos)
@@ -74,7 +80,7 @@ Result<std::vector<Words>> commands_of_line(std::string_view line, const UnitId&
     return commands;
 }
 
-Result<Command> command_with_prefixes(Words words) {
+Result<Command> command_with_prefixes(Words words, const UnitId& unit) {
     if (words.empty()) return failure("program missing");
     std::string_view program = words.front();
     const auto prefixes = take_prefixes(program);
@@ -88,7 +94,7 @@ Result<Command> command_with_prefixes(Words words) {
     words.front() = std::string(program);
     if (own_argv0 && words.size() < 2) return failure("prefix \"@\" needs the program's own name as the next word");
 
-    auto command = command_of(std::move(words));
+    auto command = command_of(std::move(words), unit);
     if (!command) return command;
     flags.path = std::move(command->path);
     flags.argv = std::move(command->argv);
@@ -98,10 +104,10 @@ Result<Command> command_with_prefixes(Words words) {
 
 } // namespace
 
-Result<Command> command_of(std::vector<std::string> words) {
+Result<Command> command_of(std::vector<std::string> words, const UnitId& unit) {
     if (words.empty()) return failure("program missing");
     if (auto ok = check_words(words); !ok) return Failure(std::move(ok).error());
-    if (auto ok = check_program(words.front()); !ok) return Failure(std::move(ok).error());
+    if (auto ok = check_program(words.front(), unit); !ok) return Failure(std::move(ok).error());
     Command command;
     command.path = words.front();
     command.argv = std::move(words);
@@ -128,7 +134,7 @@ Result<ExecLine> parse_exec_line(std::string_view line, const UnitId& unit) {
     if (!commands) return Failure(std::move(commands).error());
     if (commands->size() > 1 && commands->back().empty()) commands->pop_back();
     for (Words& words : *commands) {
-        auto command = command_with_prefixes(std::move(words));
+        auto command = command_with_prefixes(std::move(words), unit);
         if (!command) return Failure(std::move(command).error());
         result.commands.push_back(std::move(*command));
     }

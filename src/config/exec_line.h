@@ -25,6 +25,6 @@ struct ExecLine {
 [[nodiscard]] std::string to_exec_line(const Command& command);
 
 /// A command whose words are given as they are. Errors as above, where they apply.
-[[nodiscard]] Result<Command> command_of(std::vector<std::string> words);
+[[nodiscard]] Result<Command> command_of(std::vector<std::string> words, const UnitId& unit = {});
 
 } // namespace swathe

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -44,6 +45,12 @@ inline constexpr std::size_t kAccounts = 1024;         ///< supplementary_groups
 inline constexpr std::uint64_t kWeight = 10000;            ///< cpu_weight and io_weight: kernel, Documentation/admin-guide/cgroup-v2.rst
 inline constexpr std::uint32_t kCpuQuotaPercent = 1000000; ///< of one processor: ten thousand of them
 inline constexpr std::size_t kLogRingBytes = 64U << 20; ///< log_ring_bytes of one service
+inline constexpr std::uint32_t kRate = 1000000;         ///< connection_rate in its period, and connection_burst
+inline constexpr auto kShortestRatePeriod = std::chrono::milliseconds(1);
+inline constexpr auto kLongestRatePeriod = std::chrono::hours(24);
+inline constexpr std::size_t kDayTimes = 64;            ///< access_times of one service
+inline constexpr std::size_t kBannerBytes = 4096;       ///< banner of one service
+inline constexpr double kLeastLoad = 0.01, kLoad = 1000000; ///< max_load
 inline constexpr std::int64_t kCount = 2147483647;     ///< a number of things: int
 inline constexpr std::size_t kDiagnostics = 1000;      ///< errors that are shown, and warnings likewise
 

@@ -121,7 +121,7 @@ private:
     /// For read_all(): hands the table of a TOML file to `merge(root, file)`.
     template <class F> auto table_taker(F merge) {
         return [this, merge](std::string_view text, SourceFile file) {
-            const auto root = read_toml(text, file);
+            auto root = read_toml(text, file);
             if (root)
                 merge(*root, file);
             else
@@ -156,8 +156,12 @@ private:
         const std::string& path = list.files.front().path;
         if (const auto ok = check_service_name(name); !ok) return report_.error(place_of(path), "", ok.error().message);
         TomlService text;
-        const auto merge = [&](const Raw::Table& root, SourceFile file) { merge_toml_service(text, name, root, file, report_); };
-        const std::vector<std::string> paths = read_all(list, table_taker(merge));
+        std::vector<std::pair<Raw::Table, SourceFile>> roots;
+        const auto keep = [&](Raw::Table& root, SourceFile file) { roots.emplace_back(std::move(root), file); };
+        const std::vector<std::string> paths = read_all(list, table_taker(keep));
+        for (const auto& [root, file] : roots) text.accepts = accept_in(root).value_or(text.accepts);
+        for (const auto& [root, file] : roots) merge_toml_service(text, name, root, file, report_);
+        roots.clear();
         if (paths.empty()) return; // masked or broken
         toml_files_.emplace(name, path);
         for (const std::string& alias : list.aliases) aliases_.emplace(stem_of(alias), name);
@@ -188,14 +192,14 @@ private:
         std::vector<Unit> units;
         for (SourceList& list : finder.all()) {
             units.push_back(read_unit(list, UnitKind::socket));
-            list.service = stem_of(service_of(units.back()));
+            list.service = service_of_unit(service_of(units.back()));
             texts_.sources.push_back(std::move(list));
         }
         finder.report_lone_drop_ins();
         return units;
     }
 
-    /// The services that are there, and the instances of templates that sockets ask for.
+    /// The services that are there, and the instances of templates that sockets ask for, those of connections among them.
     std::vector<Unit> read_services() {
         SourceFinder finder(path_, {"units", ".service", ".conf"}, report_);
         std::map<std::string, SourceList> wanted;
@@ -205,9 +209,10 @@ private:
                 if (auto list = finder.find(name)) wanted.emplace(list->name, std::move(*list));
         std::vector<Unit> units;
         for (auto& [name, list] : wanted) {
-            list.service = stem_of(name);
+            list.service = service_of_unit(name);
             units.push_back(read_unit(list, UnitKind::service));
-            for (const std::string& alias : list.aliases) aliases_.emplace(stem_of(alias), list.service);
+            for (const std::string& alias : list.aliases) aliases_.emplace(service_of_unit(alias), list.service);
+            list.name = shown_unit(name);
             texts_.sources.push_back(std::move(list));
         }
         finder.report_lone_drop_ins();

@@ -116,15 +116,21 @@ bool read_listen_line(const Raw& raw, const ValueContext& context, std::vector<E
                      [&](const Raw& item) { return read_endpoint(item, context, EndpointUse::listen, out); });
 }
 
-bool read_sources(const Raw& raw, const ValueContext& context, Guard& out) {
+bool read_prefixes(const Raw& raw, const ValueContext& context, std::vector<Placed<Prefix>>& out) {
     return each_item(raw, context, [&](const Raw& item) {
         const std::string* text = string_of(item, context);
         if (text == nullptr) return false;
         const auto prefix = parse_prefix(*text);
         if (!prefix) return context.refuse(item.pos, fmt::format("{}: {}", quoted(*text), prefix.error().message));
-        out.from.push_back({*prefix, item.pos});
+        out.push_back({*prefix, item.pos});
         return true;
     });
+}
+
+bool read_sources(const Raw& raw, const ValueContext& context, Guard& out) { return read_prefixes(raw, context, out.from); }
+
+bool read_excepted_sources(const Raw& raw, const ValueContext& context, Listener& out) {
+    return read_prefixes(raw, context, out.guard.except_from);
 }
 
 bool read_interfaces(const Raw& raw, const ValueContext& context, Guard& out) {

@@ -35,6 +35,8 @@ bool read_ports(const Raw& raw, const ValueContext& context, std::vector<Endpoin
 bool read_holes(const Raw& raw, const ValueContext& context, std::vector<Endpoint>& out);       ///< EndpointUse::hole
 bool read_listen_line(const Raw& raw, const ValueContext& context, std::vector<Endpoint>& out); ///< EndpointUse::listen
 bool read_sources(const Raw& raw, const ValueContext& context, Guard& out);
+bool read_excepted_sources(const Raw& raw, const ValueContext& context, Listener& out);
+bool read_prefixes(const Raw& raw, const ValueContext& context, std::vector<Placed<Prefix>>& out);
 bool read_interfaces(const Raw& raw, const ValueContext& context, Guard& out);
 bool read_home(const Raw& raw, const ValueContext& context, std::optional<SocketAddress>& out);
 bool read_netns(const Raw& raw, const ValueContext& context, std::string& out); ///< a name of ip-netns(8), or an absolute path

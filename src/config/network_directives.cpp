@@ -35,12 +35,6 @@ bool read_bind_mode(const Raw& raw, const ValueContext& context, SocketUnit& out
     return true;
 }
 
-bool read_accept(const Raw& raw, const ValueContext& context, SocketUnit&) {
-    bool accept = false;
-    if (!read_boolean(raw, context, accept)) return false;
-    return !accept || context.refuse(raw.pos, "one instance per connection is not supported yet");
-}
-
 bool read_service_name(const Raw& raw, const ValueContext& context, SocketUnit& out) {
     const std::string* text = string_of(raw, context);
     if (text == nullptr) return false;
@@ -99,7 +93,7 @@ constexpr std::array kTable{
               kNoWords, into<&GlobalRule::netns, read_netns>},
 
     Directive{file, "description", "Unit", "Description", T::text, replace, "none",
-              "A line about the service for people", kNoWords, into<&Service::description, read_description>},
+              "A line about the service for people", kNoWords, into<&Service::description, read_unit_description>},
 
     Directive{listen, "name", "Socket", "FileDescriptorName", T::name, replace,
               "the service's name; the .socket unit's in unit files", "Name of the socket in LISTEN_FDNAMES", kNoWords,
@@ -159,8 +153,6 @@ constexpr std::array kTable{
               "A UNIX socket for sequenced packets", kNoWords, whole<SocketUnit, read_listen_seqpacket>},
     Directive{socket_unit, "", "Socket", "BindIPv6Only", T::choice, replace, "default",
               "Whether a bare port or [::] takes IPv4, too", bind_modes, whole<SocketUnit, read_bind_mode>},
-    Directive{socket_unit, "", "Socket", "Accept", T::boolean, replace, "no",
-              "One instance per connection; only \"no\" is supported", kNoWords, whole<SocketUnit, read_accept>},
     Directive{socket_unit, "", "Socket", "Service", T::text, replace, "the .service unit of the same name",
               "The unit that traffic starts", kNoWords, whole<SocketUnit, read_service_name>},
 

@@ -1,17 +1,16 @@
 #include "config/service_checks.h"
 
-#include "model/choices.h"
+#include "config/connection_checks.h"
+#include "config/service_findings.h"
 
 #include <algorithm>
-
-#include <fmt/format.h>
 
 namespace swathe {
 namespace {
 
-class Checks {
+class Checks : ServiceFindings {
 public:
-    Checks(Service& service, const ServiceText& text, Report& report) : service_(service), text_(text), report_(report) {}
+    Checks(Service& service, const ServiceText& text, Report& report) : ServiceFindings(service, text, report) {}
 
     bool run() {
         if (find("exec_start") == nullptr || text_.sound) check_exec_start();
@@ -24,38 +23,13 @@ public:
         check_instances();
         check_idle();
         confine_dynamic_user();
+        ok_ = check_connections(service_, text_, report_) && ok_;
         return ok_;
     }
 
 private:
     [[nodiscard]] bool is(ServiceType type) const noexcept { return service_.type == type; }
-    [[nodiscard]] bool in_unit() const noexcept { return text_.format == Format::unit; }
-
-    [[nodiscard]] const Setting* find(std::string_view name) const noexcept {
-        for (auto block = text_.blocks.rbegin(); block != text_.blocks.rend(); ++block)
-            if (const Setting* setting = (*block)->find(name)) return setting;
-        return nullptr;
-    }
-    [[nodiscard]] SourcePos place_of(std::string_view name) const {
-        const Setting* setting = find(name);
-        return setting != nullptr ? setting->pos : text_.blocks.back()->pos;
-    }
-
-    /// As the file's format has it: "restart_sec", "RestartSec".
-    [[nodiscard]] std::string_view key(std::string_view name) const {
-        return key_of(*find_toml_directive(Scope::service, name), text_.format);
-    }
-    /// `type = "oneshot"`, "Type=oneshot".
-    [[nodiscard]] std::string assigned(std::string_view name, std::string_view word) const {
-        return in_unit() ? fmt::format("{}={}", key(name), word) : fmt::format("{} = \"{}\"", key(name), word);
-    }
     [[nodiscard]] std::string type_is(ServiceType type) const { return assigned("type", name_of(type)); }
-
-    void refuse_at(const SourcePos& where, std::string_view name, std::string_view why) {
-        report_.error(where, key(name), why);
-        ok_ = false;
-    }
-    void refuse(std::string_view name, std::string_view why) { refuse_at(place_of(name), name, why); }
 
     void check_exec_start() {
         const auto& commands = service_.exec_start;
@@ -79,9 +53,8 @@ private:
             refuse("restart", fmt::format("a service with {} is done when it succeeds: \"{}\" would run it again and again",
                                           type_is(ServiceType::oneshot), name_of(service_.restart)));
         if (service_.runtime_max_sec != kInfinity)
-            report_.warning(place_of("runtime_max_sec"), key("runtime_max_sec"),
-                            fmt::format("without effect with {}; {} limits its commands", type_is(ServiceType::oneshot),
-                                        key("timeout_start_sec")));
+            warn("runtime_max_sec", fmt::format("without effect with {}; {} limits its commands", type_is(ServiceType::oneshot),
+                                                key("timeout_start_sec")));
     }
 
     void check_restart() {
@@ -103,7 +76,7 @@ private:
     void check_pid_file() {
         if (!service_.pid_file || is(ServiceType::forking)) return;
         if (!in_unit()) return refuse("pid_file", fmt::format("needs {}", type_is(ServiceType::forking)));
-        report_.warning(place_of("pid_file"), key("pid_file"), fmt::format("without effect, but with {}", type_is(ServiceType::forking)));
+        warn("pid_file", fmt::format("without effect, but with {}", type_is(ServiceType::forking)));
         service_.pid_file.reset();
     }
 
@@ -142,11 +115,6 @@ private:
         if (service_.protect_home == ProtectHome::no) service_.protect_home = ProtectHome::read_only;
         service_.private_tmp = service_.no_new_privileges = service_.restrict_suid_sgid = true;
     }
-
-    Service& service_;
-    const ServiceText& text_;
-    Report& report_;
-    bool ok_ = true;
 };
 
 } // namespace

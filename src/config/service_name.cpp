@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "config/limits.h"
+#include "model/instance_name.h"
 
 #include <algorithm>
 
@@ -27,6 +28,19 @@ Status check_service_name(std::string_view name) {
         return failure(fmt::format("{} is a template, and no service; an instance has a name on either side of the \"@\"",
                                    quoted(name)));
     return {};
+}
+
+std::string connection_unit(std::string_view service) { return fmt::format("{}@{}.service", service, kInstanceMark); }
+
+std::string_view service_of_unit(std::string_view unit) noexcept {
+    const std::string_view stem = unit.substr(0, unit.rfind('.'));
+    return stem.ends_with(kInstanceMark) ? stem.substr(0, stem.rfind('@')) : stem;
+}
+
+std::string shown_unit(std::string_view unit) {
+    std::string name(unit);
+    std::erase(name, kInstanceMark);
+    return name;
 }
 
 } // namespace swathe

@@ -68,7 +68,7 @@ bool add_words(const Raw::List& list, const SourcePos& where, const ValueContext
         if (word == nullptr) return false;
         words.push_back(*word);
     }
-    auto command = command_of(std::move(words));
+    auto command = command_of(std::move(words), context.unit);
     if (!command) return context.refuse(where, command.error().message);
     return add_command(std::move(*command), where, context, out);
 }

@@ -1,6 +1,9 @@
 #include "config/settings.h"
 
+#include "model/instance_name.h"
+
 #include <algorithm>
+#include <array>
 #include <map>
 
 namespace swathe {
@@ -17,6 +20,22 @@ void merge(Raw::Table& into, Raw::Table later) {
         else
             into[same->second] = std::move(entry);
     }
+}
+
+bool has_mark(const Raw& raw) {
+    if (const auto* text = raw.get<std::string>()) return names_instance(*text);
+    if (const auto* list = raw.get<Raw::List>())
+        return std::any_of(list->begin(), list->end(), [](const Raw& item) { return has_mark(item); });
+    const auto* table = raw.get<Raw::Table>();
+    return table != nullptr && std::any_of(table->begin(), table->end(), [](const RawEntry& entry) { return has_mark(entry.value); });
+}
+
+/// May the value have marks of model/instance_name.h in it, because it is looked at once there is a connection?
+bool may_name_instance(const Directive& directive) noexcept {
+    constexpr std::array<std::string_view, 8> kKeys{"description", "working_directory", "root_directory", "environment_file",
+                                                    "syslog_identifier", "standard_input", "standard_output", "standard_error"};
+    const bool by_type = directive.type == ValueType::commands || directive.type == ValueType::environment;
+    return by_type || std::find(kKeys.begin(), kKeys.end(), directive.toml_key) != kKeys.end();
 }
 
 } // namespace
@@ -56,7 +75,9 @@ bool apply(const Block& block, Scope scope, const Recipient& target, Format form
     bool ok = true;
     for (const Setting* setting : order) {
         const ValueContext context{report, key_of(*setting->directive, format), unit, format == Format::unit};
-        ok = setting->directive->set(setting->value, context, target) && ok;
+        const bool too_early = names_instance(unit.name) && !may_name_instance(*setting->directive) && has_mark(setting->value);
+        if (too_early) ok = context.refuse(setting->value.pos, "cannot depend on the connection, as %i and its like do");
+        ok = !too_early && setting->directive->set(setting->value, context, target) && ok;
     }
     return ok;
 }

@@ -31,6 +31,9 @@ constexpr std::array kApplies{
     Applies{"interface", kIp, About::steering}, Applies{"home", kIp, About::steering}, Applies{"family_sockets", kIp, About::steering},
     Applies{"when_down", kIp, About::steering}, Applies{"steal", kIp, About::steering}, Applies{"local_routes", kIp, About::steering},
     Applies{"bind_to_device", kIp, About::steering}, Applies{"listener_mode", kIp, About::steering},
+    Applies{"connection_rate", kIp, About::steering}, Applies{"connection_burst", kIp, About::steering},
+    Applies{"source_rate", kIp, About::steering}, Applies{"source_burst", kIp, About::steering}, Applies{"blocked", kIp, About::steering},
+    Applies{"blocked_file", kIp, About::steering}, Applies{"except_from", kIp, About::steering},
     Applies{"path", kUnix, About::node}, Applies{"socket_mode", kUnix, About::node}, Applies{"socket_user", kUnix, About::node},
     Applies{"socket_group", kUnix, About::node}, Applies{"directory_mode", kUnix, About::node}, Applies{"remove_on_stop", kUnix, About::node},
     Applies{"symlinks", kUnix, About::node},
@@ -92,6 +95,19 @@ bool check_group(const Listener& listener, const Block& block, Format format, Re
     return false;
 }
 
+/// A burst of a rate that there is none of.
+bool check_rates(const Listener& listener, const Block& block, Format format, Report& report) {
+    const auto check = [&](std::string_view burst, std::string_view rate, const ConnectionRate& limit) {
+        const Setting* setting = block.find(burst);
+        if (setting == nullptr || limit.count > 0) return true;
+        const std::string_view needed = key_of(*find_toml_directive(Scope::listen, rate), format);
+        report.error(setting->pos, key_of(*setting->directive, format), fmt::format("needs {}", needed));
+        return false;
+    };
+    const bool all = check("connection_burst", "connection_rate", listener.connection_rate);
+    return check("source_burst", "source_rate", listener.source_rate) && all;
+}
+
 } // namespace
 
 bool check_kinds(std::span<const Listener> listeners, const Block& block, Format format, Report& report) {
@@ -103,6 +119,7 @@ bool check_kinds(std::span<const Listener> listeners, const Block& block, Format
             ok = refuse_unused(key, *setting, format, report) && ok;
     for (const Listener& listener : listeners)
         ok = check_abstract(listener, block, format, report) && check_group(listener, block, format, report) && ok;
+    if (!listeners.empty()) ok = check_rates(listeners.front(), block, format, report) && ok;
     return check_symlinks(listeners, block, format, report) && ok;
 }
 

@@ -32,6 +32,9 @@ std::optional<std::string_view> directory(char specifier) noexcept {
     }
 }
 
+/// What an instance of a connection is called in the name of its unit until there is one.
+constexpr std::string_view kConnection(&kInstanceMark, 1);
+
 struct UnitName {
     std::string_view full, bare, prefix, instance;
 
@@ -39,6 +42,13 @@ struct UnitName {
         const std::size_t at = bare.find('@');
         prefix = bare.substr(0, at);
         if (at != bare.npos) instance = bare.substr(at + 1);
+    }
+
+    [[nodiscard]] std::string unescaped_instance() const {
+        return instance == kConnection ? std::string{kUnescapedInstanceMark} : unescape_unit_name(instance);
+    }
+    [[nodiscard]] std::string path() const {
+        return instance == kConnection ? std::string{'/', kUnescapedInstanceMark} : unescape_path(instance.empty() ? prefix : instance);
     }
 
     [[nodiscard]] std::optional<std::string> value(char specifier) const {
@@ -49,10 +59,10 @@ struct UnitName {
         case 'p': return std::string(prefix);
         case 'P': return unescape_unit_name(prefix);
         case 'i': return std::string(instance);
-        case 'I': return unescape_unit_name(instance);
+        case 'I': return unescaped_instance();
         case 'j': return std::string(last_part(prefix));
         case 'J': return unescape_unit_name(last_part(prefix));
-        case 'f': return unescape_path(instance.empty() ? prefix : instance);
+        case 'f': return path();
         case 'd': return "/run/credentials/" + std::string(full);
         default: return std::nullopt;
         }
@@ -63,6 +73,9 @@ Result<std::string> of_fragment(char specifier, std::string_view path) {
     if (path.empty()) return failure(fmt::format("%{}: there is no unit file", specifier));
     return std::string(specifier == 'y' ? path : path.substr(0, path.rfind('/')));
 }
+
+constexpr std::string_view kOfInstance = "iIfnNd";
+constexpr std::string_view kMarkInText = "control character 0x1e or 0x1f, which stands for the name of an instance with Accept=yes";
 
 Result<std::string> value_of(char specifier, const UnitId& unit, MachineDoor machine) {
     constexpr std::string_view kMachine = "HlmbvqaABMowWuUgGhsTV";
@@ -81,6 +94,8 @@ Result<std::string> value_of(char specifier, const UnitId& unit, MachineDoor mac
 Result<std::string> expand_specifiers(std::string_view text, const UnitId& unit) { return expand_specifiers(text, unit, &machine_value); }
 
 Result<std::string> expand_specifiers(std::string_view text, const UnitId& unit, MachineDoor machine) {
+    const bool of_connection = names_instance(unit.name);
+    if (of_connection && names_instance(text)) return failure(std::string(kMarkInText));
     std::string out;
     std::map<char, std::string> known;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -92,6 +107,8 @@ Result<std::string> expand_specifiers(std::string_view text, const UnitId& unit,
             if (is_new) {
                 auto found = value_of(text[i], unit, machine);
                 if (!found) return found;
+                if (of_connection && kOfInstance.find(text[i]) == kOfInstance.npos && names_instance(*found))
+                    return failure(fmt::format("%{}: {}", text[i], kMarkInText));
                 value->second = std::move(*found);
             }
             out += value->second;

@@ -9,7 +9,7 @@ namespace swathe {
 
 /// Whose specifiers are meant.
 struct UnitId {
-    std::string_view name;     ///< "foo.socket", "foo@bar.service"
+    std::string_view name;     ///< "foo.socket", "foo@bar.service"; kInstanceMark for the instance of a connection: model/instance_name.h
     std::string_view fragment; ///< the path of its file; "" = it has none
 
     UnitId() = default;
@@ -22,7 +22,7 @@ struct UnitId {
 using MachineDoor = Result<std::string> (*)(char specifier);
 
 /// Replaces the specifiers of systemd.unit(5), "SPECIFIERS", of systemd 262. Errors: an unknown one, one that cannot be resolved, a
-/// single % at the end, more than limits::kLineBytes. The machine is asked once for each specifier of a text.
+/// single % at the end, more than limits::kLineBytes; for the instance of a connection, a mark that the text has by itself. The machine is asked once for each specifier of a text.
 [[nodiscard]] Result<std::string> expand_specifiers(std::string_view text, const UnitId& unit);
 [[nodiscard]] Result<std::string> expand_specifiers(std::string_view text, const UnitId& unit, MachineDoor machine);
 

@@ -122,8 +122,6 @@ constexpr std::array kHarmless{
     // only for FIFOs, message queues and special files, or for commands of the socket unit
     Harmless{"MessageQueueMaxMessages", "*"}, Harmless{"MessageQueueMessageSize", "*"}, Harmless{"PipeSize", "*"}, Harmless{"Writable", "*"},
     Harmless{"PassFileDescriptorsToExec", "*"},
-    // only for Accept=yes, and that is refused
-    Harmless{"MaxConnections", "*"}, Harmless{"MaxConnectionsPerSource", "*"},
     // a start that a service in conflict with it would hold up: there are no conflicts
     Harmless{"DeferTrigger", "*"}, Harmless{"DeferTriggerMaxSec", "*"},
     // services

@@ -1,6 +1,7 @@
 #include "config/toml_config.h"
 
 #include "base/text.h"
+#include "config/service_name.h"
 #include "config/specifier.h"
 
 #include <algorithm>
@@ -59,10 +60,11 @@ bool expand_all(Raw& raw, const UnitId& unit, std::string_view key, Report& repo
 /// Puts tables into blocks, each key where it belongs.
 class Putter {
 public:
-    /// `service`: whose file it is, at `path`; the specifiers of an instance are replaced.
-    Putter(Report& report, std::string_view service, std::string_view path)
-        : report_(report), unit_(std::string(service) + ".service"), path_(path) {
+    /// `service`: whose file it is, at `path`; the specifiers of an instance are replaced, and those of [service] if it `accepts`.
+    Putter(Report& report, std::string_view service, std::string_view path, bool accepts)
+        : report_(report), unit_(std::string(service) + ".service"), path_(path), accepts_(accepts) {
         expands_ = service.find('@') != service.npos;
+        if (accepts_) connection_unit_ = connection_unit(service);
     }
 
     /// Puts the entries of a table of `scope` into `block`; those that append come last, wherever they stand.
@@ -83,8 +85,9 @@ public:
         }
         Setting setting{directive, entry.pos, entry.value, append};
         const bool is_line = directive->type == ValueType::commands && entry.value.get<std::string>() != nullptr;
-        const bool expands = expands_ && !is_line && !has_per_cent_signs(directive->type);
-        if (!expands || expand_all(setting.value, {unit_, path_}, entry.key, report_)) put(block, std::move(setting));
+        const bool of_connection = accepts_ && scope == Scope::service;
+        const bool expands = (expands_ || of_connection) && !is_line && !has_per_cent_signs(directive->type);
+        if (!expands || expand_all(setting.value, {of_connection ? connection_unit_ : unit_, path_}, entry.key, report_)) put(block, std::move(setting));
         return true;
     }
 
@@ -92,7 +95,9 @@ private:
     Report& report_;
     std::string unit_;
     std::string_view path_;
+    std::string connection_unit_; ///< likewise, of an instance of a connection
     bool expands_ = false;
+    bool accepts_ = false;
 };
 
 /// Calls `take(table, place)` for each table of an array of tables.
@@ -140,11 +145,23 @@ void merge_listeners(TomlService& service, std::string_view name, const RawEntry
 
 } // namespace
 
+std::optional<bool> accept_in(const Raw::Table& root) {
+    const auto find = [](const Raw::Table& table, std::string_view key) {
+        const auto found = std::find_if(table.begin(), table.end(), [&](const RawEntry& entry) { return entry.key == key; });
+        return found == table.end() ? nullptr : &found->value;
+    };
+    const Raw* const service = find(root, "service");
+    const auto* const table = service == nullptr ? nullptr : service->get<Raw::Table>();
+    const Raw* const accept = table == nullptr ? nullptr : find(*table, "accept");
+    const bool* const said = accept == nullptr ? nullptr : accept->get<bool>();
+    return said == nullptr ? std::nullopt : std::optional(*said);
+}
+
 void merge_toml_service(TomlService& service, std::string_view name, const Raw::Table& root, SourceFile file,
                         Report& report) {
     const bool drop_in = service.file.pos.file != SourceFile();
     if (!drop_in) service.file.pos = service.service.pos = {file, 0, 0};
-    Putter putter(report, name, service.file.pos.file.name());
+    Putter putter(report, name, service.file.pos.file.name(), service.accepts);
     for (const RawEntry& entry : root) {
         if (entry.key == "listen") {
             merge_listeners(service, name, entry, drop_in, putter, report);
@@ -166,7 +183,7 @@ void merge_toml_service(TomlService& service, std::string_view name, const Raw::
 
 void merge_toml_daemon(TomlDaemon& daemon, const Raw::Table& root, SourceFile file, Report& report) {
     if (daemon.daemon.pos.file == SourceFile()) daemon.daemon.pos = {file, 0, 0};
-    Putter putter(report, {}, {});
+    Putter putter(report, {}, {}, false);
     const auto merge = [&](const RawEntry& entry) {
         if (entry.key == "drop" || entry.key == "pass") {
             each_table(entry, report, [&](const Raw::Table& table, const SourcePos& where) {

@@ -2,6 +2,7 @@
 
 #include "config/settings.h"
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -13,7 +14,11 @@ struct TomlService {
     Block service;
     std::vector<Block> listeners;
     bool has_service = false; ///< there is a [service] table
+    bool accepts = false;     ///< one instance per connection: specifiers in [service] are replaced. To be set before files are merged
 };
+
+/// Does the file say `accept = true`, or false? Nothing = it says neither.
+[[nodiscard]] std::optional<bool> accept_in(const Raw::Table& root);
 
 /// Merges a file into `service`: the first is the service's own, the others are drop-ins. In a drop-in a [[listen]]
 /// changes the listener of its `name`, key by key, or is appended if there is none; without `name` it changes the only

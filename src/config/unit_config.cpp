@@ -2,7 +2,9 @@
 
 #include "base/text.h"
 #include "config/address_file.h"
+#include "config/boolean_word.h"
 #include "config/build.h"
+#include "config/connection_checks.h"
 #include "config/service_checks.h"
 #include "config/service_name.h"
 #include "config/socket_checks.h"
@@ -63,17 +65,33 @@ Listener listener_of(SocketUnit::Line line, const Listener& common) {
     listener.guard = {};
     listener.except.clear();
     listener.home.reset();
+    listener.connection_rate = listener.source_rate = {};
+    listener.blocked.clear();
     return listener;
+}
+
+/// The service of a socket with Accept=yes is the template of its own name: systemd.socket(5).
+bool check_accept(const Unit& unit, const SocketUnit& own, Report& report) {
+    if (!accepts(unit)) return true;
+    if (!own.service.empty()) {
+        report.error(own.service_pos, "Service", fmt::format("does not go with Accept=yes, which starts instances of {}", shown_unit(service_of(unit))));
+        return false;
+    }
+    if (unit.name.find('@') == unit.name.npos) return true;
+    report.error(unit.text.block.find("accept")->pos, "Accept", "an instance of a template cannot have instances of its own");
+    return false;
 }
 
 Socket build_socket(const Unit& unit, const std::vector<std::string>& allowed, Report& report) {
     Socket socket{&unit, {}, {}, {}, true};
     SocketUnit own;
     Listener common;
-    common.name = unit.name; // systemd.socket(5), FileDescriptorName=
+    common.name = accepts(unit) ? std::string(kConnectionName) : unit.name; // systemd.socket(5), FileDescriptorName=
+    if (accepts(unit)) expect_connections(common);
     common.trigger_limit_fails = true; // systemd's
     socket.ok = report_foreign(unit.text, UnitKind::socket, allowed, report);
     socket.ok = apply(unit.text.block, Scope::socket_unit, &own, Format::unit, unit.id(), report) && socket.ok;
+    socket.ok = check_accept(unit, own, report) && socket.ok;
     socket.ok = apply(unit.text.block, Scope::listen, &common, Format::unit, unit.id(), report) && socket.ok;
     socket.ok = socket.ok && check_sources(common.guard, unit.text.block, Format::unit, report);
     const std::vector<Endpoint> of_files = std::exchange(common.endpoints, {});
@@ -100,14 +118,16 @@ Socket build_socket(const Unit& unit, const std::vector<std::string>& allowed, R
 std::optional<Service> build_unit_service(const Unit& unit, std::vector<Socket>& sockets, const std::vector<std::string>& allowed,
                                           Report& report) {
     Service service;
-    service.name = unit.stem();
+    service.name = unit.service();
     service.pos = unit.pos;
     service.start_limit_hit = LimitAction::fail; // systemd's
     ServiceText text{{}, Format::unit, true};
+    for (const Socket& socket : sockets) text.blocks.push_back(&socket.unit->text.block);
+    text.blocks.push_back(&unit.text.block);
+    if (counts_as_systemd(text.blocks)) service.source_prefix_ipv6 = kSystemdSourcePrefix;
     bool ok = report_foreign(unit.text, UnitKind::service, allowed, report);
     for (Socket& socket : sockets) {
         const Block& block = socket.unit->text.block;
-        text.blocks.push_back(&block);
         ok = apply(block, Scope::file, &service, Format::unit, socket.unit->id(), report) && ok;
         text.sound = apply(block, Scope::service, &service, Format::unit, socket.unit->id(), report) && text.sound;
         ok = ok && socket.ok;
@@ -118,10 +138,19 @@ std::optional<Service> build_unit_service(const Unit& unit, std::vector<Socket>&
     service.files.insert(service.files.end(), unit.files.begin(), unit.files.end());
     ok = apply(unit.text.block, Scope::file, &service, Format::unit, unit.id(), report) && ok;
     text.sound = apply(unit.text.block, Scope::service, &service, Format::unit, unit.id(), report) && text.sound;
-    text.blocks.push_back(&unit.text.block);
     ok = check_service(service, text, report) && ok;
     if (!ok) return std::nullopt;
     return service;
+}
+
+/// foo.service and foo@.service can both be called foo.
+void drop_twins(std::vector<Service>& services, Report& report) {
+    std::map<std::string, SourcePos> seen;
+    std::erase_if(services, [&](const Service& service) {
+        const auto [twin, is_new] = seen.emplace(service.name, service.pos);
+        if (!is_new) report.error(service.pos, "", fmt::format("there is also a service {} in {}; rename one of them", service.name, twin->second.file.name()));
+        return !is_new;
+    });
 }
 
 /// Units by all their names.
@@ -146,7 +175,14 @@ private:
 
 } // namespace
 
+bool accepts(const Unit& socket) {
+    const Setting* accept = socket.text.block.find("accept");
+    const auto* text = accept == nullptr ? nullptr : accept->value.get<std::string>();
+    return text != nullptr && boolean_word(*text).value_or(false);
+}
+
 std::string service_of(const Unit& socket) {
+    if (accepts(socket)) return connection_unit(socket.stem());
     const Setting* service = socket.text.block.find("Service");
     const auto* name = service == nullptr ? nullptr : service->value.get<std::string>();
     const bool sound = name != nullptr && name->ends_with(".service"); // else it was refused
@@ -168,9 +204,10 @@ std::vector<Service> build_unit_services(const std::vector<Unit>& sockets, const
         const Unit* target = known_services.find(socket.service);
         if (target == nullptr)
             report.error(socket.service_pos, "",
-                         fmt::format("there is no unit {} for this socket to start", quoted(socket.service)));
+                         fmt::format("there is no unit {} for this socket to start{}", quoted(shown_unit(socket.service)),
+                                     accepts(unit) ? ": with Accept=yes that is a template" : ""));
         else if (target->masked)
-            report.warning(socket.service_pos, "", fmt::format("{} is masked: nothing listens for it", socket.service));
+            report.warning(socket.service_pos, "", fmt::format("{} is masked: nothing listens for it", shown_unit(socket.service)));
         if (target != nullptr) by_service[target->name].push_back(std::move(socket));
     }
     std::vector<Service> built;
@@ -181,12 +218,13 @@ std::vector<Service> build_unit_services(const std::vector<Unit>& sockets, const
             const bool has_socket = known_sockets.find(fmt::format("{}.socket", unit.stem())) !=
                                     nullptr; // masked, broken, or for another service
             if (!has_socket) report.warning(unit.pos, "", "no .socket unit starts it; it is ignored");
-        } else if (const auto ok = check_service_name(unit.stem()); !ok) {
+        } else if (const auto ok = check_service_name(unit.service()); !ok) {
             report.error(unit.pos, "", ok.error().message);
         } else if (auto service = build_unit_service(unit, group->second, allowed, report)) {
             built.push_back(std::move(*service));
         }
     }
+    drop_twins(built, report);
     return built;
 }
 

@@ -51,8 +51,9 @@ public:
     Totals(Report& report, std::size_t max_addresses) : report_(report), max_addresses_(max_addresses) {}
 
     void add(const Listener& listener) {
+        const std::size_t sources = listener.guard.from.size() + listener.guard.except_from.size() + listener.blocked.size();
         count(sockets_, sockets_of(listener), limits::kListenerSockets, "listener sockets", listener.pos);
-        count(addresses_, addresses_in(listener.endpoints) + addresses_in(listener.except) + listener.guard.from.size(),
+        count(addresses_, addresses_in(listener.endpoints) + addresses_in(listener.except) + sources,
               max_addresses_, "address ranges", listener.pos);
     }
 

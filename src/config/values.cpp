@@ -3,6 +3,8 @@
 #include "config/boolean_word.h"
 #include "config/limits.h"
 #include "config/time_span.h"
+#include "config/words.h"
+#include "model/instance_name.h"
 
 #include <algorithm>
 #include <array>
@@ -161,10 +163,17 @@ bool read_oom_score(const Raw& raw, const ValueContext& context, std::optional<i
 bool read_description(const Raw& raw, const ValueContext& context, std::string& out) {
     const std::string* text = string_of(raw, context);
     if (text == nullptr) return false;
-    if (has_control(*text)) return context.refuse(raw.pos, "control character");
+    if (has_control(names_instance(context.unit.name) ? with_instance_specifiers(*text) : *text))
+        return context.refuse(raw.pos, "control character");
     if (text->size() > limits::kDescriptionBytes)
         return context.refuse(raw.pos, fmt::format("longer than {} bytes", limits::kDescriptionBytes));
     out = *text;
+    return true;
+}
+
+bool read_unit_description(const Raw& raw, const ValueContext& context, std::string& out) {
+    if (!read_description(raw, context, out)) return false;
+    if (names_instance(context.unit.name)) out = with_instance_specifiers(out); // it tells of all instances
     return true;
 }
 

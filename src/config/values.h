@@ -33,6 +33,7 @@ bool read_signed(const Raw& raw, const ValueContext& context, int min, int max,
 bool read_nice(const Raw& raw, const ValueContext& context, std::optional<int>& out);     ///< -20 to 19
 bool read_oom_score(const Raw& raw, const ValueContext& context, std::optional<int>& out); ///< -1000 to 1000
 bool read_description(const Raw& raw, const ValueContext& context, std::string& out);   ///< no control characters
+bool read_unit_description(const Raw& raw, const ValueContext& context, std::string& out); ///< likewise; of a service
 bool read_listener_name(const Raw& raw, const ValueContext& context, std::string& out); ///< LISTEN_FDNAMES' characters
 bool read_log_level(const Raw& raw, const ValueContext& context, std::string& out);
 bool read_account(const Raw& raw, const ValueContext& context,

@@ -1,4 +1,5 @@
 #include "config/words.h"
+#include "model/instance_name.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -161,9 +162,17 @@ std::string escape_specifiers(std::string_view text) {
     return out;
 }
 
+std::string with_instance_specifiers(std::string_view text) {
+    std::string out;
+    for (const char c : text) out += c == kInstanceMark ? "%i" : c == kUnescapedInstanceMark ? "%I" : std::string{c};
+    return out;
+}
+
 std::string quote_word(std::string_view word) {
     constexpr std::string_view kNeedsQuotes = " \"'\\";
-    const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+    const auto is_control = [](char c) {
+        return (static_cast<unsigned char>(c) < 0x20 && c != kInstanceMark && c != kUnescapedInstanceMark) || c == 0x7f;
+    };
     if (!word.empty() && word.find_first_of(kNeedsQuotes) == word.npos && std::none_of(word.begin(), word.end(), is_control))
         return std::string(word);
     std::string out = "\"";

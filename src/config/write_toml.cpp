@@ -61,26 +61,43 @@ std::string commands_text(const Raw& value) {
     return toml_string(line);
 }
 
-/// In the file of an instance a per cent sign is a specifier, but in a line of commands, which has been written so
-/// already.
-Raw with_specifiers_escaped(const Directive& directive, Raw value) {
-    if (has_per_cent_signs(directive.type)) return value;
-    auto* list = std::get_if<Raw::List>(&value.value);
+/// Which values have specifiers.
+enum class Specifiers : std::uint8_t {
+    lines, ///< those of lines of commands alone
+    all,   ///< in the file of an instance, and of a service with one per connection
+};
+
+bool has_line(const Directive& directive, const Raw& value) {
+    const auto* list = value.get<Raw::List>();
     const auto is_line = [](const Raw& command) { return command.get<std::string>() != nullptr; };
-    if (directive.type == ValueType::commands && list != nullptr && std::any_of(list->begin(), list->end(), is_line))
-        return value;
+    return directive.type == ValueType::commands && list != nullptr && std::any_of(list->begin(), list->end(), is_line);
+}
+
+void name_instance(Raw& value) {
+    if (auto* text = std::get_if<std::string>(&value.value)) *text = with_instance_specifiers(*text);
+    if (auto* list = std::get_if<Raw::List>(&value.value))
+        for (Raw& item : *list) name_instance(item);
+}
+
+void escape_all(Raw& value) {
     if (auto* text = std::get_if<std::string>(&value.value)) *text = escape_specifiers(*text);
-    if (list != nullptr)
-        for (Raw& item : *list) item = with_specifiers_escaped(directive, std::move(item));
+    if (auto* list = std::get_if<Raw::List>(&value.value))
+        for (Raw& item : *list) escape_all(item);
+}
+
+/// Where a per cent sign is a specifier; in a line of commands it has been written so already.
+Raw with_specifiers_escaped(const Directive& directive, Raw value) {
+    if (!has_per_cent_signs(directive.type) && !has_line(directive, value)) escape_all(value);
     return value;
 }
 
-std::string block_text(const Block& block, bool instance) {
+std::string block_text(const Block& block, Specifiers specifiers, bool of_connection) {
     std::string text;
     for (const Directive& directive : directives()) // general keys first, whatever the order of the files
         for (const Setting& setting : block.settings)
             if (setting.directive == &directive) {
-                const Raw value = instance ? with_specifiers_escaped(directive, setting.value) : setting.value;
+                Raw value = specifiers == Specifiers::all ? with_specifiers_escaped(directive, setting.value) : setting.value;
+                if (of_connection) value = with_instance_named(directive, std::move(value));
                 text += fmt::format("{} = {}\n", directive.toml_key, toml_value(directive, value));
             }
     return text;
@@ -106,18 +123,27 @@ std::string toml_string(std::string_view text) {
     return out + '"';
 }
 
+Raw with_instance_named(const Directive& directive, Raw value) {
+    if (has_line(directive, value))
+        for (Raw& command : std::get<Raw::List>(value.value)) command.value = line_of(command); // its specifiers are escaped before
+    name_instance(value);
+    return value;
+}
+
 std::string toml_value(const Directive& directive, const Raw& value) {
     return directive.type == ValueType::commands ? commands_text(value) : value_text(value);
 }
 
 std::string to_toml(const WrittenService& service) {
+    const bool of_connection = service.text.accepts;
     const bool instance = service.name.find('@') != service.name.npos;
-    std::string text = block_text(service.text.file, instance);
-    const auto add = [&](const std::string& header, const Block& block) {
-        text += fmt::format("{}{}\n{}", text.empty() ? "" : "\n", header, block_text(block, instance));
+    const Specifiers of_file = instance ? Specifiers::all : Specifiers::lines;
+    std::string text = block_text(service.text.file, of_file, of_connection);
+    const auto add = [&](const std::string& header, const Block& block, Specifiers specifiers) {
+        text += fmt::format("{}{}\n{}", text.empty() ? "" : "\n", header, block_text(block, specifiers, of_connection));
     };
-    for (const Block& listener : service.text.listeners) add("[[listen]]", listener);
-    add("[service]", service.text.service);
+    for (const Block& listener : service.text.listeners) add("[[listen]]", listener, of_file);
+    add("[service]", service.text.service, of_connection ? Specifiers::all : of_file);
     return text;
 }
 

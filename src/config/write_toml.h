@@ -11,6 +11,9 @@ namespace swathe {
 /// or of several.
 [[nodiscard]] std::string toml_value(const Directive& directive, const Raw& value);
 
+/// A canonical value with "%i" and "%I" for the marks of model/instance_name.h, of a service with one instance per connection.
+[[nodiscard]] Raw with_instance_named(const Directive& directive, Raw value);
+
 /// `text` in quotes, with TOML's escapes. What is no UTF-8 is replaced: TOML has no way to say it.
 [[nodiscard]] std::string toml_string(std::string_view text);
 

@@ -2,8 +2,10 @@
 
 #include "base/text.h"
 #include "config/canonical.h"
+#include "config/connection_checks.h"
 #include "config/exec_line.h"
 #include "config/limits.h"
+#include "config/service_name.h"
 #include "config/unit_lexer.h"
 #include "config/words.h"
 
@@ -20,12 +22,14 @@ using Values = std::vector<std::string>;
 std::string text_of(const Raw& value) {
     if (const auto* text = value.get<std::string>()) return *text;
     if (const auto* number = value.get<std::int64_t>()) return std::to_string(*number);
+    if (const auto* decimal = value.get<double>()) return fmt::format("{}", *decimal);
     if (const bool* on = value.get<bool>()) return *on ? "yes" : "no";
     return {};
 }
 
 /// In a percentage there are no specifiers; in all other values a per cent sign is one.
 std::string scalar_text(const Directive& directive, const Raw& value) {
+    if (directive.type == T::quoted_text) return escape_specifiers(quote_word(text_of(value)));
     return has_per_cent_signs(directive.type) ? text_of(value) : escape_specifiers(text_of(value));
 }
 
@@ -104,9 +108,11 @@ bool survives(std::string_view value) {
 /// A unit in the making.
 class Writer {
 public:
-    Writer(std::string name, Report& left_out) : unit_{std::move(name), {}}, left_out_(left_out) {}
+    /// `of_connection`: its marks of model/instance_name.h are specifiers.
+    Writer(std::string name, bool of_connection, Report& left_out) : unit_{std::move(name), {}}, of_connection_(of_connection), left_out_(left_out) {}
 
-    void add(const Directive& directive, const std::string& value, const std::vector<SourcePos>& places) {
+    void add(const Directive& directive, std::string value, const std::vector<SourcePos>& places) {
+        if (of_connection_) value = with_instance_specifiers(value);
         if (survives(value)) return unit_.lines.push_back({&directive, value, places});
         left_out_.warning(places.front(), directive.name(), "no line of a unit file can have this value");
     }
@@ -129,6 +135,11 @@ public:
                 add(directive, std::string(word), {implied_at(block.pos)});
         }
     }
+    void imply_source_prefix(const Block& block) {
+        const Directive& directive = *find_toml_directive(Scope::service, "source_prefix_ipv6");
+        if (counts_as_systemd({&block}) && block.find(directive.name()) == nullptr)
+            add(directive, std::string(default_in(directive, Format::toml)), {implied_at(block.pos)});
+    }
     UnitFile finish() {
         std::stable_sort(unit_.lines.begin(), unit_.lines.end(), [](const auto& a, const auto& b) {
             return section_rank(*a.directive) < section_rank(*b.directive);
@@ -138,6 +149,7 @@ public:
 
 private:
     UnitFile unit_;
+    bool of_connection_;
     Report& left_out_;
 };
 
@@ -194,17 +206,23 @@ void add_listen_line(Writer& writer, const Block& listener, Report& left_out) {
         writer.add(directive, path.empty() ? endpoints_of(listener) : escape_specifiers(path), places);
 }
 
-UnitFile socket_of(const WrittenService& service, const Block& listener, std::string_view stem, Report& left_out) {
-    Writer writer(fmt::format("{}.socket", stem), left_out);
+/// Is it about the service, but stands in the .socket unit? Each socket says it, but for lists, which would add up.
+bool is_of_socket(const Directive& directive) noexcept { return directive.scope == Scope::service && directive.unit_section == "Socket"; }
+
+UnitFile socket_of(const WrittenService& service, const Block& listener, std::string_view stem, bool first, Report& left_out) {
+    const bool accepts = service.text.accepts;
+    Writer writer(fmt::format("{}.socket", stem), false, left_out);
     add_listen_line(writer, listener, left_out);
-    if (listener.find("name") == nullptr)
+    if (listener.find("name") == nullptr && !accepts)
         writer.add(socket_directive("FileDescriptorName"), service.name, {implied_at(listener.pos)});
-    if (stem != service.name)
+    if (stem != service.name && !accepts)
         writer.add(socket_directive("Service"), service.name + ".service", {implied_at(listener.pos)});
     for (const Setting& setting : listener.settings) {
         const std::string_view key = setting.directive->toml_key;
         if (key != "protocol" && key != "addresses" && key != "ports" && key != "path") writer.add(setting);
     }
+    for (const Setting& setting : service.text.service.settings)
+        if (is_of_socket(*setting.directive) && (first || setting.directive->repeat == Repeat::replace)) writer.add(setting);
     writer.imply(listener, Scope::listen);
     return writer.finish();
 }
@@ -243,13 +261,20 @@ std::vector<std::string> unit_values(const Directive& directive, const Raw& valu
 
 std::vector<UnitFile> to_units(const WrittenService& service, Report& left_out) {
     std::vector<UnitFile> units;
-    const Values stems = socket_stems(service);
+    const bool accepts = service.text.accepts;
+    Values stems = socket_stems(service);
+    if (accepts && stems.size() > 1) {
+        stems = {service.name};
+        left_out.warning(service.text.listeners[1].pos, "listen", "with Accept=yes each .socket unit has a template of its own; only the first listener is there");
+    }
     for (std::size_t i = 0; i < stems.size(); ++i)
-        units.push_back(socket_of(service, service.text.listeners[i], stems[i], left_out));
-    Writer writer(service.name + ".service", left_out);
+        units.push_back(socket_of(service, service.text.listeners[i], stems[i], i == 0, left_out));
+    Writer writer(shown_unit(accepts ? connection_unit(service.name) : service.name + ".service"), accepts, left_out);
     for (const Setting& setting : service.text.file.settings) writer.add(setting);
-    for (const Setting& setting : service.text.service.settings) writer.add(setting);
+    for (const Setting& setting : service.text.service.settings)
+        if (!is_of_socket(*setting.directive)) writer.add(setting);
     writer.imply(service.text.service, Scope::service);
+    writer.imply_source_prefix(service.text.service);
     units.push_back(writer.finish());
     return units;
 }

@@ -1,12 +1,15 @@
 #include "config/written.h"
 
 #include "base/text.h"
+#include "config/build.h"
 #include "config/canonical.h"
+#include "config/connection_checks.h"
 #include "config/endpoint.h"
 #include "config/service_checks.h"
 #include "config/socket_checks.h"
 #include "config/unit_ranges.h"
 #include "model/choices.h"
+#include "model/instance_name.h"
 
 #include <algorithm>
 
@@ -56,6 +59,7 @@ void drop_overruled(std::vector<Setting>& settings, const std::vector<const Bloc
     (void)check_service(service, {blocks, Format::unit, sound}, ignored);
     const auto is_overruled = [&](const Setting& s) {
         const std::string_view key = s.directive->toml_key;
+        if (service.accept ? yields_to_accept(key) : needs_accept(key)) return true;
         return (key == "notify_access" && !service.notify_access) || (key == "pid_file" && !service.pid_file);
     };
     settings.erase(std::remove_if(settings.begin(), settings.end(), is_overruled), settings.end());
@@ -72,6 +76,13 @@ void imply(Block& block, Scope scope, const SourcePos& unit) {
         if (differs && block.find(directive.name()) == nullptr)
             block.settings.push_back({&directive, unit, Raw{std::string(word), unit}});
     }
+}
+
+/// systemd counts by addresses.
+void imply_source_prefix(Block& block, const std::vector<const Block*>& blocks, const SourcePos& unit) {
+    constexpr std::string_view kKey = "source_prefix_ipv6";
+    if (!counts_as_systemd(blocks) || block.find(kKey) != nullptr) return;
+    block.settings.push_back({find_toml_directive(Scope::service, kKey), unit, Raw{std::int64_t{kSystemdSourcePrefix}, unit}});
 }
 
 /// A Listen line, its endpoints put together where they have the same ports.
@@ -151,7 +162,7 @@ void add_listeners(const Unit& unit, std::vector<Block>& out, Report& left_out) 
     std::vector<Setting> common = settings_of({&unit.text.block}, Scope::listen, Format::unit, unit.id());
     const bool from_file = unit.text.block.find("addresses_file") != nullptr;
     if (unit.text.block.find("name") == nullptr)
-        common.push_back({&listen_directive("name"), unit.pos, Raw{unit.name, unit.pos}});
+        common.push_back({&listen_directive("name"), unit.pos, Raw{accepts(unit) ? std::string(kConnectionName) : unit.name, unit.pos}});
     settle_endpoints(socket, from_file);
     for (const SocketUnit::Line& text : socket.lines) {
         const Line line = line_of(text);
@@ -220,7 +231,8 @@ void report_left_out(const Unit& unit, Report& left_out) {
 
 WrittenService written_in_toml(std::string_view name, const TomlService& text) {
     WrittenService written{std::string(name), Format::toml, {}};
-    const std::string full_name = written.name + ".service";
+    const std::string full_name = text.accepts ? connection_unit(name) : written.name + ".service";
+    written.text.accepts = text.accepts;
     const UnitId unit(full_name, text.file.pos.file.name());
     written.text.file = {text.file.pos, settings_of({&text.file}, Scope::file, Format::toml, unit)};
     written.text.service = {text.service.pos, settings_of({&text.service}, Scope::service, Format::toml, unit)};
@@ -232,7 +244,8 @@ WrittenService written_in_toml(std::string_view name, const TomlService& text) {
 
 WrittenService written_in_units(const Unit& service, const std::vector<const Unit*>& sockets, const Names& services,
                                 Report& left_out) {
-    WrittenService written{std::string(service.stem()), Format::unit, {}};
+    WrittenService written{std::string(service.service()), Format::unit, {}};
+    written.text.accepts = names_instance(service.name);
     std::vector<const Block*> blocks;
     for (const Unit* socket : sockets) {
         blocks.push_back(&socket->text.block);
@@ -246,8 +259,9 @@ WrittenService written_in_units(const Unit& service, const std::vector<const Uni
     written.text.has_service = true;
     settle_timeouts(written.text.service.settings, service.text.block);
     drop_overruled(written.text.service.settings, blocks, service.id());
-    drop_strangers(written.text.service.settings, service.stem(), services, left_out);
+    drop_strangers(written.text.service.settings, service.service(), services, left_out);
     imply(written.text.service, Scope::service, service.pos);
+    imply_source_prefix(written.text.service, blocks, service.pos);
     report_left_out(service, left_out);
     return written;
 }
@@ -273,7 +287,7 @@ Names service_names(const Texts& texts) {
     for (const Unit& unit : texts.services) {
         const bool by_alias = std::any_of(unit.aliases.begin(), unit.aliases.end(),
                                           [&](const auto& alias) { return started.contains(alias); });
-        if (!unit.masked && (by_alias || started.contains(unit.name))) names.insert(std::string(unit.stem()));
+        if (!unit.masked && (by_alias || started.contains(unit.name))) names.insert(std::string(unit.service()));
     }
     return names;
 }
@@ -282,7 +296,7 @@ std::optional<WrittenService> find_written(const Texts& texts, std::string_view 
     for (const TomlText& text : texts.toml)
         if (text.name == name) return written_in_toml(text.name, text.text);
     for (const Unit& unit : texts.services) {
-        if (unit.stem() != name || unit.masked) continue;
+        if (unit.service() != name || unit.masked) continue;
         const auto sockets = sockets_of(unit, texts.sockets);
         if (!sockets.empty()) return written_in_units(unit, sockets, service_names(texts), left_out);
     }

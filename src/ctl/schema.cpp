@@ -53,7 +53,13 @@ Json element(const Directive& directive) {
         return words(directive);
     case T::protocols: return words(directive);
     case T::count: // of types of service, some numbers have names
-        return takes_in_toml(directive, Raw{std::string("low-delay"), {}}) ? any_of({integers(directive), text("^[a-z-]+$")}) : integers(directive);
+        if (takes_in_toml(directive, Raw{std::string("low-delay"), {}})) return any_of({integers(directive), text("^[a-z-]+$")});
+        if (takes_in_toml(directive, Raw{std::string("unlimited"), {}})) return any_of({integers(directive), text("^(unlimited|infinity)$")});
+        return integers(directive);
+    case T::decimal: return {{"type", "number"}, {"exclusiveMinimum", 0}};
+    case T::day_times: return text("^[0-9]{1,2}:[0-9]{2}-[0-9]{1,2}:[0-9]{2}$");
+    case T::log_fields: return words(directive);
+    case T::rate: return text("^([0-9]+/[0-9a-z. ]+|unlimited|infinity)$");
     case T::time_span: return any_of({{{"type", "number"}, {"minimum", 0}}, text(kTimeSpan)});
     case T::octal: return text("^[0-7]{1,5}$");
     case T::limit: return any_of({natural(), text("^[-+0-9A-Za-z. ]+(:[-+0-9A-Za-z. ]+)?$")});
@@ -76,6 +82,7 @@ Json element(const Directive& directive) {
     case T::name: return text("^[ -9;-~]+$");
     case T::namespaces: return any_of({{{"type", "boolean"}}, text()});
     case T::address_families:
+    case T::quoted_text:
     case T::text:
     case T::path:
     case T::paths:

@@ -1,6 +1,7 @@
 #include "ctl/values.h"
 
 #include "base/text.h"
+#include "config/build.h"
 #include "config/canonical.h"
 #include "config/write_toml.h"
 #include "config/write_unit.h"
@@ -61,7 +62,8 @@ void add_block(Values& values, const Block& block, Scope scope, std::string_view
 std::string listener_name(const WrittenService& service, const Block& listener) {
     const Setting* name = listener.find("name");
     const auto* text = name == nullptr ? nullptr : name->value.get<std::string>();
-    return text == nullptr ? service.name : *text;
+    if (text != nullptr) return *text;
+    return service.text.accepts ? std::string(kConnectionName) : service.name;
 }
 
 /// Does the directive stand in this kind of unit at all?
@@ -74,7 +76,8 @@ void add_unit(Values& values, const UnitFile& unit) {
     for (const Directive& directive : directives()) {
         if (directive.unit_key.empty() || !fits(directive, kind)) continue;
         const bool elsewhere =
-            kind == UnitKind::socket && (directive.scope == Scope::file || directive.scope == Scope::service);
+            kind == UnitKind::socket &&
+            (directive.scope == Scope::file || (directive.scope == Scope::service && directive.unit_section != "Socket"));
         bool said = elsewhere; // the .service unit says it
         for (const UnitFile::Line& line : unit.lines) {
             if (line.directive != &directive) continue;
@@ -142,14 +145,22 @@ Json json_of(const ShownValue& value, Format names) {
     return object;
 }
 
+/// The block as its file has it, where the instance of a connection is named by specifiers.
+Block shown(Block block, bool of_connection) {
+    if (of_connection)
+        for (Setting& setting : block.settings) setting.value = with_instance_named(*setting.directive, std::move(setting.value));
+    return block;
+}
+
 } // namespace
 
 std::vector<ShownValue> values_in_toml(const WrittenService& service) {
     Values values;
-    add_block(values, service.text.file, Scope::file, "", {});
+    const bool accepts = service.text.accepts;
+    add_block(values, shown(service.text.file, accepts), Scope::file, "", {});
     for (const Block& listener : service.text.listeners)
         add_block(values, listener, Scope::listen, "listen", listener_name(service, listener));
-    add_block(values, service.text.service, Scope::service, "service", {});
+    add_block(values, shown(service.text.service, accepts), Scope::service, "service", {});
     return values;
 }
 

@@ -58,6 +58,10 @@ template <> inline constexpr auto kChoices<PreserveMode> = std::to_array<Choice<
     {{"no", PreserveMode::no}, {"restart", PreserveMode::restart}, {"yes", PreserveMode::yes}});
 template <> inline constexpr auto kChoices<LimitAction> = std::to_array<Choice<LimitAction>>(
     {{"pause", LimitAction::pause}, {"fail", LimitAction::fail}});
+template <> inline constexpr auto kChoices<OverLimit> = std::to_array<Choice<OverLimit>>(
+    {{"refuse", OverLimit::refuse}, {"queue", OverLimit::queue}, {"drop", OverLimit::drop}});
+template <> inline constexpr auto kChoices<EnvironmentStyle> = std::to_array<Choice<EnvironmentStyle>>(
+    {{"systemd", EnvironmentStyle::systemd}, {"ucspi", EnvironmentStyle::ucspi}});
 template <> inline constexpr auto kChoices<RestartPolicy> = std::to_array<Choice<RestartPolicy>>(
     {{"no", RestartPolicy::no}, {"always", RestartPolicy::always}, {"on-success", RestartPolicy::on_success},
      {"on-failure", RestartPolicy::on_failure}, {"on-abnormal", RestartPolicy::on_abnormal},

@@ -21,6 +21,7 @@ std::string dump(const std::vector<Endpoint>& endpoints, const char* label) {
 std::string dump(const Guard& guard) {
     std::string out;
     for (const auto& from : guard.from) out += fmt::format("    from {}\n", from.value.to_string());
+    for (const auto& from : guard.except_from) out += fmt::format("    except_from {}\n", from.value.to_string());
     for (const auto& interface : guard.interfaces) out += fmt::format("    interface {}\n", interface.value);
     return out;
 }
@@ -29,6 +30,14 @@ std::string dump(const EventLimit& limit) { return fmt::format("{}/{}", limit.bu
 
 std::string dump_limits(const Listener& l) {
     return fmt::format("    trigger={} fails={} poll={}\n", dump(l.trigger_limit), l.trigger_limit_fails, dump(l.poll_limit));
+}
+
+std::string dump(const ConnectionRate& rate) { return fmt::format("{}/{} burst {}", rate.count, format_time_span(rate.per), rate.burst); }
+
+std::string dump_rates(const Listener& l) {
+    std::string out = fmt::format("    rate={} source={}\n", dump(l.connection_rate), dump(l.source_rate));
+    for (const auto& prefix : l.blocked) out += fmt::format("    blocked {}\n", prefix.value.to_string());
+    return out;
 }
 
 std::string dump_mode(const Listener& l) { return fmt::format("    mode={}\n", name_of(l.listener_mode)); }
@@ -59,7 +68,7 @@ template <class T> std::string unless_default(std::string (*line)(const T&), con
 std::string dump(const Listener& l) {
     return fmt::format("  listener {} {} backlog={} home={} sockets={} when_down={} steal={} local_routes={}\n", l.name, name_of(l.kind()), l.backlog,
                        l.home ? l.home->to_string() : "-", name_of(l.family_sockets), name_of(l.when_down), l.steal, l.local_routes) +
-           unless_default(dump_limits, l) + unless_default(dump_mode, l) + unless_default(dump_options, l) + unless_default(dump_unix, l) +
+           unless_default(dump_limits, l) + unless_default(dump_rates, l) + unless_default(dump_mode, l) + unless_default(dump_options, l) + unless_default(dump_unix, l) +
            (l.netns.empty() ? "" : fmt::format("    netns {}\n", l.netns)) + dump(l.endpoints, "claims") + dump(l.except, "except") + dump(l.guard);
 }
 
@@ -187,6 +196,20 @@ std::string dump(const ExecContext& c) {
     return out + dump("standard_error", c.standard_error);
 }
 
+std::string dump(const ConnectionLog& log) {
+    return fmt::format("host={} pid={} duration={} bytes={} exit={}", log.host, log.pid, log.duration, log.bytes, log.exit);
+}
+
+std::string dump_connections(const Service& s) {
+    std::string out = fmt::format("  accept={} max={} {} per_source={} {} prefixes={},{} load={} idle={} style={} addresses={}\n", s.accept,
+                                  s.max_connections.value_or(0), name_of(s.max_connections_hit), s.max_connections_per_source.value_or(0),
+                                  name_of(s.max_connections_per_source_hit), s.source_prefix_ipv4, s.source_prefix_ipv6, s.max_load.value_or(0),
+                                  format_time_span(s.flow_idle_sec), name_of(s.environment_style), s.log_addresses);
+    for (const DayTimes& times : s.access_times) out += fmt::format("  access_times {}-{}\n", times.first, times.last);
+    return out + fmt::format("  banner <{}> file {}\n  success {}\n  failure {}\n", s.banner, dump(s.banner_file), dump(s.log_on_success),
+                             dump(s.log_on_failure));
+}
+
 std::string dump_supervision(const Service& s) {
     return fmt::format("  remain={} pid_file={} access={} reload={} store={} preserve={} mode={} workers={}\n", s.remain_after_exit,
                        dump(s.pid_file), s.notify_access ? name_of(*s.notify_access) : "-", s.reload_signal, s.file_descriptor_store_max,
@@ -207,7 +230,7 @@ std::string dump(const Service& s) {
     for (const Listener& listener : s.listeners) out += dump(listener);
     for (const auto& [key, list] : commands_of(s))
         for (const Command& command : *list) out += dump(key, command);
-    out += dump("after", s.after) + dump("requires", s.requires_) + dump("wants", s.wants) + unless_default(dump_supervision, s) + unless_default(dump_end, s);
+    out += dump("after", s.after) + dump("requires", s.requires_) + dump("wants", s.wants) + unless_default(dump_supervision, s) + unless_default(dump_connections, s) + unless_default(dump_end, s);
     out += fmt::format("  activation={} type={} user={} group={} directory={} optional={} umask={:04o}\n", name_of(s.activation), name_of(s.type), dump(s.user),
                        dump(s.group), dump(s.working_directory), s.working_directory_optional, s.umask);
     for (const auto& [resource, key] : kResourceLimitKeys)

@@ -115,6 +115,10 @@ TEST_CASE("manual: every limit is given as it is") {
         {"Bytes of log_ring_bytes", limits::kLogRingBytes},
         {"Own directories of one kind of a service", limits::kOwnDirectories},
         {"Number of a processor, and one more", limits::kProcessors},
+        {"Connections of a rate, and of its burst", limits::kRate},
+        {"Parts of the day of access_times", limits::kDayTimes},
+        {"Bytes of a banner", limits::kBannerBytes},
+        {"Largest max_load", static_cast<std::int64_t>(limits::kLoad)},
         {"Largest number of things", limits::kCount},
         {"Errors shown, and warnings", limits::kDiagnostics},
     };

@@ -25,7 +25,12 @@ Literals literals_of(const Directive& d, const std::vector<std::string>& others,
         words.emplace_back("true");
         return words;
     }
-    case T::count: return {"0", "1", "4", "-7", "19", "500", "2147483647"};
+    case T::count: return {"0", "1", "4", "-7", "19", "500", "2147483647", "\"unlimited\""};
+    case T::decimal: return {"4", "2.5", "0.125"};
+    case T::day_times: return {"\"8:00-18:00\"", "[\"22:00-06:30\", \"12:00-24:00\"]"};
+    case T::log_fields: return {"\"host\"", "[\"pid\", \"duration\", \"bytes\"]", "[]"};
+    case T::rate: return {"\"100/s\"", "\"5/2h\"", "\"unlimited\""};
+    case T::quoted_text: return {"\"Hello\"", "\" two\\r\\n 100% \\\"x\\\" \\\\n\\n\"", "\"\""};
     case T::time_span: return {"0", "5", "1.5", "\"2min 3s\"", "\"infinity\"", "\"250ms\"", "\"1h\""};
     case T::octal: return {"\"0\"", "\"77\"", "\"0750\"", "\"2770\""};
     case T::limit:
@@ -84,6 +89,7 @@ bool is_sound(const std::string& name, const std::string& text) {
     const auto root = read_toml(text, SourceFile("random.toml"));
     if (!root) return false;
     TomlService service;
+    service.accepts = accept_in(*root).value_or(false);
     merge_toml_service(service, name, *root, SourceFile("random.toml"), report);
     return build_service(service, name, report).has_value() && !report.has_errors();
 }
@@ -100,6 +106,10 @@ public:
             if (count > 1) listeners_.back() += fmt::format("name = \"{}{}\"\n", pick({"a", "z 1", "m"}), i);
         }
         service_ = "exec_start = [\"/bin/true\"]\n";
+        const bool accepts = count == 1 && random_() % 2 == 0; // such a .socket unit has a service of its own
+        if (accepts) service_ += "accept = true\n";
+        else service_ += "accept = false\n";
+        if (accepts && !is_sound(name_, text())) service_ = "exec_start = [\"/bin/true\"]\n";
         vary(file_, Scope::file);
         for (std::string& listener : listeners_) vary(listener, Scope::listen);
         vary(service_, Scope::service);
