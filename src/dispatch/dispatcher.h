@@ -23,11 +23,11 @@ struct SlotCounters {
     std::uint64_t no_socket = 0;     ///< the slot was empty
     std::uint64_t assign_errors = 0; ///< the socket was there but the kernel refused it; EEXIST: another program had chosen before
     int last_errno = 0;              ///< of the last assign error; positive
-    std::array<std::uint64_t, DISPATCH_REFUSALS> refused{}; ///< before a socket was looked for; by Refusal
+    std::array<std::uint64_t, DISPATCH_REFUSALS> refused{}; ///< before a socket was looked for; by TurnedAway
     std::uint64_t unasked = 0;       ///< let in though a limit could not be asked: no room for a bucket, or too many CPUs at once
     std::uint64_t new_sources = 0;   ///< for which a bucket was made
 
-    [[nodiscard]] std::uint64_t refused_by(Refusal why) const noexcept { return refused[static_cast<std::size_t>(why)]; }
+    [[nodiscard]] std::uint64_t refused_by(TurnedAway why) const noexcept { return refused[static_cast<std::size_t>(why)]; }
 };
 
 /// A program of the namespace, in run order.

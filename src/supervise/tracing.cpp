@@ -31,12 +31,12 @@ std::optional<std::pair<const std::string&, const std::string&>> target_of(const
     return {{service.name, service.listeners.at(rule->target.listener.listener).name}};
 }
 
-const char* refusal_text(Refusal why) {
+const char* refusal_text(TurnedAway why) {
     switch (why) {
-    case Refusal::blocked: return "source blocked";
-    case Refusal::closed: return "too many connections";
-    case Refusal::source_rate: return "source rate limit";
-    case Refusal::rate: return "rate limit";
+    case TurnedAway::blocked: return "source blocked";
+    case TurnedAway::closed: return "too many connections";
+    case TurnedAway::source_rate: return "source rate limit";
+    case TurnedAway::rate: return "rate limit";
     }
     return "";
 }

@@ -73,10 +73,10 @@ std::optional<ListenerView::Socket::Refused> refused_at(const LiveSocket& socket
     if (!socket.is_steered() || (listener.blocked.empty() && !has_limits(service, listener))) return std::nullopt;
     const SlotCounters counters = socket.site->dispatcher.counters(socket.slot);
     ListenerView::Socket::Refused refused;
-    refused.rate = counters.refused_by(Refusal::rate);
-    refused.source_rate = counters.refused_by(Refusal::source_rate);
-    refused.blocked = counters.refused_by(Refusal::blocked);
-    refused.closed = counters.refused_by(Refusal::closed);
+    refused.rate = counters.refused_by(TurnedAway::rate);
+    refused.source_rate = counters.refused_by(TurnedAway::source_rate);
+    refused.blocked = counters.refused_by(TurnedAway::blocked);
+    refused.closed = counters.refused_by(TurnedAway::closed);
     refused.unasked = counters.unasked;
     refused.new_sources = counters.new_sources;
     return refused;

@@ -93,9 +93,8 @@ Result<Evidence> Supervisor::question_all(const Part& part, const Flow& flow, st
     if (!steered) return evidence;
     const SlotCounters after = dispatcher.counters(tables.slot);
     evidence.chosen_before = chosen_before(before, after);
-    evidence.unusable = after.refused != before.refused
-                            ? "its limits let nobody in at the moment"
-                            : why_unusable(part.rules.rules.at(*tables.rule).target.listener, flow.local.address.family);
+    evidence.limited = after.refused != before.refused;
+    evidence.unusable = why_unusable(part.rules.rules.at(*tables.rule).target.listener, flow.local.address.family);
     return evidence;
 }
 

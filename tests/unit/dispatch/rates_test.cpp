@@ -113,7 +113,7 @@ struct Steering {
         for (int i = 0; i < times; ++i) in += connect_from(from) == 0;
         return in;
     }
-    [[nodiscard]] std::uint64_t refused_by(Refusal why) const { return dispatcher.counters(0).refused_by(why); }
+    [[nodiscard]] std::uint64_t refused_by(TurnedAway why) const { return dispatcher.counters(0).refused_by(why); }
     Dispatcher dispatcher;
     UniqueFd socket;
 };
@@ -163,7 +163,7 @@ TEST_CASE("rates: real connections are refused beyond the burst, counted, and le
     const int refused = 5 - steering.count(5, "127.1.0.1");
     const bool in_time = now() - begin < 100ms;
     if (in_time) CHECK(refused == 5);
-    CHECK(steering.refused_by(Refusal::source_rate) == static_cast<std::uint64_t>(refused));
+    CHECK(steering.refused_by(TurnedAway::source_rate) == static_cast<std::uint64_t>(refused));
     CHECK(connect_from("127.1.0.2") == 0);
     std::this_thread::sleep_for(110ms);
     CHECK(connect_from("127.1.0.1") == 0);
@@ -177,7 +177,7 @@ TEST_CASE("rates: refused connections are told so at once") {
     Steering steering(World(seldom(1)).rules.tables());
     CHECK(connect_from("127.1.0.1") == 0);
     CHECK(connect_from("127.1.0.1") == ECONNREFUSED);
-    CHECK(steering.refused_by(Refusal::rate) == 1);
+    CHECK(steering.refused_by(TurnedAway::rate) == 1);
 }
 
 TEST_CASE("rates: many at once are let in by the burst exactly, whichever CPU they come on") {
@@ -265,8 +265,8 @@ TEST_CASE("rates: a gate shuts everybody out at once, and a block one source, un
     REQUIRE(dispatcher.block(0, parse_prefix("127.1.0.0/24").value(), false));
     REQUIRE(dispatcher.block(0, parse_prefix("127.1.0.0/24").value(), false));
     CHECK(connect_from("127.1.0.1") == 0);
-    CHECK(steering.refused_by(Refusal::closed) == 1);
-    CHECK(steering.refused_by(Refusal::blocked) == 3);
+    CHECK(steering.refused_by(TurnedAway::closed) == 1);
+    CHECK(steering.refused_by(TurnedAway::blocked) == 3);
 }
 
 TEST_CASE("rates: there is no gate without tables that have limits") {
@@ -289,7 +289,7 @@ TEST_CASE("rates: blocked prefixes are refused by the program, and counted for t
     CHECK(connect_from("127.1.0.1") == ECONNREFUSED);
     CHECK(connect_from("127.1.1.1") == 0);
     const SlotCounters counters = steering.dispatcher.counters(0);
-    CHECK(counters.refused_by(Refusal::blocked) == 1);
+    CHECK(counters.refused_by(TurnedAway::blocked) == 1);
     CHECK(counters.lookups == 2);
     Flow flow{Protocol::tcp, {parse_address("127.0.1.1").value(), 80}, {parse_address("127.1.0.1").value(), 1}, 0};
     const KernelDecision said = steering.dispatcher.test_run(flow).value();
@@ -357,7 +357,7 @@ TEST_CASE("rates: the program counts who is let in for want of room, and the twi
     REQUIRE(dispatcher.set_gate(0, true));
     (void)steering.count(1, "127.1.0.5");
     const TraceRead read = dispatcher.read_trace(100).value();
-    std::vector<std::optional<Refusal>> expected{{}, {}, Refusal::source_rate, {}, {}, Refusal::source_rate, Refusal::rate, Refusal::blocked, Refusal::closed};
+    std::vector<std::optional<TurnedAway>> expected{{}, {}, TurnedAway::source_rate, {}, {}, TurnedAway::source_rate, TurnedAway::rate, TurnedAway::blocked, TurnedAway::closed};
     REQUIRE(read.decisions.size() == expected.size());
     for (std::size_t i = 0; i < expected.size(); ++i) {
         CAPTURE(i);

@@ -90,8 +90,8 @@ TEST_CASE("tracing: of what the kernel reports each watcher gets what it asked f
 TEST_CASE("tracing: who is refused by a limit is told which") {
     const TraceMeaning meaning = source().meaning;
     TracedDecision refused = decision(Verdict::drop, 0);
-    for (const auto& [why, words] : {std::pair{Refusal::blocked, "source blocked"}, {Refusal::closed, "too many connections"},
-                                     {Refusal::source_rate, "source rate limit"}, {Refusal::rate, "rate limit"}}) {
+    for (const auto& [why, words] : {std::pair{TurnedAway::blocked, "source blocked"}, {TurnedAway::closed, "too many connections"},
+                                     {TurnedAway::source_rate, "source rate limit"}, {TurnedAway::rate, "rate limit"}}) {
         refused.refusal = why;
         const TracedView view = view_of(refused, meaning, 0);
         CHECK(view.error == words);
