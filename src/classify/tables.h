@@ -74,6 +74,9 @@ struct Decision {
     std::uint32_t slot = 0;        ///< for steer, or of the listener that has blocked the source (tables only)
     bool blocked = false;          ///< drop, since the listener of the rule has blocked the source
     std::vector<RuleId> others;    ///< matched and lost, in order (oracle only)
+
+    /// Does a listener have the packet, be it that it refuses the source?
+    [[nodiscard]] bool by_listener() const noexcept { return verdict == Verdict::steer || blocked; }
 };
 
 [[nodiscard]] Decision decide(const Tables& tables, const Flow& flow); ///< the same walk as the BPF program's

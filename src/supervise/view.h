@@ -21,9 +21,16 @@ struct ListenerView {
         int last_errno = 0;
         std::uint32_t queued = 0;       ///< connections or bytes that wait in the kernel now
         std::string unusable;           ///< why the kernel does not steer to it although it is there; "" = it does
+        struct Refused {                ///< of the lookups, before a socket was looked for
+            std::uint64_t rate = 0, source_rate = 0, blocked = 0, closed = 0;
+            std::uint64_t unasked = 0;     ///< let in, since a limit could not be asked
+            std::uint64_t new_sources = 0; ///< for which a bucket was made
+        };
+        std::optional<Refused> refused = {}; ///< nothing: the listener has neither limits nor blocked sources
     };
     std::vector<Socket> sockets;
     std::string netns = {};             ///< network namespace; "" = the daemon's own
+    std::optional<std::string> limits = {}; ///< in words how many it lets in; nothing: all
 };
 
 /// One running instance of a service.

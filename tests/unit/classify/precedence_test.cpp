@@ -60,7 +60,7 @@ TEST_CASE("precedence: blocked sources are refused by the rule that wins, and by
     const HandRules rules{
         {.to = "net", .prefix = "192.0.2.0/24", .ports = {{80, 90}}},
         {.to = "host", .prefix = "192.0.2.7/32", .ports = {{80, 80}}, .blocked = {"203.0.113.0/24", "2001:db8::/32"}},
-        {.to = "host6", .prefix = "2001:db8:1::/64", .ports = {{80, 80}}, .from = {"2001:db8::/16"}, .blocked = {"2001:db8:2::/48"}},
+        {.to = "host6", .prefix = "2001:db8:1::/64", .ports = {{80, 80}}, .from = {"2001::/16"}, .blocked = {"2001:db8:2::/48"}},
     };
     struct Case { const char* to; const char* from; const char* winner; };
     const Case cases[] = {

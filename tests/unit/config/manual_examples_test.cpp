@@ -4,6 +4,7 @@
 #include "scratch.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 
 #include <fmt/format.h>
