@@ -403,6 +403,21 @@ def test_ranges_are_answered_from_the_address_and_the_port_that_were_asked(make_
     daemon.stop()
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_ranges_are_served_by_one_process_for_each_connection_and_flow(make_daemon, config, client, tool, service):
+    common = {"addresses": [V4, V6], "ports": ["5000-5999"]}
+    config.service(service, [{"name": "tcp", "protocol": "tcp"} | common, {"name": "udp", "protocol": "udp"} | common],
+                   [tool(service), "--idle", "5"], user="nobody", accept=True, standard_input="socket")
+    daemon = make_daemon(inside=True).start()
+    for address, port in ASKED:
+        with client.udp(address) as sock:
+            sock.connect((address, port))
+            use_datagrams(service, sock)
+        use_stream(service, client.connect(address, port))
+    assert daemon.service(service)["connections"]["accepted"] == 2 * len(ASKED)
+    daemon.stop()
+
+
 def test_the_example(make_daemon, example, client, tool):
     example("small-services", replace=[('exec_start = ["swathe-', f'exec_start = ["{tool("echo").parent}/swathe-')])
     daemon = make_daemon(inside=True).start()
