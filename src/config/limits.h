@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-/// What a configuration may not exceed. Each stands in swathe.toml(5), "LIMITS", and has a test at the edge.
+/// What a configuration may not exceed. Each stands in swathe.service(5), "LIMITS", and has a test at the edge.
 namespace swathe::limits {
 
 inline constexpr std::size_t kFileBytes = 16U << 20; ///< one configuration file
