@@ -77,6 +77,29 @@ template <> struct Fields<InstanceView> {
         f("draining", instance.draining);
         f("main_pid", instance.main_pid);
         f("status_text", instance.status_text);
+        f.nullable("peer", instance.peer);
+    }
+};
+
+template <> struct Fields<ConnectionsView::Refused> {
+    static constexpr bool listed = true;
+    template <class V, class F> static void each(V& refused, F& f) {
+        f("max_connections", refused.max_connections);
+        f("max_connections_per_source", refused.max_connections_per_source);
+        f("max_load", refused.max_load);
+        f("access_times", refused.access_times);
+    }
+};
+
+template <> struct Fields<ConnectionsView> {
+    static constexpr bool listed = true;
+    template <class V, class F> static void each(V& connections, F& f) {
+        f("now", connections.now);
+        f("limit", connections.limit);
+        f("most_of_a_source", connections.most_of_a_source);
+        f("accepted", connections.accepted);
+        f("failed", connections.failed);
+        f("refused", connections.refused);
     }
 };
 
@@ -97,6 +120,7 @@ template <> struct Fields<ServiceView> {
         f("state_since_usec", service.state_since_usec);
         f("paused_by_hand", service.paused_by_hand);
         f("instances", service.instances);
+        f.if_known("connections", service.connections);
         f("listeners", service.listeners);
         f("files", service.files);
         f.nullable("supervisor", service.supervisor);

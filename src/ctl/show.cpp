@@ -184,8 +184,23 @@ bool wants_instances(const ServiceView& service) {
 }
 
 std::string show_instance(const InstanceView& instance) {
-    return fmt::format("    Instance {}: {}{}{}\n", instance.number, escaped(instance.phase), instance.draining ? ", drains" : "",
-                       instance.main_pid ? fmt::format(", pid {}", *instance.main_pid) : "");
+    return fmt::format("    Instance {}: {}{}{}{}\n", instance.number, escaped(instance.phase), instance.draining ? ", drains" : "",
+                       instance.main_pid ? fmt::format(", pid {}", *instance.main_pid) : "",
+                       instance.peer.empty() ? "" : ", from " + escaped(instance.peer));
+}
+
+/// "    Connections: 3 of at most 64, 2 of one source; 1024 accepted, 1 failed; refused: 5 by max_connections"
+std::string show_connections(const ConnectionsView& connections, std::size_t shown) {
+    const auto& [total, source, load, times] = connections.refused;
+    std::string text = fmt::format("    Connections: {}{}", connections.now, connections.limit ? fmt::format(" of at most {}", *connections.limit) : "");
+    if (connections.now > 0) text += fmt::format(", {} of one source", connections.most_of_a_source);
+    text += fmt::format("; {} accepted, {} failed", connections.accepted, connections.failed);
+    std::string refused;
+    for (const auto& [key, count] : {std::pair("max_connections", total), {"max_connections_per_source", source}, {"max_load", load}, {"access_times", times}})
+        if (count > 0) refused += fmt::format("{}{} by {}", refused.empty() ? "" : ", ", count, key);
+    if (!refused.empty()) text += "; refused: " + refused;
+    if (connections.now > shown) text += fmt::format("\n    The first {} of them:", shown);
+    return text + "\n";
 }
 
 } // namespace
@@ -199,7 +214,8 @@ std::string show_service(const ServiceView& service, const Look& look, bool deta
     text += "\n    State: " + state_line(service, look) + "\n";
     if (service.paused_by_hand) text += "    Paused: who connects waits for swathectl resume\n";
     if (service.main_pid) text += fmt::format("    Main PID: {}\n", *service.main_pid);
-    if (wants_instances(service))
+    if (service.connections) text += show_connections(*service.connections, service.instances.size());
+    if (wants_instances(service) || service.connections)
         for (const InstanceView& instance : service.instances) text += show_instance(instance);
     if (!service.status_text.empty()) text += "    Status: \"" + escaped(service.status_text) + "\"\n";
     if (!service.supervisor.empty()) {

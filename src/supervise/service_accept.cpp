@@ -1,5 +1,6 @@
 // ServiceUnit: one instance for each connection (accept = true).
 
+#include "supervise/flows.h"
 #include "supervise/service_unit.h"
 
 #include <algorithm>

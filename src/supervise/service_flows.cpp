@@ -1,5 +1,6 @@
 // ServiceUnit: one instance for each flow of its UDP listeners (accept = true).
 
+#include "supervise/flows.h"
 #include "supervise/service_unit.h"
 #include "supervise/site.h"
 

@@ -3,6 +3,7 @@
 #include "socket/backlog.h"
 #include "socket/flush.h"
 #include "socket/revive.h"
+#include "supervise/flows.h"
 #include "supervise/service_unit.h"
 
 #include <algorithm>

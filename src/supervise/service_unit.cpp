@@ -1,5 +1,6 @@
 #include "model/same_run.h"
 #include "socket/backlog.h"
+#include "supervise/flows.h"
 #include "supervise/service_unit.h"
 
 #include <algorithm>

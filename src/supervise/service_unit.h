@@ -2,8 +2,6 @@
 
 #include "process/fd_store.h"
 #include "supervise/arming.h"
-#include "supervise/connections.h"
-#include "supervise/flows.h"
 #include "supervise/idle.h"
 #include "supervise/lifecycle.h"
 #include "supervise/unit_host.h"
@@ -11,6 +9,9 @@
 #include <deque>
 
 namespace swathe {
+
+class Connections;
+class Flows;
 
 /// How often a unit mends listeners that are shut down while it watches them: whoever still holds them must not keep the loop busy.
 inline constexpr std::uint32_t kMostRevivals = 5;
@@ -67,6 +68,7 @@ public:
     [[nodiscard]] const std::vector<std::unique_ptr<Worker>>& workers() const noexcept { return workers_; }
     [[nodiscard]] const std::vector<std::unique_ptr<Instance>>& draining() const noexcept { return draining_; }
     [[nodiscard]] const Connections* connections() const noexcept { return connections_.get(); } ///< nullptr: no `accept`, nor had it
+    [[nodiscard]] const Flows* flows() const noexcept { return flows_.get(); }                   ///< the same, of UDP
     [[nodiscard]] std::uint64_t tag() const noexcept { return tag_; } ///< of the connections of its listeners
     [[nodiscard]] const std::vector<LiveListener>& listeners() const noexcept { return listeners_; }
     [[nodiscard]] State state() const noexcept; ///< running if any worker is, else the first one's

@@ -1,6 +1,7 @@
 // ServiceUnit: the lifecycles of its workers, and who waits for them.
 
 #include "process/own_directories.h"
+#include "supervise/connections.h"
 #include "supervise/service_unit.h"
 
 #include <algorithm>

@@ -33,6 +33,20 @@ struct InstanceView {
     bool draining = false;    ///< another one has taken its place
     std::optional<std::int64_t> main_pid;
     std::string status_text;  ///< the last STATUS=
+    std::string peer = {};    ///< whose connection it serves; "" = of a service without `accept`
+};
+
+/// Whom a service with `accept` serves, an instance each.
+struct ConnectionsView {
+    struct Refused {
+        std::uint64_t max_connections = 0, max_connections_per_source = 0, max_load = 0, access_times = 0;
+    };
+    std::uint32_t now = 0;
+    std::optional<std::uint32_t> limit; ///< max_connections
+    std::uint32_t most_of_a_source = 0;
+    std::uint64_t accepted = 0; ///< since the daemon started
+    std::uint64_t failed = 0;   ///< of these, whose program could not be started or failed
+    Refused refused;
 };
 
 struct ServiceView {
@@ -49,9 +63,10 @@ struct ServiceView {
     std::uint32_t restarts = 0; ///< of these, automatic restarts
     std::int64_t state_since_usec = 0; ///< CLOCK_REALTIME, microseconds
     bool paused_by_hand = false;
-    std::vector<InstanceView> instances;
+    std::vector<InstanceView> instances; ///< of connections a hundred at most
     std::vector<ListenerView> listeners;
     std::vector<std::string> files;
+    std::optional<ConnectionsView> connections = {}; ///< of a service with `accept`
     std::string supervisor = {}; ///< "systemd": it starts and stops the service, we only steer to it; "" = we do all
 };
 

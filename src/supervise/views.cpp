@@ -3,6 +3,8 @@
 #include "model/choices.h"
 #include "socket/backlog.h"
 #include "socket/revive.h"
+#include "supervise/connection_facts.h"
+#include "supervise/connections.h"
 #include "supervise/preflight.h"
 #include "supervise/supervisor.h"
 
@@ -17,6 +19,7 @@ namespace {
 
 constexpr std::size_t kMostRulesToLookAt = 10'000; ///< in the loop: some milliseconds
 constexpr std::size_t kMostAddressesShown = 100; ///< per listener; a million would drown the answer
+constexpr std::size_t kMostConnectionsShown = 100; ///< per service; likewise
 
 std::string label(const Endpoint& endpoint, const AddressRange& range, bool with_ports) {
     if (!with_ports) return range.to_string();
@@ -62,9 +65,24 @@ ListenerView::Socket view_of(const LiveSocket& socket, Protocol protocol) {
 }
 
 InstanceView view_of(const Instance& instance, bool draining) {
-    InstanceView view{instance.number(), to_string(instance.run().phase), draining, std::nullopt, instance.status_text()};
+    InstanceView view{instance.number(), to_string(instance.run().phase), draining, std::nullopt, instance.status_text(), {}};
     if (instance.main_pid() != 0) view.main_pid = instance.main_pid();
     return view;
+}
+
+/// Those that are served, the first of them with their instances.
+void describe_connections(const Connections& all, const Service& service, ServiceView& view) {
+    for (std::size_t i = 0; i < std::min(all.living().size(), kMostConnectionsShown); ++i) {
+        const Session& session = *all.living()[i];
+        view.instances.push_back(view_of(session.instance(), false));
+        view.instances.back().peer = peer_of(session.ends());
+    }
+    if (!service.accept) return;
+    const Connections::Counts& counts = all.counts();
+    const auto refused = [&](TurnedAway why) { return counts.refused[static_cast<std::size_t>(why)]; };
+    view.connections = ConnectionsView{all.door().inside(), service.max_connections, all.door().most_of_a_source(), counts.accepted, counts.failed,
+                                       {refused(TurnedAway::max_connections), refused(TurnedAway::max_connections_per_source),
+                                        refused(TurnedAway::max_load), refused(TurnedAway::access_times)}};
 }
 
 ListenerView view_of(const Listener& listener, const std::vector<LiveSocket>& sockets) {
@@ -98,6 +116,7 @@ ServiceView view_of(const ServiceUnit& unit) {
         for (const Instance* instance : {worker->instance.get(), worker->successor.get()})
             if (instance != nullptr) view.instances.push_back(view_of(*instance, false));
     for (const auto& instance : unit.draining()) view.instances.push_back(view_of(*instance, true));
+    if (unit.connections() != nullptr) describe_connections(*unit.connections(), service, view);
     for (std::size_t i = 0; i < service.listeners.size(); ++i)
         view.listeners.push_back(view_of(service.listeners[i], unit.listeners()[i].sockets));
     return view;
