@@ -4,7 +4,7 @@
 #include "socket/backlog.h"
 #include "socket/revive.h"
 #include "supervise/connection_facts.h"
-#include "supervise/connections.h"
+#include "supervise/flows.h"
 #include "supervise/preflight.h"
 #include "supervise/supervisor.h"
 
@@ -82,7 +82,7 @@ void describe_connections(const Connections& all, const Service& service, Servic
     const auto refused = [&](TurnedAway why) { return counts.refused[static_cast<std::size_t>(why)]; };
     view.connections = ConnectionsView{all.door().inside(), service.max_connections, all.door().most_of_a_source(), counts.accepted, counts.failed,
                                        {refused(TurnedAway::max_connections), refused(TurnedAway::max_connections_per_source),
-                                        refused(TurnedAway::max_load), refused(TurnedAway::access_times)}};
+                                        refused(TurnedAway::max_load), refused(TurnedAway::access_times)}, {}};
 }
 
 ListenerView view_of(const Listener& listener, const std::vector<LiveSocket>& sockets) {
@@ -117,6 +117,10 @@ ServiceView view_of(const ServiceUnit& unit) {
             if (instance != nullptr) view.instances.push_back(view_of(*instance, false));
     for (const auto& instance : unit.draining()) view.instances.push_back(view_of(*instance, true));
     if (unit.connections() != nullptr) describe_connections(*unit.connections(), service, view);
+    if (view.connections && unit.flows() != nullptr) {
+        const Flows::Counts counts = unit.flows()->counts();
+        view.connections->flows = FlowsView{counts.continued, counts.idle, counts.lost};
+    }
     for (std::size_t i = 0; i < service.listeners.size(); ++i)
         view.listeners.push_back(view_of(service.listeners[i], unit.listeners()[i].sockets));
     return view;
