@@ -63,10 +63,21 @@ void Connections::use(const Service& service) {
     plans_.forget();
     output_ = nullptr;
     door_.forget();
+    if (gates_) gates_->open();
     for (const auto& connection : living_) { // what a source is may have changed
         connection->source = source_of(connection->ends(), *service_);
-        door_.enter(connection->source);
+        enter(connection->source);
     }
+}
+
+void Connections::enter(const SourceKey& source) {
+    door_.enter(source);
+    if (gates_) gates_->follow(*service_, door_, source);
+}
+
+void Connections::leave(const SourceKey& source) {
+    door_.leave(source);
+    if (gates_) gates_->follow(*service_, door_, source);
 }
 
 // --- who comes in
@@ -93,7 +104,7 @@ void Connections::serve(UniqueFd fd, ConnectionEnds ends, const Listener& listen
     connection.keeper = keeper;
     connection.place = living_.size();
     living_.push_back(std::move(made));
-    door_.enter(source);
+    enter(source);
     if (keeper != nullptr) keeper->begun(connection);
     connection.start(door_.inside_of(source));
     tell_of_start(connection);
@@ -197,7 +208,7 @@ void Connections::ended(Session& connection) {
     tell_of_end(connection);
     connection.close();
     forget_directories(connection);
-    door_.leave(connection.source);
+    leave(connection.source);
     std::unique_ptr<Session> gone = std::move(living_[connection.place]);
     if (connection.place + 1 != living_.size()) {
         living_[connection.place] = std::move(living_.back());

@@ -3,6 +3,7 @@
 #include "supervise/connections.h"
 #include "supervise/flows.h"
 #include "supervise/service_unit.h"
+#include "supervise/site.h"
 
 #include <algorithm>
 #include <system_error>
@@ -17,6 +18,22 @@ constexpr int kMostPerTurn = 64;
 constexpr Duration kTurn = std::chrono::milliseconds(5);
 constexpr Duration kPauseOfWant = std::chrono::milliseconds(100); ///< without descriptors or memory
 
+/// `listeners` outlives it. The tables have limits for each listener of a service that drops, so that nothing goes wrong here but a lack of
+/// memory: then whoever comes is accepted and refused.
+Gates::Kernel gates_of(const std::vector<LiveListener>& listeners) {
+    const auto for_each_limiter = [&listeners](const auto& tell) {
+        for (const LiveListener& listener : listeners)
+            if (!listener.sockets.empty() && listener.sockets.front().is_steered())
+                (void)tell(listener.sockets.front().site->dispatcher, limiter_of(listener.sockets));
+    };
+    return {[for_each_limiter](bool closed) {
+                for_each_limiter([closed](Dispatcher& dispatcher, std::uint32_t limiter) { return dispatcher.set_gate(limiter, closed); });
+            },
+            [for_each_limiter](const Prefix& source, bool blocked) {
+                for_each_limiter([&](Dispatcher& dispatcher, std::uint32_t limiter) { return dispatcher.block(limiter, source, blocked); });
+            }};
+}
+
 } // namespace
 
 Status ServiceUnit::make_connections() {
@@ -25,6 +42,7 @@ Status ServiceUnit::make_connections() {
         auto made = Connections::create(loop_, host_, notify_path_, log_, [this] { connection_ended(); });
         if (!made) return Failure(std::move(made).error());
         connections_ = std::move(*made);
+        connections_->keep_gates(gates_of(listeners_));
     }
     connections_->use(*service_);
     const auto is_udp = [](const Listener& listener) { return listener.kind() == SocketKind::udp; };

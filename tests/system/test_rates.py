@@ -6,6 +6,7 @@ import time
 import pytest
 
 from answers import ECHO, HTTP, echo, tell
+from daemon import eventually
 from netns import Link
 from test_trace import Trace, begun
 
@@ -103,9 +104,9 @@ class TestRates:
         web(config, program, source_rate="2/h")
         daemon.start()
         assert let_in(sources, "192.0.2.9", NEAR4[0], 3) == 2
-        web(config, program, source_rate="4/h", ports=[8080, 8081])
+        web(config, program, source_rate="2/h", source_burst=4, ports=[8080, 8081])
         daemon.ctl("reload")
-        assert let_in(sources, "192.0.2.9", NEAR4[0], 4, port=8081) in (2, 3) # 4/h: two more, and half an hour's worth at most
+        assert let_in(sources, "192.0.2.9", NEAR4[0], 4, port=8081) == 2 # the new burst is two more
         assert let_in(sources, "192.0.2.9", NEAR4[0], 2) == 0
         web(config, program)
         daemon.ctl("reload")
@@ -126,6 +127,41 @@ class TestRates:
         assert others >= 5 # each of them: its own bucket is never empty
         assert flooded <= 5 + 5 * 4
         assert refused(daemon)["source_rate"] > 100 and refused(daemon)["rate"] == 0
+
+
+class TestNumbers:
+    """max_connections and max_connections_per_source whose excess is dropped by the kernel."""
+
+    SERVICE = {"accept": True, "standard_input": "socket"}
+
+    def test_the_listener_is_closed_at_its_number_and_open_again_below_it(self, daemon, config, sources):
+        config.service("web", HTTP, ["/bin/cat"], **self.SERVICE, max_connections=3, max_connections_hit="drop")
+        daemon.start()
+        held = [sources.connect("192.0.2.9", 8080) for _ in range(3)]
+        eventually(lambda: let_in(sources, "192.0.2.9", NEAR4[0]) == 0, what="closed")
+        assert refused(daemon)["closed"] > 0
+        held.pop().close()
+        eventually(lambda: let_in(sources, "192.0.2.9", NEAR4[0]) == 1, what="open again")
+        for sock in held:
+            sock.close()
+
+    def test_one_source_is_shut_out_at_its_number_and_the_others_are_not(self, daemon, config, sources):
+        config.service("web", HTTP, ["/bin/cat"], **self.SERVICE, source_prefix_ipv4=24, max_connections_per_source=2,
+                       max_connections_per_source_hit="drop")
+        daemon.start()
+        held = [sources.connect("192.0.2.9", 8080, source=source) for source in NEAR4[:2]]
+        held6 = [sources.connect("2001:db8:1::9", 8080, source=source) for source in NEAR6[:2]]
+        eventually(lambda: let_in(sources, "192.0.2.9", NEAR4[2]) == 0, what="shut out")
+        eventually(lambda: let_in(sources, "2001:db8:1::9", NEAR6[2]) == 0, what="shut out")
+        assert let_in(sources, "192.0.2.9", FAR4[0]) == 1
+        assert let_in(sources, "2001:db8:1::9", FAR6[0]) == 1
+        assert refused(daemon)["blocked"] >= 2
+        daemon.ctl("reload")
+        assert let_in(sources, "192.0.2.9", NEAR4[3]) == 0
+        held.pop().close()
+        eventually(lambda: let_in(sources, "192.0.2.9", NEAR4[2]) == 1, what="let in again")
+        for sock in held + held6:
+            sock.close()
 
 
 class TestSources:
