@@ -6,7 +6,7 @@
 #include <linux/bpf.h>
 #include <linux/errno.h>
 #include <linux/in.h>
-#include "dispatch_find.h"
+#include "dispatch_limits.h"
 #include "dispatch_trace.h"
 
 /* Global functions are verified once, and not for every turn of the loops that call them. */
@@ -37,13 +37,28 @@ __noinline __u32 settle(struct bpf_sk_lookup *ctx, __u32 at)
 	return at;
 }
 
+static __always_inline int refuse(struct dispatch_counters *count, __u32 why, struct decision *traced)
+{
+	if (count)
+		count->refused[(why - 1) % DISPATCH_REFUSALS]++;
+	if (traced)
+		traced->error = DISPATCH_REFUSED + why;
+	return SK_DROP;
+}
+
 static __always_inline int steer(struct bpf_sk_lookup *ctx, struct dispatch_choice *choice, struct decision *traced)
 {
-	__u32 slot = choice->at;
+	__u32 slot = choice->at, why = guarded && choice->kind == DISPATCH_BLOCKED ? DISPATCH_BY_BLOCK : DISPATCH_LET_IN;
 	struct dispatch_counters *count = bpf_map_lookup_elem(&counters, &slot);
-	struct bpf_sock *sk = bpf_map_lookup_elem(&sockets, &slot);
-	long error = sk ? bpf_sk_assign(ctx, sk, 0) : 0; /* -EEXIST: an earlier program has chosen, and that stands */
+	struct bpf_sock *sk;
+	long error;
 
+	if (limiting && !why && choice->map.count)
+		why = refusal(ctx, choice->map.count, slot);
+	if ((guarded || limiting) && why)
+		return refuse(count, why, traced);
+	sk = bpf_map_lookup_elem(&sockets, &slot);
+	error = sk ? bpf_sk_assign(ctx, sk, 0) : 0; /* -EEXIST: an earlier program has chosen, and that stands */
 	if (sk)
 		bpf_sk_release(sk);
 	if (traced)
@@ -97,13 +112,13 @@ static __always_inline int dispatch(struct bpf_sk_lookup *ctx, __u32 plane, stru
 		}
 		if (traced) {
 			traced->choice = found;
-			traced->target = choice->kind == DISPATCH_STEER ? DISPATCH_STEER + choice->at : choice->kind;
+			traced->target = choice->kind >= DISPATCH_BLOCKED ? DISPATCH_STEER + choice->at : choice->kind;
 		}
 		if (counting)
 			count_hit(choice->map.at);
 		if (choice->kind == DISPATCH_PASS)
 			break;
-		return choice->kind == DISPATCH_STEER ? steer(ctx, choice, traced) : SK_DROP;
+		return choice->kind >= DISPATCH_BLOCKED ? steer(ctx, choice, traced) : SK_DROP;
 	}
 	return SK_PASS;
 }

@@ -16,6 +16,8 @@
 #define ABI_ASSERT(cond) _Static_assert(cond, #cond)
 #endif
 
+#include "dispatch_limit_abi.h"
+
 /* Planes: one per address family and protocol. */
 #define DISPATCH_PLANE(is_ipv6, is_udp) ((is_ipv6) * 2 + (is_udp))
 #define DISPATCH_PLANES 4
@@ -66,7 +68,8 @@ enum dispatch_kind {
 	DISPATCH_NONE,         /* no rule of the node matches: go on at its parent */
 	DISPATCH_PASS,         /* the kernel's own lookup decides */
 	DISPATCH_DROP,         /* TCP RST, ICMP port unreachable */
-	DISPATCH_STEER,        /* to the socket in slot `at` */
+	DISPATCH_BLOCKED,      /* the same, since the listener in slot `at` has blocked the source */
+	DISPATCH_STEER,        /* to the socket in slot `at`, if limits[map.count] lets in one more; 0 = no limits */
 	DISPATCH_BY_INTERFACE, /* choices[at + answer]; `map` is asked for the ingress interface */
 	DISPATCH_BY_SOURCE,    /* choices[at + answer]; `map` is asked for the source address */
 };
@@ -89,7 +92,7 @@ struct dispatch_hits {
 	__u64 of_rule[DISPATCH_HITS];
 };
 
-/* Per slot and CPU. Lookups are the sum of steered, no_socket and assign_errors. */
+/* Per slot and CPU. Lookups are the sum of steered, no_socket, assign_errors and all that was refused. */
 struct dispatch_counters {
 	__u64 steered;
 	__u64 no_socket;
@@ -97,8 +100,11 @@ struct dispatch_counters {
 	__u64 failed_at; /* ktime of the last assign error, nanoseconds */
 	__u32 error;     /* its errno, positive */
 	__u32 unused;
+	__u64 refused[DISPATCH_REFUSALS]; /* by enum dispatch_refusal - 1 */
+	__u64 unasked;     /* let in, since there was no room for a bucket, or too many CPUs wanted the same at once */
+	__u64 new_sources; /* for which a bucket was made */
 };
-ABI_ASSERT(sizeof(struct dispatch_counters) == 40);
+ABI_ASSERT(sizeof(struct dispatch_counters) == 88);
 
 /* What the explaining instance of the program is asked and answers besides its context. */
 struct dispatch_question {
@@ -108,7 +114,7 @@ struct dispatch_question {
 
 /*
  * What the traced twin of the program reports. A decision is counted among those of its target: DISPATCH_NONE (no rule), _PASS,
- * _DROP, or DISPATCH_STEER + slot.
+ * _DROP, or DISPATCH_STEER + slot, also if that listener has blocked the source.
  */
 struct dispatch_share {
 	__u64 of[2]; /* by what the program returns, SK_DROP or SK_PASS: so many of 2^32 decisions */
@@ -122,7 +128,7 @@ struct dispatch_event {
 	__u16 local_port, remote_port;
 	__u8 plane;
 	__u8 verdict;          /* SK_DROP, SK_PASS */
-	__u16 error;           /* steer: errno of bpf_sk_assign(), ENOENT = the slot is empty, 0 = steered */
+	__u16 error;           /* steer: errno of bpf_sk_assign(), ENOENT = the slot is empty, 0 = steered; from DISPATCH_REFUSED on: why not */
 	__u32 ifindex;
 	__u32 choice;          /* 0: no rule */
 	__u32 generation;      /* whose choice that is */
@@ -130,6 +136,7 @@ struct dispatch_event {
 };
 ABI_ASSERT(sizeof(struct dispatch_event) == 64);
 
+#define DISPATCH_REFUSED 4096 /* + enum dispatch_refusal; above every errno */
 #define DISPATCH_EVENTS_BYTES (1U << 20) /* of the ring buffer: some 14,500 events that wait to be read */
 
 #endif

@@ -1,5 +1,8 @@
 #include "classify/choices.h"
 
+#include "classify/limits.h"
+#include "classify/source_map.h"
+
 #include <algorithm>
 
 namespace swathe {
@@ -34,6 +37,10 @@ std::vector<Point> exact_keys(const std::vector<std::uint32_t>& keys) {
     return points;
 }
 
+bool has_any(const std::vector<Prefix>& sources, Family family) {
+    return std::any_of(sources.begin(), sources.end(), [&](const Prefix& p) { return p.family() == family; });
+}
+
 bool same_run(const Atom& a, const Atom& b) noexcept {
     return a.destination_length == b.destination_length && a.port_count == b.port_count && a.has_interface == b.has_interface;
 }
@@ -45,6 +52,7 @@ bool tried_before(const Atom& a, const Atom& b) noexcept {
     if (a.port_count != b.port_count) return a.port_count < b.port_count;
     if (a.has_interface != b.has_interface) return a.has_interface;
     if (a.has_sources != b.has_sources) return a.has_sources;
+    if (!a.has_sources && a.has_strangers != b.has_strangers) return a.has_strangers;
     return a.rule < b.rule;
 }
 
@@ -58,8 +66,7 @@ ChoiceBuilder::ChoiceBuilder(const CompileInput& input, RuleIndex& index, Tables
     for (std::size_t i = 1; i < input.rules.interfaces.size(); ++i) ifindexes_.push_back(input.interface_index(input.rules.interfaces[i]));
     source_families_.push_back({true, true});
     for (std::size_t i = 1; i < input.rules.source_sets.size(); ++i) {
-        source_families_.push_back({false, false});
-        for (const Prefix& p : input.rules.source_sets[i]) source_families_[i][p.family() == Family::ipv6] = true;
+        source_families_.push_back({has_any(input.rules.source_sets[i], Family::ipv4), has_any(input.rules.source_sets[i], Family::ipv6)});
     }
 }
 
@@ -96,7 +103,7 @@ std::uint32_t ChoiceBuilder::by_interface(Atoms atoms, Family family, std::uint3
 
 /// Of atoms that are equal but in their sources.
 std::uint32_t ChoiceBuilder::by_source(Atoms atoms, Family family, std::uint32_t otherwise) {
-    const auto any = std::find_if(atoms.begin(), atoms.end(), [](const Atom* a) { return !a->has_sources; });
+    const auto any = std::find_if(atoms.begin(), atoms.end(), [](const Atom* a) { return !a->has_sources && !a->has_strangers; });
     const Atoms sourced = atoms.first(static_cast<std::size_t>(any - atoms.begin()));
     if (any != atoms.end()) otherwise = target(**any, family);
     if (sourced.empty()) return otherwise;
@@ -106,24 +113,23 @@ std::uint32_t ChoiceBuilder::by_source(Atoms atoms, Family family, std::uint32_t
     return guard(DISPATCH_BY_SOURCE, source_map(sourced, family), answers);
 }
 
-/// From a source address to the number, counted from 1, of the atom that has the longest prefix around it.
+/// From a source address to the number, counted from 1, of the atom that takes it.
 dispatch_cell ChoiceBuilder::source_map(Atoms atoms, Family family) {
-    std::vector<std::uint32_t> sets;
-    for (const Atom* atom : atoms) sets.push_back(input_.rules.rules[atom->rule].sources);
-    const auto [known, added] = source_maps_.try_emplace({family, sets});
-    if (!added) return known->second;
-
-    std::vector<std::pair<Prefix, std::uint32_t>> sources;
-    for (std::uint32_t i = 0; i < sets.size(); ++i)
-        for (const Prefix& p : input_.rules.source_sets[sets[i]])
-            if (p.family() == family) sources.emplace_back(p, i + 1);
-    std::sort(sources.begin(), sources.end()); // among equal sources the earlier rule
-    PrefixSweep sweep(sources.size());
-    for (const auto& [prefix, number] : sources) {
-        (void)sweep.leave_before(prefix.address.bits);
-        sweep.enter(prefix, number);
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> sets;
+    for (const Atom* atom : atoms) {
+        const Rule rule = input_.rules.rules[atom->rule];
+        sets.emplace_back(rule.sources, rule.strangers);
     }
-    return known->second = Packer(tables_).pack(sweep.finish(), family == Family::ipv6);
+    return source_map(std::move(sets), family);
+}
+
+dispatch_cell ChoiceBuilder::source_map(SourceSets sets, Family family) {
+    const auto [known, added] = source_maps_.try_emplace({family, std::move(sets)});
+    if (!added) return known->second;
+    const auto set = [&](std::uint32_t number) { return number == 0 ? nullptr : &input_.rules.source_sets[number]; };
+    std::vector<SourceTerms> terms;
+    for (const auto& [from, strangers] : known->first.second) terms.push_back({set(from), set(strangers)});
+    return known->second = Packer(tables_).pack(source_points(terms, family), family == Family::ipv6);
 }
 
 /// A choice between `answers`: the first if the map knows nothing of the key.
@@ -143,20 +149,46 @@ std::uint32_t ChoiceBuilder::guard(std::uint8_t kind, const dispatch_cell& map, 
 }
 
 std::uint32_t ChoiceBuilder::target(const Atom& atom, Family family) {
-    const std::uint32_t group = index_.group_of(atom.rule);
-    std::uint32_t& known = targets_[counting_ ? atom.rule : group];
+    std::uint32_t& known = targets_[counting_ ? atom.rule : index_.group_of(atom.rule)];
     if (known != 0) return known;
-    const Target to = input_.rules.rules[atom.rule].target;
-    dispatch_choice choice{kind_of(to.verdict), 0, 0, 0, {}};
-    if (to.verdict == Verdict::steer) {
-        const Listener& listener = input_.config.services[to.listener.service].listeners[to.listener.listener];
-        choice.when_down = kind_of(listener.when_down);
-        choice.at = input_.slot_of(to.listener, family);
-        tables_.slots = std::max(tables_.slots, choice.at + 1);
-    }
-    if (!counting_) return known = add(choice, group, 1);
-    choice.map.at = atom.rule;
-    return known = append(choice, group, 1); // equal to no other: known_ need not hold a million of them
+    const Rule rule = input_.rules.rules[atom.rule];
+    if (rule.target.verdict != Verdict::steer) return known = end_of(atom, {kind_of(rule.target.verdict), 0, 0, 0, {}});
+    return known = steer(atom, rule, family);
+}
+
+std::uint32_t ChoiceBuilder::steer(const Atom& atom, const Rule& rule, Family family) {
+    const ListenerRef ref = rule.target.listener;
+    const std::uint8_t when_down = kind_of(listener_at(input_.config, ref).when_down);
+    const std::uint32_t slot = input_.slot_of(ref, family);
+    tables_.slots = std::max(tables_.slots, slot + 1);
+    const std::uint32_t let_in = end_of(atom, {DISPATCH_STEER, when_down, 0, slot, {0, limit_of(ref)}});
+    if (rule.blocked == 0 || !has_any(input_.rules.source_sets[rule.blocked], family)) return let_in;
+    const std::uint32_t refused = end_of(atom, {DISPATCH_BLOCKED, 0, 0, slot, {}});
+    return guard(DISPATCH_BY_SOURCE, source_map({{rule.blocked, 0}}, family), {let_in, refused});
+}
+
+/// Where the way of a rule's packets ends. Counted rules share none.
+std::uint32_t ChoiceBuilder::end_of(const Atom& atom, const dispatch_choice& choice) {
+    const std::uint32_t group = index_.group_of(atom.rule);
+    if (!counting_) return add(choice, group, 1);
+    dispatch_choice own = choice;
+    own.map.at = atom.rule;
+    return append(own, group, 1); // equal to no other: known_ need not hold a million of them
+}
+
+std::uint32_t ChoiceBuilder::limit_of(ListenerRef ref) {
+    const Service& service = input_.config.services[ref.service];
+    const Listener& listener = service.listeners[ref.listener];
+    if (!has_limits(service, listener)) return 0;
+    const auto [known, added] = limits_.try_emplace(ref);
+    if (!added) return known->second;
+    const auto limiter = [&] {
+        if (input_.limiter_of) return input_.limiter_of(ref);
+        return input_.slot_of(ref, listener.has_family(Family::ipv4) ? Family::ipv4 : Family::ipv6);
+    };
+    if (tables_.limits.empty()) tables_.limits.emplace_back();
+    tables_.limits.push_back(limit_for(service, listener, limiter()));
+    return known->second = static_cast<std::uint32_t>(tables_.limits.size() - 1);
 }
 
 std::uint32_t ChoiceBuilder::add(const dispatch_choice& choice, std::uint32_t group, std::uint32_t links) {

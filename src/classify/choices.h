@@ -15,14 +15,15 @@ struct Atom {
     std::uint8_t destination_length = 0; ///< of the rule's prefix
     bool has_interface = false;
     bool has_sources = false;
+    bool has_strangers = false; ///< except_from
     RuleId rule = 0;
 
     /// Every packet that gets here takes it: what comes behind is out of reach.
-    [[nodiscard]] bool unguarded() const noexcept { return !has_interface && !has_sources; }
+    [[nodiscard]] bool unguarded() const noexcept { return !has_interface && !has_sources && !has_strangers; }
 };
 
-/// The order in which rules are tried. As Precision, but that the source is not known yet: rules with `from` come before the
-/// one without, and a map of sources decides between them.
+/// The order in which rules are tried. As Precision, but that the source is not known yet: rules with `from` come before those
+/// without, these before the one without `except_from`, and a map of sources decides between them.
 [[nodiscard]] bool tried_before(const Atom& a, const Atom& b) noexcept;
 
 /// Writes choices into the tables, equal ones once.
@@ -47,10 +48,15 @@ public:
 
 private:
     using Atoms = std::span<const Atom* const>;
+    using SourceSets = std::vector<std::pair<std::uint32_t, std::uint32_t>>; ///< `from` and `except_from` of rules, in order
     [[nodiscard]] std::uint32_t by_interface(Atoms atoms, Family family, std::uint32_t otherwise);
     [[nodiscard]] std::uint32_t by_source(Atoms atoms, Family family, std::uint32_t otherwise);
     [[nodiscard]] dispatch_cell source_map(Atoms atoms, Family family);
+    [[nodiscard]] dispatch_cell source_map(SourceSets sets, Family family);
     [[nodiscard]] std::uint32_t target(const Atom& atom, Family family);
+    [[nodiscard]] std::uint32_t steer(const Atom& atom, const Rule& rule, Family family);
+    [[nodiscard]] std::uint32_t end_of(const Atom& atom, const dispatch_choice& choice);
+    [[nodiscard]] std::uint32_t limit_of(ListenerRef ref);
     [[nodiscard]] std::uint32_t guard(std::uint8_t kind, const dispatch_cell& map, const std::vector<std::uint32_t>& answers);
     [[nodiscard]] std::uint32_t add(const dispatch_choice& choice, std::uint32_t group, std::uint32_t links);
     std::uint32_t append(const dispatch_choice& choice, std::uint32_t group, std::uint32_t links);
@@ -67,7 +73,8 @@ private:
     using Key = std::tuple<std::uint8_t, std::uint8_t, std::uint32_t, std::uint32_t, std::uint32_t, std::uint32_t>;
     std::map<Key, std::uint32_t> known_;
     std::map<std::vector<std::uint32_t>, std::uint32_t> blocks_; // choices that a guard chooses from, copied side by side
-    std::map<std::pair<Family, std::vector<std::uint32_t>>, dispatch_cell> source_maps_; // by source sets, in order
+    std::map<std::pair<Family, SourceSets>, dispatch_cell> source_maps_;
+    std::map<ListenerRef, std::uint32_t> limits_; // elements of Tables::limits
     std::map<std::vector<std::uint32_t>, dispatch_cell> interface_maps_;                 // by interface indexes
 };
 

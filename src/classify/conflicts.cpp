@@ -87,7 +87,7 @@ void ConflictFinder::check_pair(const Candidate& a, const Candidate& b) {
     const Rule& one = input_.rules.rules[first.rule];
     const Rule& other = input_.rules.rules[second.rule];
     if (same_target(one.target, other.target) || reported(first.rule, second.rule)) return;
-    const auto source = common_source(one.sources, other.sources, one.destination.family());
+    const auto source = common_source(one, other);
     if (!source) return;
     const PortRange overlap{std::max(a.ports.first, b.ports.first), std::min(a.ports.last, b.ports.last)};
     const auto ports = holes_.ports_outside(one.holes, other.holes, one.destination, overlap);
@@ -112,19 +112,30 @@ bool ConflictFinder::reported(RuleId a, RuleId b) const {
     return std::any_of(reported_.begin(), reported_.end(), [&](const auto& pair) { return same_place(pair.first, a) && same_place(pair.second, b); });
 }
 
-/// A prefix that both source sets have; /0 stands for no `from`.
-std::optional<Prefix> ConflictFinder::common_source(std::uint32_t a, std::uint32_t b, Family family) {
-    const Prefix everything{Address::any(family), 0};
-    if (a == 0 && b == 0) return everything;
-    const auto [known, added] = common_sources_.try_emplace({family, std::min(a, b), std::max(a, b)});
-    if (!added) return known->second;
-    const auto prefixes = [&](std::uint32_t set) { return set == 0 ? std::vector<Prefix>{everything} : input_.rules.source_sets[set]; };
-    std::vector<Prefix> left = prefixes(a), right = prefixes(b), both;
-    std::sort(left.begin(), left.end());
-    std::sort(right.begin(), right.end());
+std::optional<Prefix> ConflictFinder::common_source(const Rule& a, const Rule& b) {
+    Sources one{a.sources, a.strangers}, other{b.sources, b.strangers};
+    if (other < one) std::swap(one, other);
+    const auto [known, added] = common_sources_.try_emplace({a.destination.family(), one, other});
+    if (added) known->second = find_common_source(a, b);
+    return known->second;
+}
+
+/// A prefix that both have in `from`, and that they do not except, the two together; /0 stands for no `from`.
+std::optional<Prefix> ConflictFinder::find_common_source(const Rule& a, const Rule& b) const {
+    const Family family = a.destination.family();
+    const auto prefixes = [&](std::uint32_t set) {
+        std::vector<Prefix> sorted = set == 0 ? std::vector<Prefix>{{Address::any(family), 0}} : input_.rules.source_sets[set];
+        std::sort(sorted.begin(), sorted.end());
+        return sorted;
+    };
+    std::vector<Prefix> strangers, both;
+    for (const std::uint32_t set : {a.strangers, b.strangers})
+        for (const Prefix& p : input_.rules.source_sets[set])
+            if (p.family() == family) strangers.push_back(p);
+    const std::vector<Prefix> left = prefixes(a.sources), right = prefixes(b.sources);
     std::set_intersection(left.begin(), left.end(), right.begin(), right.end(), std::back_inserter(both));
     for (const Prefix& p : both)
-        if (p.family() == family) return known->second = p;
+        if (p.family() == family && !cover(strangers, p)) return p;
     return std::nullopt;
 }
 

@@ -30,14 +30,16 @@ private:
     void check_by_source(std::span<const Candidate> candidates);
     void check_pairs(std::span<const Candidate> candidates);
     void check_pair(const Candidate& a, const Candidate& b);
-    [[nodiscard]] std::optional<Prefix> common_source(std::uint32_t a, std::uint32_t b, Family family);
+    [[nodiscard]] std::optional<Prefix> common_source(const Rule& a, const Rule& b);
+    [[nodiscard]] std::optional<Prefix> find_common_source(const Rule& a, const Rule& b) const;
     [[nodiscard]] bool reported(RuleId a, RuleId b) const;
     [[nodiscard]] std::string name_of(const Target& target) const;
 
     const CompileInput& input_;
     const HoleIndex& holes_;
     std::vector<std::uint32_t> interfaces_; // by Rule::ifname
-    std::map<std::tuple<Family, std::uint32_t, std::uint32_t>, std::optional<Prefix>> common_sources_;
+    using Sources = std::pair<std::uint32_t, std::uint32_t>; // `from` and `except_from` of a rule
+    std::map<std::tuple<Family, Sources, Sources>, std::optional<Prefix>> common_sources_;
     std::vector<Candidate> candidates_;     // scratch
     std::vector<std::pair<RuleId, RuleId>> reported_;
     Diagnostics found_;

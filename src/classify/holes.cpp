@@ -14,7 +14,8 @@ bool any_contains(const std::vector<PortRange>& ports, std::uint16_t port) {
     return std::any_of(ports.begin(), ports.end(), [&](const PortRange& r) { return r.contains(port); });
 }
 
-/// Do the prefixes, each inside `whole` or around it, cover all of `whole`?
+} // namespace
+
 bool cover(std::vector<Prefix> prefixes, const Prefix& whole) {
     std::sort(prefixes.begin(), prefixes.end());
     U128 next = whole.first().bits;
@@ -27,8 +28,6 @@ bool cover(std::vector<Prefix> prefixes, const Prefix& whole) {
     }
     return false;
 }
-
-} // namespace
 
 HoleIndex::HoleIndex(const RuleSet& rules) : sets_(rules.hole_sets.size()) {
     for (std::size_t i = 0; i < sets_.size(); ++i) {

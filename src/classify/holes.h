@@ -25,6 +25,9 @@ private:
     std::vector<Set> sets_;
 };
 
+/// Do the prefixes together cover all of `whole`?
+[[nodiscard]] bool cover(std::vector<Prefix> prefixes, const Prefix& whole);
+
 /// `range` without `cuts`, in ascending order.
 [[nodiscard]] std::vector<PortRange> without(const PortRange& range, const std::vector<PortRange>& cuts);
 

@@ -79,16 +79,17 @@ Decision decision_of(const Tables& tables, std::uint32_t choice, const Flow& flo
     if (tables.counted == 0) decision.rule = tables.rule_index->rule_of(choice, flow);
     else if (made.map.at != DISPATCH_UNCOUNTED) decision.rule = made.map.at;
     if (made.kind == DISPATCH_DROP) decision.verdict = Verdict::drop;
-    if (made.kind == DISPATCH_STEER) {
-        decision.verdict = Verdict::steer;
-        decision.slot = made.at;
-    }
+    decision.blocked = made.kind == DISPATCH_BLOCKED;
+    if (decision.blocked) decision.verdict = Verdict::drop;
+    if (made.kind == DISPATCH_STEER) decision.verdict = Verdict::steer;
+    if (made.kind == DISPATCH_STEER || decision.blocked) decision.slot = made.at;
     return decision;
 }
 
 std::size_t Tables::bytes() const noexcept {
     return indexes.size() * sizeof(dispatch_index) + cells.size() * sizeof(dispatch_cell) + steps32.size() * sizeof(dispatch_step32) +
-           steps128.size() * sizeof(dispatch_step128) + nodes.size() * sizeof(dispatch_node) + choices.size() * sizeof(dispatch_choice);
+           steps128.size() * sizeof(dispatch_step128) + nodes.size() * sizeof(dispatch_node) + choices.size() * sizeof(dispatch_choice) +
+           limits.size() * sizeof(dispatch_limit);
 }
 
 } // namespace swathe

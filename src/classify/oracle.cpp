@@ -49,12 +49,14 @@ void add_match(Matches& matches, const RuleSet& rules, RuleId id, const Flow& fl
     if (const auto precision = match(rules, rules.rules[id], flow, interface_index)) matches.emplace_back(*precision, id);
 }
 
+/// How little a rule says about sources.
+int openness(const RuleTerms& rule) { return rule.sources != 0 ? 0 : rule.strangers != 0 ? 1 : 2; }
+
 Decision judge(const RuleSet& rules, Matches matches, const Flow& flow) {
     std::sort(matches.begin(), matches.end(), [&](const auto& a, const auto& b) {
         if (a.first != b.first) return a.first < b.first;
         // All that is left is of one target, or compile() refuses it: only which rule is named depends on this.
-        const bool a_any = rules.rules[a.second].sources == 0, b_any = rules.rules[b.second].sources == 0;
-        return a_any != b_any ? b_any : a.second < b.second;
+        return std::pair(openness(rules.rules[a.second]), a.second) < std::pair(openness(rules.rules[b.second]), b.second);
     });
 
     Decision decision;
@@ -63,7 +65,10 @@ Decision judge(const RuleSet& rules, Matches matches, const Flow& flow) {
         return decision;
     }
     decision.rule = matches.front().second;
-    decision.verdict = rules.rules[*decision.rule].target.verdict;
+    const Rule winner = rules.rules[*decision.rule];
+    decision.verdict = winner.target.verdict;
+    decision.blocked = winner.target.verdict == Verdict::steer && is_among(rules.source_sets[winner.blocked], flow.remote.address);
+    if (decision.blocked) decision.verdict = Verdict::drop;
     for (std::size_t i = 1; i < matches.size(); ++i) decision.others.push_back(matches[i].second);
     return decision;
 }

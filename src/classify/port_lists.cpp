@@ -141,7 +141,8 @@ void PortListBuilder::append_atoms(std::span<const PlaneRule> rules, const Prefi
         holes_.append_covering(rule.holes, at, cuts);
         for (const PortRange& range : input_.rules.port_sets[rule.ports]) {
             for (const PortRange& part : without(range, cuts))
-                atoms.push_back({part, range.count(), rule.destination.length, rule.ifname != 0, rule.sources != 0, plane_rule.rule});
+                atoms.push_back({part, range.count(), rule.destination.length, rule.ifname != 0, rule.sources != 0, rule.strangers != 0,
+                                 plane_rule.rule});
             if (excluded == nullptr) continue;
             for (const PortRange& cut : cuts)
                 if (const auto part = intersection(range, cut)) excluded->push_back(*part);

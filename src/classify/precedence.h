@@ -18,8 +18,11 @@ struct Precision {
     friend bool operator==(const Precision&, const Precision&) noexcept = default;
 };
 
-/// The length of the longest prefix of the rule's `from` that contains `source`, 0 if it has no `from`; nothing if none does.
+/// The length of the longest prefix of the rule's `from` that contains `source`, 0 if it has no `from`; nothing if none does, or
+/// one of its `except_from` does, be it shorter or longer.
 [[nodiscard]] std::optional<std::uint8_t> matching_source(const RuleSet& rules, const Rule& rule, const Address& source) noexcept;
+
+[[nodiscard]] bool is_among(const std::vector<Prefix>& sources, const Address& source) noexcept;
 
 /// Do the two lead to the same? Rules that do never conflict.
 [[nodiscard]] bool same_target(const Target& a, const Target& b) noexcept;

@@ -11,7 +11,7 @@ namespace {
 
 auto group_key(const RuleTerms& r, bool ipv6) {
     const ListenerRef listener = r.target.verdict == Verdict::steer ? r.target.listener : ListenerRef{};
-    return std::tuple(r.protocol, ipv6, r.ports, r.sources, r.ifname, r.holes, r.target.verdict, listener);
+    return std::tuple(r.protocol, ipv6, r.ports, r.sources, r.strangers, r.blocked, r.ifname, r.holes, r.target.verdict, listener);
 }
 
 std::size_t plane_number(Family family, Protocol protocol) { return DISPATCH_PLANE(family == Family::ipv6, protocol == Protocol::udp); }

@@ -24,6 +24,8 @@ struct RuleTerms {
     Protocol protocol = Protocol::tcp;
     std::uint32_t ports = 0;   ///< index into RuleSet::port_sets
     std::uint32_t sources = 0; ///< index into RuleSet::source_sets; 0 = no `from`
+    std::uint32_t strangers = 0; ///< likewise: `except_from`, sources that it does not match; 0 = none
+    std::uint32_t blocked = 0;   ///< likewise: sources that it refuses where it wins; 0 = none
     std::uint32_t ifname = 0;  ///< index into RuleSet::interfaces; 0 = no `interface`
     std::uint32_t holes = 0;   ///< index into RuleSet::hole_sets; 0 = none
     Target target;

@@ -30,10 +30,12 @@ public:
     }
 
     void add(std::span<const Protocol> protocols, const std::vector<Endpoint>& endpoints, const std::vector<Endpoint>& except,
-             const Guard& guard, const Target& target) {
+             const Guard& guard, const std::vector<Placed<Prefix>>& blocked, const Target& target) {
         Rule rule;
         rule.target = target;
-        rule.sources = sources_of(guard);
+        rule.sources = sources_of(guard.from);
+        rule.strangers = sources_of(guard.except_from);
+        rule.blocked = sources_of(blocked);
         rule.holes = holes_of(except);
         std::vector<std::uint32_t> interfaces;
         for (const auto& name : guard.interfaces) interfaces.push_back(interfaces_.id_of(name.value));
@@ -62,10 +64,10 @@ private:
         }
     }
 
-    std::uint32_t sources_of(const Guard& guard) {
+    std::uint32_t sources_of(const std::vector<Placed<Prefix>>& listed) {
         std::vector<Prefix> prefixes;
-        prefixes.reserve(guard.from.size());
-        for (const auto& prefix : guard.from) prefixes.push_back(prefix.value);
+        prefixes.reserve(listed.size());
+        for (const auto& prefix : listed) prefixes.push_back(prefix.value);
         std::sort(prefixes.begin(), prefixes.end());
         prefixes.erase(std::unique(prefixes.begin(), prefixes.end()), prefixes.end());
         return sources_.id_of(prefixes);
@@ -109,11 +111,11 @@ RuleSet rules_of(const Config& config, std::span<const Home> homes) {
     rules.rules.reserve(least_rules(config));
     RuleCutter cutter(rules);
     for (const GlobalRule& rule : config.rules)
-        cutter.add(rule.protocols, rule.endpoints, rule.except, rule.guard, {rule.verdict, {}});
+        cutter.add(rule.protocols, rule.endpoints, rule.except, rule.guard, {}, {rule.verdict, {}});
     for (std::uint32_t s = 0; s < config.services.size(); ++s)
         for (std::uint32_t l = 0; l < config.services[s].listeners.size(); ++l) {
             const Listener& listener = config.services[s].listeners[l];
-            cutter.add({&listener.protocol, 1}, listener.endpoints, listener.except, listener.guard,
+            cutter.add({&listener.protocol, 1}, listener.endpoints, listener.except, listener.guard, listener.blocked,
                        {Verdict::steer, {s, l}});
         }
     rules.homes.assign(homes.begin(), homes.end());

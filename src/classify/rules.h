@@ -24,7 +24,7 @@ struct Home {
 struct RuleSet {
     RuleList rules; ///< in the order of the configuration
     std::vector<std::vector<PortRange>> port_sets;
-    std::vector<std::vector<Prefix>> source_sets; ///< [0] is empty: any source
+    std::vector<std::vector<Prefix>> source_sets; ///< [0] is empty: any source, or none
     std::vector<std::string> interfaces;          ///< [0] is empty: any interface
     std::vector<std::vector<Hole>> hole_sets;     ///< [0] is empty
     std::vector<Home> homes;

@@ -14,6 +14,9 @@ using SlotOf = std::function<std::uint32_t(ListenerRef, Family)>;
 /// Interface name -> index; 0 = there is none now: its rules match nothing.
 using InterfaceIndex = std::function<std::uint32_t(const std::string&)>;
 
+/// What counts how many come to a listener, and keeps counting while the listener stays: one of its slots.
+using LimiterOf = std::function<std::uint32_t(ListenerRef)>;
+
 class RuleIndex; // choice -> rule, classify/rule_index.h
 
 /// How far a walk can go: the bounds of the program's loops.
@@ -34,6 +37,7 @@ struct Tables {
     std::vector<dispatch_step128> steps128; ///< IPv6 addresses
     std::vector<dispatch_node> nodes;       ///< [0] unused
     std::vector<dispatch_choice> choices;   ///< [0] unused
+    std::vector<dispatch_limit> limits;     ///< [0] unused; empty: no listener has limits
     WalkBounds bounds;
     bool guarded = false;      ///< any choice by interface or by source
     std::uint32_t slots = 0;   ///< highest slot named + 1
@@ -48,6 +52,7 @@ struct CompileInput {
     const Config& config; ///< for when_down, rule_counters, and the names in diagnostics
     SlotOf slot_of;
     InterfaceIndex interface_index;
+    LimiterOf limiter_of = {}; ///< nothing: the slot of its first family
 };
 
 /// Choices one after the other: guarded rules of different prefix lengths or port counts that meet in one port of one prefix and that
@@ -66,8 +71,12 @@ inline constexpr std::size_t kMaxConflicts = 50; ///< reported at once
 struct Decision {
     Verdict verdict = Verdict::pass;
     std::optional<RuleId> rule;    ///< the winner; nothing = no rule matched (pass), or only the implicit home rule did (drop)
-    std::uint32_t slot = 0;        ///< for steer (tables only)
+    std::uint32_t slot = 0;        ///< for steer, or of the listener that has blocked the source (tables only)
+    bool blocked = false;          ///< drop, since the listener of the rule has blocked the source
     std::vector<RuleId> others;    ///< matched and lost, in order (oracle only)
+
+    /// Does a listener have the packet, be it that it refuses the source?
+    [[nodiscard]] bool by_listener() const noexcept { return verdict == Verdict::steer || blocked; }
 };
 
 [[nodiscard]] Decision decide(const Tables& tables, const Flow& flow); ///< the same walk as the BPF program's

@@ -164,6 +164,7 @@ Raw scalar_of(const Source& source, const Raw& raw) {
     case T::paths:
     case T::commands:
     case T::services:
+    case T::conditions:
     case T::environment:
     case T::names:
     case T::directories:
@@ -289,6 +290,7 @@ Shape shape_of(const Directive& directive) noexcept {
     case T::prefixes:
     case T::interfaces: return Shape::words;
     case T::processors:
+    case T::conditions:
     case T::capabilities:
     case T::system_calls:
     case T::address_families:

@@ -8,12 +8,24 @@
 namespace swathe {
 namespace {
 
-constexpr std::array<std::string_view, 13> kNeedAccept{
-    "max_connections", "max_connections_hit", "max_connections_per_source", "max_connections_per_source_hit", "max_load", "access_times",
-    "flow_idle_sec", "environment_style", "banner", "banner_file", "log_on_success", "log_on_failure", "log_addresses"};
+constexpr std::array<std::string_view, 13> kNeedAccept{"max_connections",
+                                                       "max_connections_hit",
+                                                       "max_connections_per_source",
+                                                       "max_connections_per_source_hit",
+                                                       "max_load",
+                                                       "access_times",
+                                                       "flow_idle_sec",
+                                                       "environment_style",
+                                                       "banner",
+                                                       "banner_file",
+                                                       "log_on_success",
+                                                       "log_on_failure",
+                                                       "log_addresses"};
 constexpr std::array<std::string_view, 3> kYield{"restart", "remain_after_exit", "file_descriptor_store_max"};
 
-bool has(std::span<const std::string_view> keys, std::string_view key) noexcept { return std::find(keys.begin(), keys.end(), key) != keys.end(); }
+bool has(std::span<const std::string_view> keys, std::string_view key) noexcept {
+    return std::find(keys.begin(), keys.end(), key) != keys.end();
+}
 
 class Checks : ServiceFindings {
 public:
@@ -60,12 +72,12 @@ private:
     /// The socket itself as standard input: inetd(8), "wait".
     void check_wait() {
         if (service_.standard_input.kind == StandardStream::Kind::socket && service_.listeners.size() > 1)
-            refuse("standard_input", fmt::format("\"socket\" is the one socket that the service has; it has {} listeners", service_.listeners.size()));
+            refuse("standard_input",
+                   fmt::format("\"socket\" is the one socket that the service has; it has {} listeners", service_.listeners.size()));
     }
 
     void check_name() {
-        if (service_.name.find('@') != service_.name.npos)
-            refuse("accept", "an instance of a template cannot have instances of its own");
+        if (service_.name.find('@') != service_.name.npos) refuse("accept", "an instance of a template cannot have instances of its own");
     }
 
     void check_listeners() {
@@ -86,7 +98,8 @@ private:
         if (service_.type == ServiceType::forking) refuse("type", fmt::format("\"forking\" {}", why));
         if (service_.activation == Activation::eager) refuse("activation", fmt::format("\"eager\" {}", why));
         if (service_.workers > 1) refuse("workers", why);
-        if (service_.restart_mode != RestartMode::normal) refuse("restart_mode", fmt::format("\"{}\" {}", name_of(service_.restart_mode), why));
+        if (service_.restart_mode != RestartMode::normal)
+            refuse("restart_mode", fmt::format("\"{}\" {}", name_of(service_.restart_mode), why));
         if (service_.drain_timeout_sec) refuse("drain_timeout_sec", why);
         if (service_.idle_stop_sec != kInfinity) refuse("idle_stop_sec", why);
     }
@@ -110,7 +123,8 @@ private:
         const Listener* const unsteered = find_listener([](const Listener& l) { return l.is_unix(); });
         const auto check = [&](std::string_view name, OverLimit hit) {
             if (hit != OverLimit::drop || unsteered == nullptr) return;
-            refuse(name, fmt::format("\"drop\" is up to the kernel, which steers nothing to the UNIX socket at {}", unsteered->pos.to_string()));
+            refuse(name,
+                   fmt::format("\"drop\" is up to the kernel, which steers nothing to the UNIX socket at {}", unsteered->pos.to_string()));
         };
         check("max_connections_hit", service_.max_connections_hit);
         check("max_connections_per_source_hit", service_.max_connections_per_source_hit);
@@ -133,7 +147,8 @@ bool needs_accept(std::string_view key) noexcept { return has(kNeedAccept, key);
 bool yields_to_accept(std::string_view key) noexcept { return has(kYield, key); }
 
 bool counts_as_systemd(const std::vector<const Block*>& blocks) noexcept {
-    return std::any_of(blocks.begin(), blocks.end(), [](const Block* block) { return block->find("max_connections_per_source") != nullptr; });
+    return std::any_of(blocks.begin(), blocks.end(),
+                       [](const Block* block) { return block->find("max_connections_per_source") != nullptr; });
 }
 
 bool check_connections(Service& service, const ServiceText& text, Report& report) { return Checks(service, text, report).run(); }

@@ -156,7 +156,8 @@ bool read_log_fields(const Raw& raw, const ValueContext& context, ConnectionLog&
     bool ok = true;
     for (const Raw& item : items_of(raw)) {
         const std::string* text = string_of(item, context);
-        const auto known = std::find_if(kLogFields.begin(), kLogFields.end(), [&](const LogField& f) { return text != nullptr && f.word == *text; });
+        const auto known =
+            std::find_if(kLogFields.begin(), kLogFields.end(), [&](const LogField& f) { return text != nullptr && f.word == *text; });
         if (known != kLogFields.end())
             out.*known->member = true;
         else if (text != nullptr)

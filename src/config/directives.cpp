@@ -12,7 +12,7 @@ using enum Scope;
 using enum Repeat;
 using T = ValueType;
 
-/// May a directive stand in a unit of this kind? [Unit] and [X-Swathe] are in both.
+/// May a directive stand in a unit of this kind? [X-Swathe] is in both, and so are some of [Unit].
 bool fits(const Directive& directive, UnitKind kind) noexcept {
     switch (directive.scope) {
     case daemon:
@@ -21,6 +21,7 @@ bool fits(const Directive& directive, UnitKind kind) noexcept {
     case listen:
     case socket_unit: return kind == UnitKind::socket;
     case service:
+        if (directive.type == T::conditions) return true;
         if (directive.unit_section == "Socket") return kind == UnitKind::socket; // a key of systemd's that is about the service
         return kind == UnitKind::service || directive.unit_section == "X-Swathe";
     }
@@ -45,7 +46,8 @@ constexpr std::array kOldPlaces{
 std::span<const Directive> directives() {
     static const std::vector<Directive> table = [] {
         std::vector<Directive> all;
-        for (const auto part : {network_directives(), loading_directives(), socket_directives(), service_directives(), connection_directives(),
+        for (const auto part : {network_directives(), loading_directives(), socket_directives(), service_directives(), condition_directives(),
+                                connection_directives(),
                                 exec_directives(), sandbox_directives(), cgroup_directives()})
             all.insert(all.end(), part.begin(), part.end());
         return all;
@@ -88,6 +90,7 @@ std::string_view to_string(ValueType type) noexcept {
     case T::paths: return "paths";
     case T::commands: return "commands";
     case T::services: return "services";
+    case T::conditions: return "conditions";
     case T::signal: return "signal";
     case T::statuses: return "exit statuses";
     case T::environment: return "variables";

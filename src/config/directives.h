@@ -38,6 +38,7 @@ enum class ValueType : std::uint8_t {
     paths,
     commands,
     services,
+    conditions,
     signal,
     statuses,
     environment,

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-/// What a configuration may not exceed. Each stands in swathe.toml(5), "LIMITS", and has a test at the edge.
+/// What a configuration may not exceed. Each stands in swathe.service(5), "LIMITS", and has a test at the edge.
 namespace swathe::limits {
 
 inline constexpr std::size_t kFileBytes = 16U << 20; ///< one configuration file
@@ -24,6 +24,7 @@ inline constexpr std::size_t kEnvironment = 1024; ///< variables of one service
 inline constexpr std::size_t kArguments = 1024;   ///< words of one command line
 inline constexpr std::size_t kCommands = 256;     ///< commands of one key
 inline constexpr std::size_t kServiceNames = 1024; ///< services that one key of a service names
+inline constexpr std::size_t kConditions = 256;    ///< and assertions, of one service
 inline constexpr std::uint32_t kWorkers = 256;    ///< instances of one service side by side
 inline constexpr std::size_t kWordBytes =
     (128U << 10) - 1;                           ///< one argument or variable: execve(2), MAX_ARG_STRLEN without its NUL

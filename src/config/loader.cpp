@@ -12,6 +12,7 @@
 #include "config/texts.h"
 #include "config/toml_reader.h"
 #include "config/validate.h"
+#include "model/service_links.h"
 
 #include <algorithm>
 #include <map>
@@ -223,8 +224,8 @@ private:
     void follow_aliases(std::vector<Service>& services) const {
         if (aliases_.empty()) return;
         for (Service& service : services)
-            for (auto* names : {&service.after, &service.requires_, &service.wants})
-                for (ServiceName& name : *names)
+            for (const ServiceLink& link : kServiceLinks)
+                for (ServiceName& name : service.*link.list)
                     if (const auto known = aliases_.find(name.value); known != aliases_.end()) name.value = known->second;
     }
 
@@ -244,7 +245,7 @@ private:
     }
 
     void read_units_of_systemd() {
-        for (Service& service : read_systemd_units(path_.systemd, report_)) {
+        for (Service& service : read_systemd_units(path_.systemd, report_, keeps_ ? &texts_.beside : nullptr)) {
             const auto same = std::find_if(config_.services.begin(), config_.services.end(),
                                            [&](const Service& other) { return other.name == service.name; });
             if (same == config_.services.end())

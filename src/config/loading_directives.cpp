@@ -21,12 +21,12 @@ bool check_protections(const Raw& raw, const ValueContext& context, Service&) {
 bool is_selector(const std::string& word) { return word == "tcp" || word == "udp" || word.starts_with('#'); }
 
 bool add_range(const Raw& raw, const ValueContext& context, SocketUnit& out) {
-    SocketUnit::Range range{{}, {}, raw.pos};
     const auto items = items_of(raw);
+    SocketUnit::Range range{{}, {}, items.empty() ? raw.pos : items.front().pos};
     const std::string* first = items.empty() ? nullptr : items.front().get<std::string>();
     const bool selects = first != nullptr && is_selector(*first);
     if (selects) range.listener = *first;
-    if (items.size() == (selects ? 1U : 0U)) return context.refuse(raw.pos, "no endpoint");
+    if (items.size() == (selects ? 1U : 0U)) return context.refuse(range.pos, "no endpoint");
     bool ok = true;
     for (const Raw& item : items.subspan(selects ? 1 : 0)) ok = read_listen_line(item, context, range.endpoints) && ok;
     if (ok) out.ranges.push_back(std::move(range));

@@ -24,7 +24,8 @@ public:
 
     void add(const std::string& path) {
         const std::string name = name_of(path);
-        if (const auto ok = check_service_name(stem_of(name)); !ok)
+        const bool is_template = name.ends_with("@.service"); // of one instance per connection
+        if (const auto ok = check_service_name(is_template ? name.substr(0, name.rfind('@')) : stem_of(name)); !ok)
             return report_.error(place_of(path), "", ok.error().message);
         if (name.ends_with(".toml"))
             add_toml(path, stem_of(name));
@@ -64,19 +65,23 @@ private:
 
     void add_toml(const std::string& path, const std::string& service) {
         TomlText toml{service, {}, {}};
+        std::vector<std::pair<Raw::Table, SourceFile>> roots;
         for (const std::string& file : files_of(path, ".toml"))
             read(file, [&](std::string_view bytes, SourceFile source) {
-                const auto root = read_toml(bytes, source);
+                auto root = read_toml(bytes, source);
                 if (!root) return report_.error(*root.error().pos, "", root.error().message);
-                merge_toml_service(toml.text, service, *root, source, report_);
+                toml.text.accepts = accept_in(*root).value_or(toml.text.accepts);
+                roots.emplace_back(std::move(*root), source);
                 toml.files.push_back(file);
             });
+        for (const auto& [root, source] : roots) merge_toml_service(toml.text, service, root, source, report_);
         if (!toml.files.empty()) seen_.toml.push_back(std::move(toml));
     }
 
     Unit read_unit(const std::string& path, UnitKind kind) {
         Unit unit;
         unit.name = name_of(path);
+        if (unit.name.ends_with("@.service")) unit.name = connection_unit(unit.name.substr(0, unit.name.rfind('@')));
         unit.pos = unit.text.block.pos = place_of(path);
         for (const std::string& file : files_of(path, ".conf"))
             read(file, [&](std::string_view bytes, SourceFile source) {

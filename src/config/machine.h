@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "model/architecture.h"
 
 #include <string>
 #include <string_view>
@@ -14,8 +15,5 @@ namespace swathe {
 
 /// The value of `key` in a file like os-release(5), without quotes; "" if it is not there. Later lines win.
 [[nodiscard]] std::string value_in(std::string_view text, std::string_view key);
-
-/// systemd's word for an architecture of uname(2): "x86-64" for "x86_64"; what is unknown stays as it is.
-[[nodiscard]] std::string architecture_name(std::string_view machine);
 
 } // namespace swathe

@@ -43,6 +43,13 @@ constexpr std::array kTable{
     names<&Service::after>("after", "After", "Services that are started before this one"),
     names<&Service::requires_>("requires", "Requires", "Services that this one cannot do without"),
     names<&Service::wants>("wants", "Wants", "Services that are started with this one"),
+    names<&Service::before>("before", "Before", "Services that are started after this one"),
+    names<&Service::requisite>("requisite", "Requisite", "Services that must run before this one can be started"),
+    names<&Service::binds_to>("binds_to", "BindsTo", "Services that this one cannot do without, and ends with"),
+    names<&Service::part_of>("part_of", "PartOf", "Services that this one is stopped and restarted with"),
+    names<&Service::conflicts>("conflicts", "Conflicts", "Services that cannot run beside this one"),
+    names<&Service::on_failure>("on_failure", "OnFailure", "Services that are started when this one has failed"),
+    names<&Service::on_success>("on_success", "OnSuccess", "Services that are started when this one has ended well"),
 
     Directive{service, "activation", "X-Swathe", "Activation", T::choice, replace, "on-demand",
               "Whether the first packet or the daemon's start starts it", words_of<Activation>, chosen<&Service::activation>},

@@ -122,8 +122,8 @@ constexpr std::array kHarmless{
     // only for FIFOs, message queues and special files, or for commands of the socket unit
     Harmless{"MessageQueueMaxMessages", "*"}, Harmless{"MessageQueueMessageSize", "*"}, Harmless{"PipeSize", "*"}, Harmless{"Writable", "*"},
     Harmless{"PassFileDescriptorsToExec", "*"},
-    // a start that a service in conflict with it would hold up: there are no conflicts
-    Harmless{"DeferTrigger", "*"}, Harmless{"DeferTriggerMaxSec", "*"},
+    // says more about DeferTrigger=, which says enough
+    Harmless{"DeferTriggerMaxSec", "*"},
     // services
     Harmless{"CapabilityBoundingSet", "~"}, Harmless{"GuessMainPID", "*"}, Harmless{"KillSignal", "SIGTERM"},
     Harmless{"KeyringMode", "inherit"}, Harmless{"DevicePolicy", "auto"}, Harmless{"StartLimitAction", "none"},
@@ -159,7 +159,7 @@ std::vector<std::string_view> lists_of(UnitKind kind, std::string_view section) 
 
 bool is_harmless(UnitKind kind, std::string_view key, std::string_view value) {
     if (kind == UnitKind::socket && key == "TimeoutSec") return true; // for commands of the socket unit
-    if (kind == UnitKind::socket && key == "After") return true;      // sockets are open before any service starts
+    if (kind == UnitKind::socket && (key == "After" || key == "Before")) return true; // sockets are open before any service starts
     return std::any_of(kHarmless.begin(), kHarmless.end(), [&](const Harmless& h) {
         return h.key == key && (h.values == "*" || has_word(h.values, value));
     });

@@ -4,11 +4,13 @@
 #include "config/address_file.h"
 #include "config/build.h"
 #include "config/files.h"
-#include "config/net_values.h"
 #include "config/service_name.h"
+#include "config/socket_checks.h"
 #include "config/source_finder.h"
 #include "config/specifier.h"
+#include "config/unit_ranges.h"
 #include "config/unit_reader.h"
+#include "model/choices.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -29,9 +31,25 @@ struct UnitSays {
     std::string description;
     SourcePos pos;                   ///< of its first [X-Swathe]
     std::vector<std::string> files;  ///< all, in order
-    std::vector<UnitSocket> sockets; ///< of [Socket]
-    UnitText ours;                   ///< [X-Swathe] without Listen=
-    std::vector<Raw> listen;         ///< the words of Listen=
+    std::vector<std::optional<UnitSocket>> lines; ///< of [Socket]: the Listen lines that "#2" counts; empty: no IP socket
+    UnitText ours;                   ///< [X-Swathe]
+
+    [[nodiscard]] std::vector<UnitSocket> sockets() const; ///< each once
+};
+
+std::vector<UnitSocket> UnitSays::sockets() const {
+    std::vector<UnitSocket> all;
+    for (const auto& socket : lines)
+        if (socket && std::find(all.begin(), all.end(), *socket) == all.end()) all.push_back(*socket);
+    return all;
+}
+
+/// A listener to be: where a range of [X-Swathe] leads to.
+struct Target {
+    Protocol protocol = Protocol::tcp;
+    std::optional<SocketAddress> home; ///< which of the unit's sockets, where that is said
+    std::vector<Endpoint> endpoints;
+    SourcePos pos;
 };
 
 SourcePos place_of(const std::string& path) { return {SourceFile(path), 0, 0}; }
@@ -100,18 +118,12 @@ std::vector<Text> texts_of(const SourceList& unit, Report& report) {
 
 /// systemd.socket(5): an empty value of any Listen key takes back all of them.
 void take_socket_line(UnitSays& says, const UnitLine& line) {
-    if (!line.key.starts_with("Listen")) return;
-    if (line.value.empty()) return says.sockets.clear();
+    if (!line.key.starts_with(kListen)) return;
+    if (line.value.empty()) return says.lines.clear();
+    const std::string_view kind = std::string_view(line.key).substr(kListen.size());
+    if (kind != "Stream" && kind != "Datagram" && kind != "SequentialPacket") return;
     const auto value = expand_specifiers(line.value, says.name);
-    if (!value) return; // a path with %t or the like
-    const auto socket = parse_unit_socket(std::string_view(line.key).substr(kListen.size()), *value);
-    if (socket && std::find(says.sockets.begin(), says.sockets.end(), *socket) == says.sockets.end()) says.sockets.push_back(*socket);
-}
-
-void take_listen_words(UnitSays& says, const UnitLine& line, Report& report) {
-    if (line.value.empty()) return says.listen.clear();
-    auto words = words_in(line, says.name, report);
-    if (words) std::move(words->begin(), words->end(), std::back_inserter(says.listen));
+    says.lines.push_back(value ? parse_unit_socket(kind, *value) : std::nullopt); // none: a path with %t or the like
 }
 
 void take_section(UnitSays& says, UnitSection section, Report& report) {
@@ -119,11 +131,9 @@ void take_section(UnitSays& says, UnitSection section, Report& report) {
         if (section.name == "Socket") take_socket_line(says, line);
         if (section.name == "Unit" && line.key == "Description")
             says.description = expand_specifiers(line.value, says.name).value_or(line.value);
-        if (section.name == kSection && line.key == kListen) take_listen_words(says, line, report);
     }
     if (section.name != kSection) return;
     if (says.pos.line == 0) says.pos = section.pos;
-    std::erase_if(section.lines, [](const UnitLine& line) { return line.key == kListen; });
     merge_unit(says.ours, UnitKind::socket, says.name, {std::move(section)}, report);
 }
 
@@ -144,9 +154,7 @@ UnitSays read_texts(const std::string& name, const std::vector<Text>& texts, Rep
 bool refuse_what_is_systemds(const UnitSays& says, Report& report) {
     bool ok = true;
     for (const Setting& setting : says.ours.block.settings) {
-        const std::string_view name = setting.directive->name();
-        const bool about_sockets = name == "family_sockets" || name == "listener_mode" || name == "trigger_limit_hit";
-        if (setting.directive->scope == Scope::listen && !about_sockets) continue;
+        if (is_for_systemd_units(*setting.directive)) continue;
         report.error(setting.pos, setting.directive->unit_key,
                      fmt::format("systemd supervises {}, and has made its sockets: it means nothing here", says.name));
         ok = false;
@@ -164,29 +172,66 @@ bool settle_when_down(const UnitSays& says, Listener& listener, Report& report) 
     return false;
 }
 
-/// A bare port or [::] is the port alone where AddressesFile= has the addresses, as in unit files of ours.
-bool add_addresses(std::vector<Endpoint>& endpoints, const AddressList& more, const SourcePos& pos, Report& report) {
-    for (Endpoint& endpoint : endpoints) {
-        if (endpoint.addresses.size() == 2) endpoint.addresses.clear();
-        endpoint.addresses.append(more);
-        if (!endpoint.addresses.empty()) continue;
-        report.error(pos, "AddressesFile", "no address to listen on");
-        return false;
-    }
-    return true;
+/// Has the unit a socket of this protocol, and at this address if one is given?
+bool has_socket(const UnitSays& says, Protocol protocol, const std::optional<SocketAddress>& home) {
+    return std::any_of(says.lines.begin(), says.lines.end(), [&](const std::optional<UnitSocket>& socket) {
+        return socket && socket->protocol == protocol && (!home || *home == socket->address);
+    });
 }
 
-std::optional<std::vector<Endpoint>> read_endpoints(const UnitSays& says, const std::vector<Endpoint>& of_files, Report& report) {
-    std::vector<Endpoint> endpoints;
+/// Where a range without a word in front leads to: to each protocol that the unit has a socket of.
+Result<std::vector<Target>> targets_everywhere(const UnitSays& says, const Listener& common) {
+    std::vector<Target> targets;
+    for (const Protocol protocol : {Protocol::tcp, Protocol::udp})
+        if (has_socket(says, protocol, common.home)) targets.push_back({protocol, common.home, {}, {}});
+    if (!targets.empty()) return targets;
+    if (common.home) return failure(fmt::format("{} has no socket at {}", says.name, common.home->to_string()));
+    return failure(fmt::format("{} has no TCP or UDP socket", says.name));
+}
+
+Result<std::vector<Target>> targets_of(const std::string& word, const UnitSays& says, const Listener& common) {
+    if (word.empty()) return targets_everywhere(says, common);
+    if (!word.starts_with('#')) {
+        const Protocol protocol = word == "tcp" ? Protocol::tcp : Protocol::udp;
+        if (has_socket(says, protocol, common.home)) return std::vector{Target{protocol, common.home, {}, {}}};
+        const std::string at = common.home ? " at " + common.home->to_string() : "";
+        return failure(fmt::format("{} has no {} socket{}", says.name, word, at));
+    }
+    const auto number = line_number(word, says.lines.size());
+    if (!number) return Failure(number.error());
+    const auto& socket = says.lines[*number];
+    if (!socket) return failure(not_steerable(word));
+    return std::vector{Target{socket->protocol, socket->address, {}, {}}};
+}
+
+/// Ranges that lead to the same socket make one listener.
+void add_range(std::vector<Target>& targets, Target wanted, const SocketUnit::Range& range) {
+    auto found = std::find_if(targets.begin(), targets.end(), [&](const Target& one) {
+        return one.protocol == wanted.protocol && one.home == wanted.home;
+    });
+    if (found == targets.end()) {
+        wanted.pos = range.pos;
+        found = targets.insert(found, std::move(wanted));
+    }
+    found->endpoints.insert(found->endpoints.end(), range.endpoints.begin(), range.endpoints.end());
+}
+
+/// Nothing after an error, which is reported.
+std::vector<Target> spread(const SocketUnit& ranges, const UnitSays& says, const Listener& common, Report& report) {
+    std::vector<Target> targets;
     bool ok = true;
-    for (const Raw& word : says.listen)
-        ok = read_listen_line(Raw{Raw::List{word}, word.pos}, {report, kListen, says.name, true}, endpoints) && ok;
-    if (says.listen.empty()) report.error(says.pos, kListen, fmt::format("missing; say which addresses and ports lead to {}", says.name));
-    if (!ok || endpoints.empty()) return std::nullopt;
-    if (of_files.empty()) return endpoints;
-    const SourcePos& file = says.ours.block.find("addresses_file")->pos;
-    if (!add_addresses(endpoints, of_files.front().addresses, file, report)) return std::nullopt;
-    return endpoints;
+    for (const SocketUnit::Range& range : ranges.ranges) {
+        auto found = targets_of(range.listener, says, common);
+        if (!found) {
+            const Setting* home = range.listener.starts_with('#') ? nullptr : says.ours.block.find("home");
+            report.error(home == nullptr ? range.pos : home->value.pos, home == nullptr ? kListen : home->directive->unit_key,
+                         found.error().message);
+            ok = false;
+            continue;
+        }
+        for (Target& target : *found) add_range(targets, std::move(target), range);
+    }
+    return ok ? targets : std::vector<Target>{};
 }
 
 /// Is there for each family of the listener one socket of the unit, and only one, that takes it?
@@ -194,7 +239,7 @@ bool check_sockets(const UnitSays& says, const Listener& listener, Report& repor
     bool ok = true;
     for (const Family family : {Family::ipv4, Family::ipv6}) {
         if (!listener.has_family(family)) continue;
-        const auto chosen = choose_unit_socket(says.sockets, listener.protocol, family, listener.home);
+        const auto chosen = choose_unit_socket(says.sockets(), listener.protocol, family, listener.home);
         if (chosen) continue;
         report.error(listener.pos, kListen, fmt::format("{}: {}", says.name, chosen.error().message));
         ok = false;
@@ -202,56 +247,80 @@ bool check_sockets(const UnitSays& says, const Listener& listener, Report& repor
     return ok;
 }
 
-std::vector<Listener> build_listeners(const UnitSays& says, const Listener& common, Report& report) {
+std::vector<Listener> build_listeners(const UnitSays& says, const SocketUnit& ranges, const Listener& common, Report& report) {
     std::vector<Listener> listeners;
-    for (const Protocol protocol : {Protocol::tcp, Protocol::udp}) {
-        const auto concerns = [&](const UnitSocket& socket) {
-            return socket.protocol == protocol && (!common.home || *common.home == socket.address);
-        };
-        if (std::none_of(says.sockets.begin(), says.sockets.end(), concerns)) continue;
+    for (Target& target : spread(ranges, says, common, report)) {
         Listener listener = common;
-        listener.protocol = protocol;
+        listener.protocol = target.protocol;
+        listener.home = target.home;
+        listener.pos = target.pos;
+        listener.endpoints = std::move(target.endpoints);
+        const auto& of_files = common.endpoints;
+        if (!of_files.empty() && !add_addresses(listener.endpoints, of_files.front().addresses, says.ours.block, report)) return {};
         if (!check_sockets(says, listener, report)) return {};
         listeners.push_back(std::move(listener));
     }
-    if (!listeners.empty()) return listeners;
-    const Setting* home = says.ours.block.find("home");
-    if (home != nullptr)
-        report.error(home->value.pos, home->directive->unit_key,
-                     fmt::format("{} has no socket at {}", says.name, common.home->to_string()));
-    else
-        report.error(says.pos, "", fmt::format("{} has no TCP or UDP socket", says.name));
-    return {};
+    return listeners;
 }
 
 std::optional<Service> build_service(UnitSays says, Report& report) {
     Listener common;
     common.name = says.name;
     common.family_sockets = FamilySockets::split; // a slot for each: systemd may have a socket for each
+    SocketUnit ranges;
+    const Block& block = says.ours.block;
     bool ok = refuse_what_is_systemds(says, report);
-    ok = apply(says.ours.block, Scope::listen, &common, Format::unit, says.name, report) && ok;
-    const std::vector<Endpoint> of_files = std::exchange(common.endpoints, {});
-    ok = settle_when_down(says, common, report) && check_sources(common.guard, says.ours.block, Format::unit, report) && ok;
-    auto endpoints = read_endpoints(says, of_files, report);
-    if (!endpoints || !ok) return std::nullopt;
-    common.endpoints = std::move(*endpoints);
-    common.pos = says.listen.front().pos;
+    ok = apply(block, Scope::socket_unit, &ranges, Format::unit, says.name, report) && ok;
+    ok = apply(block, Scope::listen, &common, Format::unit, says.name, report) && ok;
+    ok = settle_when_down(says, common, report) && check_sources(common.guard, block, Format::unit, report) && ok;
+    if (block.find(kListen) == nullptr) {
+        report.error(says.pos, kListen, fmt::format("missing; say which addresses and ports lead to {}", says.name));
+        ok = false;
+    }
+    if (!ok) return std::nullopt;
 
     Service service;
-    service.listeners = build_listeners(says, common, report);
-    if (service.listeners.empty()) return std::nullopt;
+    service.listeners = build_listeners(says, ranges, common, report);
+    if (service.listeners.empty() || !check_kinds(service.listeners, block, Format::unit, report)) return std::nullopt;
     service.name = says.name;
     service.description = says.description;
     service.pos = place_of(says.files.front());
     service.files = std::move(says.files);
     append_address_files(says.ours.block, service.files);
-    service.systemd = SystemdUnit{says.name, std::move(says.sockets)};
+    service.systemd = SystemdUnit{says.name, says.sockets()};
     return service;
+}
+
+/// What of a unit's files is said to us.
+BesideText text_of(const SourceList& unit, const std::vector<Text>& texts, const Block& ours) {
+    const auto is_ours = [&](const std::string& path) {
+        return std::any_of(texts.begin(), texts.end(), [&](const Text& text) { return text.path == path && text.is_ours(); });
+    };
+    BesideText said{{unit.name, unit.name, unit.aliases, {}, {}}, ours};
+    const auto take = [&](const std::vector<Source>& from, std::vector<Source>& to) {
+        for (const Source& source : from)
+            if (is_ours(source.use == SourceUse::hidden ? source.hidden_by : source.path)) to.push_back(source);
+    };
+    take(unit.files, said.sources.files);
+    take(unit.drop_ins, said.sources.drop_ins);
+    return said;
 }
 
 } // namespace
 
-std::vector<Service> read_systemd_units(const std::vector<std::string>& directories, Report& report) {
+bool is_for_systemd_units(const Directive& directive) noexcept {
+    if (directive.unit_section != kSection) return false;
+    const std::string_view name = directive.name();
+    if (name == "family_sockets" || name == "listener_mode" || name == "trigger_limit_hit") return false;
+    return directive.scope == Scope::listen || name == kListen;
+}
+
+std::string_view default_beside_systemd(const Directive& directive) noexcept {
+    if (directive.name() == kListen) return {}; // it must be given
+    return directive.name() == "when_down" ? name_of(WhenDown::drop) : directive.default_text;
+}
+
+std::vector<Service> read_systemd_units(const std::vector<std::string>& directories, Report& report, std::vector<BesideText>* said) {
     std::vector<Service> services;
     for (const auto& [name, unit] : socket_units(directories)) {
         const std::vector<Text> texts = texts_of(unit, report);
@@ -262,6 +331,7 @@ std::vector<Service> read_systemd_units(const std::vector<std::string>& director
         }
         UnitSays says = read_texts(name, texts, report);
         if (says.pos.line == 0) continue; // it was only in a comment
+        if (said != nullptr) said->push_back(text_of(unit, texts, says.ours.block));
         if (unit.files.empty()) report.warning(says.pos, "", fmt::format("a drop-in, but systemd's directories have no {}", name));
         if (auto service = build_service(std::move(says), report)) services.push_back(std::move(*service));
     }

@@ -2,6 +2,7 @@
 
 #include "config/loader.h"
 #include "config/report.h"
+#include "config/texts.h"
 
 #include <vector>
 
@@ -12,6 +13,14 @@ namespace swathe {
 /// sections only the Listen lines and the description are read. Units without that section are none of our business: what is wrong
 /// in them is not told.
 /// `directories` are systemd's, first wins; reported is all that is wrong, and left out is what it is wrong in.
-[[nodiscard]] std::vector<Service> read_systemd_units(const std::vector<std::string>& directories, Report& report);
+/// `said`, unless null, gets what all of them say, be it right or wrong.
+[[nodiscard]] std::vector<Service> read_systemd_units(const std::vector<std::string>& directories, Report& report,
+                                                      std::vector<BesideText>* said = nullptr);
+
+/// May the directive stand in [X-Swathe] of such a unit? All others are about a service or a socket of ours.
+[[nodiscard]] bool is_for_systemd_units(const Directive& directive) noexcept;
+
+/// Its default there, as the manual says it.
+[[nodiscard]] std::string_view default_beside_systemd(const Directive& directive) noexcept;
 
 } // namespace swathe

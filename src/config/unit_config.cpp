@@ -27,9 +27,6 @@ struct Socket {
     bool ok = true;
 };
 
-/// A bare port, or [::]: nothing else gives an endpoint of one line two families.
-bool is_everywhere(const Endpoint& endpoint) noexcept { return endpoint.addresses.size() == 2; }
-
 /// Only a bare port and [::] give an endpoint two families; with BindIPv6Only=ipv6-only they are IPv6 alone
 /// (systemd.socket(5)).
 void drop_ipv4_wildcards(SocketUnit& socket) {
@@ -38,19 +35,10 @@ void drop_ipv4_wildcards(SocketUnit& socket) {
             if (is_everywhere(endpoint)) endpoint.addresses = AddressList{endpoint.addresses[1]};
 }
 
-/// Adds what the AddressesFile= lines have to the addresses of each endpoint. A bare port and [::] are the port without
-/// addresses of its own then: with them the file would be for nothing. Returns false after an error.
-bool add_addresses(SocketUnit& socket, const AddressList& more, const Block& block, Report& report) {
-    for (SocketUnit::Line& line : socket.lines)
-        for (Endpoint& endpoint : line.endpoints) {
-            if (is_everywhere(endpoint)) endpoint.addresses.clear();
-            endpoint.addresses.append(more);
-            if (!endpoint.addresses.empty()) continue;
-            const Setting& file = *block.find("addresses_file");
-            report.error(file.pos, key_of(*file.directive, Format::unit), "no address to listen on");
-            return false;
-        }
-    return true;
+/// The addresses of files are for each line, and for what [X-Swathe] adds to it.
+bool add_to_lines(SocketUnit& socket, const AddressList& more, const Block& block, Report& report) {
+    return std::all_of(socket.lines.begin(), socket.lines.end(),
+                       [&](SocketUnit::Line& line) { return add_addresses(line.endpoints, more, block, report); });
 }
 
 /// One Listen line with what the unit says of all. Nothing is steered to a UNIX socket.
@@ -74,7 +62,8 @@ Listener listener_of(SocketUnit::Line line, const Listener& common) {
 bool check_accept(const Unit& unit, const SocketUnit& own, Report& report) {
     if (!accepts(unit)) return true;
     if (!own.service.empty()) {
-        report.error(own.service_pos, "Service", fmt::format("does not go with Accept=yes, which starts instances of {}", shown_unit(service_of(unit))));
+        report.error(own.service_pos, "Service",
+                     fmt::format("does not go with Accept=yes, which starts instances of {}", shown_unit(service_of(unit))));
         return false;
     }
     if (unit.name.find('@') == unit.name.npos) return true;
@@ -95,11 +84,11 @@ Socket build_socket(const Unit& unit, const std::vector<std::string>& allowed, R
     socket.ok = apply(unit.text.block, Scope::listen, &common, Format::unit, unit.id(), report) && socket.ok;
     socket.ok = socket.ok && check_sources(common.guard, unit.text.block, Format::unit, report);
     const std::vector<Endpoint> of_files = std::exchange(common.endpoints, {});
+    socket.ok = widen_lines(own, report) && socket.ok;
     if (!of_files.empty())
-        socket.ok = socket.ok && add_addresses(own, of_files.front().addresses, unit.text.block, report);
+        socket.ok = socket.ok && add_to_lines(own, of_files.front().addresses, unit.text.block, report);
     else if (own.v6_only)
         drop_ipv4_wildcards(own);
-    socket.ok = widen_lines(own, report) && socket.ok;
     for (SocketUnit::Line& line : own.lines) socket.listeners.push_back(listener_of(std::move(line), common));
     if (!socket.listeners.empty()) socket.ok = check_kinds(socket.listeners, unit.text.block, Format::unit, report) && socket.ok;
     for (Listener& listener : socket.listeners) {
@@ -148,7 +137,9 @@ void drop_twins(std::vector<Service>& services, Report& report) {
     std::map<std::string, SourcePos> seen;
     std::erase_if(services, [&](const Service& service) {
         const auto [twin, is_new] = seen.emplace(service.name, service.pos);
-        if (!is_new) report.error(service.pos, "", fmt::format("there is also a service {} in {}; rename one of them", service.name, twin->second.file.name()));
+        if (!is_new)
+            report.error(service.pos, "",
+                         fmt::format("there is also a service {} in {}; rename one of them", service.name, twin->second.file.name()));
         return !is_new;
     });
 }

@@ -20,12 +20,11 @@ std::optional<SocketKind> kind_of(std::string_view word) noexcept {
 
 /// "#2": the second line.
 Result<Line*> numbered(std::vector<Line>& lines, std::string_view word) {
-    std::size_t number = 0;
-    const auto [end, error] = std::from_chars(word.data() + 1, word.data() + word.size(), number);
-    const bool is_one = error == std::errc{} && end == word.data() + word.size() && number >= 1 && number <= lines.size();
-    if (is_one && lines[number - 1].path.empty()) return &lines[number - 1];
-    if (is_one) return failure(fmt::format("listener {} is a UNIX socket, to which nothing is steered", quoted(word)));
-    return failure(fmt::format("there is no listener {}; the unit has {} of them", quoted(word), lines.size()));
+    const auto number = line_number(word, lines.size());
+    if (!number) return Failure(number.error());
+    Line& line = lines[*number];
+    if (!line.path.empty()) return failure(not_steerable(word));
+    return &line;
 }
 
 /// The line that a range is for; null = a new one.
@@ -46,6 +45,17 @@ Result<Line*> line_for(std::vector<Line>& lines, std::string_view word) {
 
 } // namespace
 
+Result<std::size_t> line_number(std::string_view word, std::size_t count) {
+    std::size_t number = 0;
+    const auto [end, error] = std::from_chars(word.data() + 1, word.data() + word.size(), number);
+    if (error == std::errc{} && end == word.data() + word.size() && number >= 1 && number <= count) return number - 1;
+    return failure(fmt::format("there is no listener {}; the unit has {} of them", quoted(word), count));
+}
+
+std::string not_steerable(std::string_view word) {
+    return fmt::format("listener {} is neither a TCP nor a UDP socket, and nothing is steered to it", quoted(word));
+}
+
 bool widen_lines(SocketUnit& socket, Report& report) {
     bool ok = true;
     for (SocketUnit::Range& range : socket.ranges) {
@@ -60,6 +70,20 @@ bool widen_lines(SocketUnit& socket, Report& report) {
         }
     }
     return ok;
+}
+
+bool is_everywhere(const Endpoint& endpoint) noexcept { return endpoint.addresses.size() == 2; }
+
+bool add_addresses(std::vector<Endpoint>& endpoints, const AddressList& more, const Block& block, Report& report) {
+    for (Endpoint& endpoint : endpoints) {
+        if (is_everywhere(endpoint)) endpoint.addresses.clear();
+        endpoint.addresses.append(more);
+        if (!endpoint.addresses.empty()) continue;
+        const Setting& file = *block.find("addresses_file");
+        report.error(file.pos, key_of(*file.directive, Format::unit), "no address to listen on");
+        return false;
+    }
+    return true;
 }
 
 } // namespace swathe

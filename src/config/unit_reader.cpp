@@ -24,8 +24,16 @@ bool is_known_section(UnitKind kind, std::string_view name) noexcept {
            name == (kind == UnitKind::socket ? "Socket" : "Service");
 }
 
-/// One of systemd's Listen lines, of whatever kind. Ours is not one of them.
-bool is_listen_line(std::string_view section, std::string_view key) noexcept { return section == "Socket" && key.starts_with("Listen"); }
+constexpr std::string_view kListen = "Listen";
+
+/// What the names of directives begin with that an empty value of any of them takes back, of whatever kind they are: systemd.socket(5),
+/// systemd.unit(5). Our own Listen= is not one of them. "" = this one belongs to no family.
+std::string_view family_of(std::string_view section, std::string_view key) noexcept {
+    if (section == "Socket" && key.starts_with(kListen)) return kListen;
+    for (const std::string_view prefix : {"Condition", "Assert"})
+        if (section == "Unit" && key.starts_with(prefix)) return prefix;
+    return {};
+}
 
 Result<std::string> expand_word(std::string_view text, const UnitId& unit, std::size_t& bytes) {
     auto word = expand_specifiers(text, unit);
@@ -67,10 +75,12 @@ template <class F> void take_back(UnitText& text, F matches) {
     settings.erase(std::remove_if(from, settings.end(), is_one), settings.end());
 }
 
-/// systemd empties all of them at once, those that we do not have, too.
-void take_back_listen_lines(UnitText& text) {
-    take_back(text, [](const Directive& d) { return is_listen_line(d.unit_section, d.unit_key); });
-    std::erase_if(text.foreign, [](const UnitText::Foreign& line) { return is_listen_line(line.section, line.key); });
+/// systemd empties all of a family at once, those that we do not have, too.
+void take_back_family(UnitText& text, std::string_view prefix) {
+    const std::string_view section = prefix == kListen ? "Socket" : "Unit";
+    const auto belongs = [&](std::string_view of, std::string_view key) { return of == section && key.starts_with(prefix); };
+    take_back(text, [&](const Directive& d) { return belongs(d.unit_section, d.unit_key); });
+    std::erase_if(text.foreign, [&](const UnitText::Foreign& line) { return belongs(line.section, line.key); });
 }
 
 void assign(UnitText& text, const Directive& directive, const UnitLine& line, const UnitId& unit, Report& report) {
@@ -123,8 +133,8 @@ void merge_section(UnitText& text, UnitKind kind, const UnitId& unit, const Unit
         const Directive* const directive = find_unit_directive(kind, section.name, line.key);
         if (directive == nullptr && foreign_directive(kind, section.name, line.key, line.value) == ForeignDirective::unknown)
             report_unknown(kind, section.name, line, report);
-        else if (line.value.empty() && is_listen_line(section.name, line.key))
-            take_back_listen_lines(text);
+        else if (const std::string_view family = family_of(section.name, line.key); line.value.empty() && !family.empty())
+            take_back_family(text, family);
         else if (directive != nullptr)
             assign(text, *directive, line, unit, report);
         else

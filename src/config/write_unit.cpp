@@ -109,7 +109,8 @@ bool survives(std::string_view value) {
 class Writer {
 public:
     /// `of_connection`: its marks of model/instance_name.h are specifiers.
-    Writer(std::string name, bool of_connection, Report& left_out) : unit_{std::move(name), {}}, of_connection_(of_connection), left_out_(left_out) {}
+    Writer(std::string name, bool of_connection, Report& left_out)
+        : unit_{std::move(name), {}}, of_connection_(of_connection), left_out_(left_out) {}
 
     void add(const Directive& directive, std::string value, const std::vector<SourcePos>& places) {
         if (of_connection_) value = with_instance_specifiers(value);
@@ -265,7 +266,8 @@ std::vector<UnitFile> to_units(const WrittenService& service, Report& left_out) 
     Values stems = socket_stems(service);
     if (accepts && stems.size() > 1) {
         stems = {service.name};
-        left_out.warning(service.text.listeners[1].pos, "listen", "with Accept=yes each .socket unit has a template of its own; only the first listener is there");
+        left_out.warning(service.text.listeners[1].pos, "listen",
+                         "with Accept=yes each .socket unit has a template of its own; only the first listener is there");
     }
     for (std::size_t i = 0; i < stems.size(); ++i)
         units.push_back(socket_of(service, service.text.listeners[i], stems[i], i == 0, left_out));

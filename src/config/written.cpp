@@ -97,18 +97,18 @@ struct Line {
     std::vector<Claim> claims; ///< of an IP socket; never empty then
 };
 
-/// As unit_config.cpp has it: what a bare port and [::] stand for, and the ranges of [X-Swathe].
+/// As unit_config.cpp has it: the ranges of [X-Swathe], and what a bare port and [::] stand for.
 void settle_endpoints(SocketUnit& socket, bool from_file) {
+    Report ignored; // the loader tells what is wrong
+    (void)widen_lines(socket, ignored);
     for (SocketUnit::Line& line : socket.lines)
         for (Endpoint& endpoint : line.endpoints) {
-            if (endpoint.addresses.size() != 2) continue;
+            if (!is_everywhere(endpoint)) continue;
             if (from_file)
                 endpoint.addresses.clear();
             else if (socket.v6_only)
                 endpoint.addresses = AddressList{endpoint.addresses[1]};
         }
-    Report ignored; // the loader tells what is wrong
-    (void)widen_lines(socket, ignored);
 }
 
 Line line_of(const SocketUnit::Line& text) {

@@ -1,163 +1,15 @@
 #include "control/json.h"
 
+#include "control/json_fields.h"
+
 #include <type_traits>
 
 #include <nlohmann/json.hpp>
 
 namespace swathe {
-namespace {
+namespace json_text {
 
 using Json = nlohmann::ordered_json; // fields come out in the order they are listed below
-
-/// Lists the fields of a view once, for writing and for reading: f(name, field), or f.nullable(name, text) where "" is null, f.if_known(name, field) where
-/// a field that has no value is left out.
-template <class T> struct Fields {
-    static constexpr bool listed = false;
-};
-
-template <class V, class F> void rule_place(V& rule, F& f) {
-    f("prefix", rule.prefix);
-    f("ports", rule.ports);
-    f.nullable("from", rule.from);
-    f.nullable("interface", rule.interface);
-    f("file", rule.file);
-    f("line", rule.line);
-    f("column", rule.column);
-    f.nullable("netns", rule.netns);
-}
-
-template <class V, class F> void rule_target(V& rule, F& f) {
-    f("verdict", rule.verdict);
-    f.nullable("service", rule.service);
-    f.nullable("listener", rule.listener);
-}
-
-template <> struct Fields<RuleView> {
-    static constexpr bool listed = true;
-    template <class V, class F> static void each(V& rule, F& f) {
-        f.nullable("protocol", rule.protocol);
-        rule_place(rule, f);
-        rule_target(rule, f);
-        f.if_known("hits", rule.hits);
-    }
-};
-
-template <> struct Fields<ListenerView::Socket> {
-    static constexpr bool listed = true;
-    template <class V, class F> static void each(V& socket, F& f) {
-        f.nullable("home", socket.home);
-        f("slot", socket.slot);
-        f("lookups", socket.lookups);
-        f("steered", socket.steered);
-        f("no_socket", socket.no_socket);
-        f("assign_errors", socket.assign_errors);
-        f("last_errno", socket.last_errno);
-        f("queued", socket.queued);
-        f.nullable("unusable", socket.unusable);
-    }
-};
-
-template <> struct Fields<ListenerView> {
-    static constexpr bool listed = true;
-    template <class V, class F> static void each(V& listener, F& f) {
-        f("name", listener.name);
-        f("protocol", listener.protocol);
-        f("addresses", listener.addresses);
-        f("ports", listener.ports);
-        f.nullable("netns", listener.netns);
-        f("sockets", listener.sockets);
-    }
-};
-
-template <> struct Fields<InstanceView> {
-    static constexpr bool listed = true;
-    template <class V, class F> static void each(V& instance, F& f) {
-        f("number", instance.number);
-        f("phase", instance.phase);
-        f("draining", instance.draining);
-        f("main_pid", instance.main_pid);
-        f("status_text", instance.status_text);
-        f.nullable("peer", instance.peer);
-    }
-};
-
-template <> struct Fields<ConnectionsView::Refused> {
-    static constexpr bool listed = true;
-    template <class V, class F> static void each(V& refused, F& f) {
-        f("max_connections", refused.max_connections);
-        f("max_connections_per_source", refused.max_connections_per_source);
-        f("max_load", refused.max_load);
-        f("access_times", refused.access_times);
-    }
-};
-
-template <> struct Fields<ConnectionsView> {
-    static constexpr bool listed = true;
-    template <class V, class F> static void each(V& connections, F& f) {
-        f("now", connections.now);
-        f("limit", connections.limit);
-        f("most_of_a_source", connections.most_of_a_source);
-        f("accepted", connections.accepted);
-        f("failed", connections.failed);
-        f("refused", connections.refused);
-    }
-};
-
-template <> struct Fields<ServiceView> {
-    static constexpr bool listed = true;
-    template <class V, class F> static void each(V& service, F& f) {
-        f("name", service.name);
-        f("description", service.description);
-        f("state", service.state);
-        f("result", service.result);
-        f("failure", service.failure);
-        f("activation", service.activation);
-        f("type", service.type);
-        f("main_pid", service.main_pid);
-        f("status_text", service.status_text);
-        f("starts", service.starts);
-        f("restarts", service.restarts);
-        f("state_since_usec", service.state_since_usec);
-        f("paused_by_hand", service.paused_by_hand);
-        f("instances", service.instances);
-        f.if_known("connections", service.connections);
-        f("listeners", service.listeners);
-        f("files", service.files);
-        f.nullable("supervisor", service.supervisor);
-    }
-};
-
-template <> struct Fields<ProgramView> {
-    static constexpr bool listed = true;
-    template <class V, class F> static void each(V& program, F& f) {
-        f("id", program.id);
-        f("name", program.name);
-        f("ours", program.ours);
-        f.nullable("netns", program.netns);
-    }
-};
-
-template <> struct Fields<DaemonView> {
-    static constexpr bool listed = true;
-    template <class V, class F> static void each(V& daemon, F& f) {
-        f("version", daemon.version);
-        f("pid", daemon.pid);
-        f.nullable("netns", daemon.netns);
-        f("generation", daemon.generation);
-        f("rules", daemon.rules);
-        f("traces", daemon.traces);
-        f("programs", daemon.programs);
-        f("warnings", daemon.warnings);
-    }
-};
-
-template <> struct Fields<StatusView> {
-    static constexpr bool listed = true;
-    template <class V, class F> static void each(V& status, F& f) {
-        f("daemon", status.daemon);
-        f("services", status.services);
-    }
-};
 
 /// The winner: what it leads to stands in the answer itself.
 struct WinnerRule : RuleView {};
@@ -308,6 +160,7 @@ struct Explained {
     std::string source;
     std::optional<ForeignSocketView> socket;
     std::string disagreement;
+    std::optional<std::string> reason, limits;
 };
 
 template <> struct Fields<Explained> {
@@ -319,6 +172,8 @@ template <> struct Fields<Explained> {
         f("source", answer.source);
         f("socket", answer.socket);
         f.nullable("disagreement", answer.disagreement);
+        f.if_known("reason", answer.reason);
+        f.if_known("limits", answer.limits);
     }
 };
 
@@ -345,7 +200,9 @@ Json written_diagnostic(const Diagnostic& diagnostic) {
     return object;
 }
 
-} // namespace
+} // namespace json_text
+
+using namespace json_text;
 
 std::string to_json(const StatusView& status) { return dump(Writer::written(status)); }
 std::string to_json(const std::vector<ServiceView>& services) { return dump(Writer::written(services)); }
@@ -353,7 +210,7 @@ std::string to_json(const std::vector<RuleView>& rules) { return dump(Writer::wr
 
 std::string to_json(const ExplainView& answer) {
     Explained short_form{answer.verdict, answer.service, answer.listener, std::nullopt, answer.others, answer.source,
-                         answer.socket, answer.disagreement};
+                         answer.socket, answer.disagreement, answer.reason, answer.limits};
     if (answer.rule) short_form.rule = WinnerRule{*answer.rule};
     return dump(Writer::written(short_form));
 }
@@ -393,7 +250,7 @@ Result<ExplainView> read_explain(std::string_view text) {
     auto read = read_as<Explained>(text);
     if (!read) return Failure(std::move(read).error());
     ExplainView answer{read->verdict, read->service, read->listener, std::nullopt, std::move(read->others), read->source,
-                       std::move(read->socket), read->disagreement};
+                       std::move(read->socket), read->disagreement, read->reason, read->limits};
     if (read->rule) {
         answer.rule = std::move(*read->rule);
         answer.rule->verdict = answer.verdict;

@@ -23,7 +23,7 @@ std::string for_output(const std::string& text) {
 
 Exit run_cat(const Invocation& invocation) {
     const Seen seen = look_at(search_path_of(invocation.value_or_empty("--config")));
-    const auto lists = sources_called(seen, invocation.words.front());
+    const auto lists = shown_sources(seen, invocation.words.front());
     if (lists.empty()) {
         complain(no_such_service(seen, invocation.words.front()));
         return Exit::no_such_service;

@@ -72,6 +72,8 @@ constexpr std::array kConvertOptions{
     Option{"--drop-ins", "", "fold in the drop-ins beside each file"},
 };
 
+constexpr std::array kImportOptions{kConvertOptions[0]};
+
 constexpr std::array kGlobal{
     Option{"--json", "", "print JSON"},
     Option{"--runtime-dir", "DIR", "where the daemon's control socket is (default /run/swathe)", Offer::directory},
@@ -108,6 +110,8 @@ constexpr std::array kCommands{
             kRevertOptions},
     Command{Verb::convert, "convert", "FILE...", 1, kMany, Offer::file, "turn unit files into TOML, and TOML into unit files",
             kConvertOptions},
+    Command{Verb::import, "import", "inetd|xinetd|tubular FILE", 2, 2, Offer::source,
+            "turn the configuration of another super-server into TOML", kImportOptions},
     Command{Verb::schema, "schema", "[service|drop-in|daemon]", 0, 1, Offer::schema, "print the JSON schema of TOML files", {}},
     Command{Verb::version, "version", "", 0, 0, Offer::nothing, "print the versions of swathectl and of the daemon", {}},
     Command{Verb::completion, "completion", "SHELL", 1, 1, Offer::shell, "print a completion script; SHELL is bash", {}},

@@ -11,11 +11,11 @@ namespace swathe::ctl {
 
 enum class Verb : std::uint8_t {
     status, list, rules, explain, trace, logs, top, check, start, stop, restart, pause, resume, reload, cat, show, keys, diff, edit, revert,
-    convert, schema, version, completion
+    convert, import, schema, version, completion
 };
 
 /// What the shell may offer for a word.
-enum class Offer : std::uint8_t { nothing, directory, service, protocol, interface, netns, shell, sorting, file, key, schema };
+enum class Offer : std::uint8_t { nothing, directory, service, protocol, interface, netns, shell, sorting, file, key, schema, source };
 
 struct Option {
     std::string_view name;  ///< "--config"

@@ -19,6 +19,7 @@ std::string offer_words(Offer offer) {
     case Offer::key:
         return "COMPREPLY=($(compgen -W \"$(swathectl keys 2>/dev/null | awk 'NR > 1 { print $1 }')\" -- \"$cur\"))";
     case Offer::schema: return "COMPREPLY=($(compgen -W 'service drop-in daemon' -- \"$cur\"))";
+    case Offer::source: return "COMPREPLY=($(compgen -W 'inetd xinetd tubular' -- \"$cur\"))";
     case Offer::shell: return "COMPREPLY=($(compgen -W 'bash' -- \"$cur\"))";
     }
     return {};
@@ -46,6 +47,8 @@ std::string verb_case(const Command& command) {
     if (!command.options.empty()) text += fmt::format("        case $prev in\n{}        esac\n", value_cases(command.options));
     text += fmt::format("        if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W \"$global{}\" -- \"$cur\"))\n", names(command.options));
     if (command.max_words == kMany) return text + fmt::format("        else {}; fi ;;\n", first);
+    if (command.max_words > 1 && command.first_word == Offer::source)
+        text += fmt::format("        elif [[ $words -eq 1 ]]; then {};\n", offer_words(Offer::file));
     return text + fmt::format("        elif [[ $words -eq 0 ]]; then {}; fi ;;\n", first);
 }
 

@@ -84,8 +84,9 @@ Exit run_diff(const Invocation& invocation) {
     std::vector<Delta> deltas;
     if (invocation.words.empty()) {
         for (const SourceList& list : seen.sources) add(list, deltas);
+        for (const BesideText& unit : seen.beside) add(unit.sources, deltas);
     } else {
-        const auto lists = sources_called(seen, invocation.words.front());
+        const auto lists = shown_sources(seen, invocation.words.front());
         if (lists.empty()) {
             complain(no_such_service(seen, invocation.words.front()));
             return Exit::no_such_service;

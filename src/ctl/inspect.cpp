@@ -23,9 +23,9 @@ void complain_of(const Diagnostics& all) {
     }
 }
 
-std::vector<std::string> files_of(const Seen& seen, const std::string& service) {
+std::vector<std::string> files_of(const std::vector<const SourceList*>& lists) {
     std::vector<std::string> files;
-    for (const SourceList* list : seen.sources_of(service))
+    for (const SourceList* list : lists)
         for (const auto* sources : {&list->files, &list->drop_ins})
             for (const Source& source : *sources)
                 if (source.use == SourceUse::read) files.push_back(source.path);
@@ -49,6 +49,31 @@ std::string unknown_key(const std::string& key) {
                        nearest.empty() ? "" : fmt::format("; did you mean {}?", nearest));
 }
 
+/// Whose values are shown.
+struct Subject {
+    std::string name;
+    Format written; ///< its files
+    Format names;   ///< in whose names they are shown
+    std::vector<const SourceList*> sources;
+};
+
+Exit show_values(const Invocation& invocation, const Seen& seen, const Subject& subject, std::vector<ShownValue> values) {
+    std::string unknown;
+    values = only_keys(std::move(values), {invocation.words.begin() + 1, invocation.words.end()}, unknown);
+    if (!unknown.empty()) {
+        complain(unknown_key(unknown));
+        return Exit::usage;
+    }
+    const auto files = files_of(subject.sources);
+    if (invocation.json)
+        print_line(values_json(subject.name, subject.written, files, values, subject.names));
+    else
+        print(values_table(values, subject.names));
+    const Diagnostics errors = errors_in(seen.loaded.diagnostics, files);
+    complain_of(errors);
+    return errors.empty() ? Exit::ok : Exit::failure;
+}
+
 } // namespace
 
 Exit run_show(const Invocation& invocation) {
@@ -56,27 +81,19 @@ Exit run_show(const Invocation& invocation) {
     const std::string name = service_called(seen, invocation.words.front());
     Report left_out; // of what is shown in other names than it was written
     const auto service = find_written(seen, name, left_out);
+    const BesideText* const beside = service ? nullptr : beside_called(seen, invocation.words.front());
+    if (beside != nullptr)
+        return show_values(invocation, seen, {beside->sources.name, Format::unit, Format::unit, {&beside->sources}},
+                           values_beside(*beside));
     if (!service) {
         complain(no_such_service(seen, invocation.words.front()));
         return Exit::no_such_service;
     }
     const Format names = invocation.has("--unit") ? Format::unit : Format::toml;
     auto values = names == Format::unit ? values_in_units(*service, left_out) : values_in_toml(*service);
-    std::string unknown;
-    values = only_keys(std::move(values), {invocation.words.begin() + 1, invocation.words.end()}, unknown);
-    if (!unknown.empty()) {
-        complain(unknown_key(unknown));
-        return Exit::usage;
-    }
-    const auto files = files_of(seen, name);
-    if (invocation.json)
-        print_line(values_json(*service, files, values, names));
-    else
-        print(values_table(values, names));
-    if (names != service->format) complain_of(left_out.take());
-    const Diagnostics errors = errors_in(seen.loaded.diagnostics, files);
-    complain_of(errors);
-    return errors.empty() ? Exit::ok : Exit::failure;
+    const Exit exit = show_values(invocation, seen, {name, service->format, names, seen.sources_of(name)}, std::move(values));
+    if (names != service->format && exit != Exit::usage) complain_of(left_out.take());
+    return exit;
 }
 
 Exit run_keys(const Invocation& invocation) {

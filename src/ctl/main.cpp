@@ -30,6 +30,7 @@ Exit run(const Invocation& invocation) {
     case Verb::edit: return run_edit(invocation);
     case Verb::revert: return run_revert(invocation);
     case Verb::convert: return run_convert(invocation);
+    case Verb::import: return run_import(invocation);
     case Verb::schema: return run_schema(invocation);
     case Verb::version: return run_version(invocation);
     case Verb::completion: print(bash_completion()); return Exit::ok;

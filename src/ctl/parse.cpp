@@ -145,6 +145,7 @@ private:
             return fmt::format("unexpected argument {}", swathe::quoted(invocation.words[command.max_words]));
         if (command.verb == Verb::schema && !invocation.words.empty() && !is_schema(invocation.words.front()))
             return "the schemas are service, drop-in and daemon";
+        if (command.verb == Verb::import && !is_source(invocation.words.front())) return "the formats are inetd, xinetd and tubular";
         if (command.verb == Verb::edit && invocation.has("--full") && invocation.has("--drop-in"))
             return "--full edits no drop-in; leave out --full or --drop-in";
         if (command.verb == Verb::completion && invocation.words.front() != "bash") return "the only shell is bash";
@@ -162,6 +163,7 @@ private:
         return "";
     }
 
+    static bool is_source(std::string_view word) { return word == "inetd" || word == "xinetd" || word == "tubular"; }
     static bool is_schema(std::string_view word) { return word == "service" || word == "drop-in" || word == "daemon"; }
 
     static const char* misfit_of_rules(const Invocation& invocation) {

@@ -69,6 +69,7 @@ Reply<void> act_on(ControlClient& client, const Invocation& invocation, const st
     case Verb::edit:
     case Verb::revert:
     case Verb::convert:
+    case Verb::import:
     case Verb::schema:
     case Verb::version:
     case Verb::completion: break;
@@ -76,12 +77,15 @@ Reply<void> act_on(ControlClient& client, const Invocation& invocation, const st
     return {};
 }
 
-/// exec_condition keeps a service from starting, and that is no failure.
+/// A condition keeps a service from starting, and that is no failure.
 void tell_skipped(ControlClient& client, const std::string& service) {
     const auto status = client.status(service);
     if (!status) return; // it was started, and something else is wrong by now
     for (const ServiceView& view : status->services)
-        if (view.name == service && view.result == "exec-condition") print_line(escaped(service) + ": skipped: its exec_condition says no");
+        if (view.name == service && view.result == "exec-condition")
+            print_line(escaped(service) + ": skipped: its exec_condition says no");
+        else if (view.name == service && view.result == "condition")
+            print_line(escaped(service) + ": skipped: " + escaped(view.failure));
 }
 
 } // namespace

@@ -54,7 +54,8 @@ Json element(const Directive& directive) {
     case T::protocols: return words(directive);
     case T::count: // of types of service, some numbers have names
         if (takes_in_toml(directive, Raw{std::string("low-delay"), {}})) return any_of({integers(directive), text("^[a-z-]+$")});
-        if (takes_in_toml(directive, Raw{std::string("unlimited"), {}})) return any_of({integers(directive), text("^(unlimited|infinity)$")});
+        if (takes_in_toml(directive, Raw{std::string("unlimited"), {}}))
+            return any_of({integers(directive), text("^(unlimited|infinity)$")});
         return integers(directive);
     case T::decimal: return {{"type", "number"}, {"exclusiveMinimum", 0}};
     case T::day_times: return text("^[0-9]{1,2}:[0-9]{2}-[0-9]{1,2}:[0-9]{2}$");
@@ -81,6 +82,7 @@ Json element(const Directive& directive) {
     case T::socket_address: return text(":[0-9]{1,5}$");
     case T::name: return text("^[ -9;-~]+$");
     case T::namespaces: return any_of({{{"type", "boolean"}}, text()});
+    case T::conditions: return text("[^ ]");
     case T::address_families:
     case T::quoted_text:
     case T::text:

@@ -107,13 +107,24 @@ std::string socket_line(const ListenerView::Socket& socket) {
     return text + fmt::format("  queued {}", socket.queued);
 }
 
+/// What limits and blocks have refused, of the lookups.
+std::string refused_line(const ListenerView::Socket::Refused& refused) {
+    std::string text = fmt::format("refused: rate {}  source rate {}  blocked {}  too many {}", refused.rate, refused.source_rate, refused.blocked,
+                                   refused.closed);
+    if (refused.new_sources > 0) text += fmt::format("  sources {}", refused.new_sources);
+    if (refused.unasked > 0) text += fmt::format("  let in unasked {}", refused.unasked);
+    return text;
+}
+
 std::string in_namespace(const ListenerView& listener) { return listener.netns.empty() ? "" : " in " + escaped(listener.netns); }
 
 std::string show_listener(const ListenerView& listener, const Look& look) {
     std::string text = fmt::format("    {}: {} {}{}{}\n", escaped(listener.name), escaped(listener.protocol), joined(listener.addresses, " "),
                                    behind_addresses(listener), in_namespace(listener));
+    if (listener.limits) text += "        lets in " + escaped(*listener.limits) + "\n";
     for (const auto& socket : listener.sockets) {
         text += "        " + (is_unix(listener) ? fmt::format("queued {}", socket.queued) : socket_line(socket)) + "\n";
+        if (socket.refused) text += "        " + refused_line(*socket.refused) + "\n";
         if (!socket.unusable.empty()) text += paint(look, Colour::red, "        unusable: " + escaped(socket.unusable)) + "\n";
     }
     return text;
@@ -138,13 +149,19 @@ std::string place_of(const RuleView& rule) {
 std::string match_of(const RuleView& rule) {
     std::string text = fmt::format("{} {}", escaped(rule.prefix), ports_text(rule.ports));
     if (!rule.from.empty()) text += " from " + escaped(rule.from);
+    if (rule.except_from) text += " except from " + escaped(*rule.except_from);
     if (!rule.interface.empty()) text += " interface " + escaped(rule.interface);
     return text;
 }
 
+std::string sources_of(const RuleView& rule) {
+    if (!rule.except_from) return dash_if_empty(rule.from);
+    return fmt::format("{} but {}", rule.from.empty() ? "all" : escaped(rule.from), escaped(*rule.except_from));
+}
+
 std::string deed_of(const std::string& verdict, const std::string& service, const std::string& listener) {
     if (service.empty()) return escaped(verdict);
-    return fmt::format("{} to {}/{}", escaped(verdict), escaped(service), escaped(listener));
+    return fmt::format("{} {} {}/{}", escaped(verdict), verdict == "drop" ? "by" : "to", escaped(service), escaped(listener));
 }
 
 std::string question_of(const ExplainQuery& query) {
@@ -191,14 +208,17 @@ std::string show_instance(const InstanceView& instance) {
 
 /// "    Connections: 3 of at most 64, 2 of one source; 1024 accepted, 1 failed; refused: 5 by max_connections"
 std::string show_connections(const ConnectionsView& connections, std::size_t shown) {
-    const auto& [total, source, load, times] = connections.refused;
+    const auto& [total, source, load, times, condition] = connections.refused;
     std::string text = fmt::format("    Connections: {}{}", connections.now, connections.limit ? fmt::format(" of at most {}", *connections.limit) : "");
     if (connections.now > 0) text += fmt::format(", {} of one source", connections.most_of_a_source);
     text += fmt::format("; {} accepted, {} failed", connections.accepted, connections.failed);
     std::string refused;
-    for (const auto& [key, count] : {std::pair("max_connections", total), {"max_connections_per_source", source}, {"max_load", load}, {"access_times", times}})
+    for (const auto& [key, count] : {std::pair("max_connections", total), {"max_connections_per_source", source}, {"max_load", load},
+                                     {"access_times", times}, {"condition", condition}})
         if (count > 0) refused += fmt::format("{}{} by {}", refused.empty() ? "" : ", ", count, key);
     if (!refused.empty()) text += "; refused: " + refused;
+    if (const auto& flows = connections.flows; flows)
+        text += fmt::format("; flows: {} idle, {} continued, {} datagrams lost", flows->idle, flows->continued, flows->lost);
     if (connections.now > shown) text += fmt::format("\n    The first {} of them:", shown);
     return text + "\n";
 }
@@ -257,7 +277,7 @@ std::string show_rules(const std::vector<RuleView>& rules) {
     };
     add({"PROTO", "PREFIX", "PORTS", "FROM", "INTERFACE", "VERDICT", "TARGET", "PLACE"}, "HITS", "NETNS");
     for (const RuleView& rule : rules)
-        add({escaped(rule.protocol), escaped(rule.prefix), escaped(rule.ports), dash_if_empty(rule.from), dash_if_empty(rule.interface),
+        add({escaped(rule.protocol), escaped(rule.prefix), escaped(rule.ports), sources_of(rule), dash_if_empty(rule.interface),
              escaped(rule.verdict), target_of(rule), place_of(rule)},
             std::to_string(rule.hits.value_or(0)), dash_if_empty(rule.netns));
     return table.to_string();
@@ -266,6 +286,8 @@ std::string show_rules(const std::vector<RuleView>& rules) {
 std::string show_explain(const ExplainQuery& query, const ExplainView& answer) {
     std::string text = question_of(query) + " -> " + outcome_of(answer) + "\n";
     if (!answer.rule && answer.disagreement.empty()) text += reason_without_rule(answer);
+    if (answer.reason) text += "  " + escaped(*answer.reason) + "\n";
+    if (answer.limits) text += "  it lets in " + escaped(*answer.limits) + "\n";
     Table table;
     if (answer.rule) table.add({"  by " + match_of(*answer.rule), place_of(*answer.rule)});
     for (const RuleView& other : answer.others)

@@ -70,9 +70,21 @@ std::string service_called(const Seen& seen, std::string_view name) {
     return {};
 }
 
+const BesideText* beside_called(const Seen& seen, std::string_view name) {
+    for (const BesideText& unit : seen.beside)
+        if (unit.sources.name == name) return &unit;
+    return nullptr;
+}
+
+std::vector<const SourceList*> shown_sources(const Seen& seen, std::string_view name) {
+    auto lists = sources_called(seen, name);
+    if (lists.empty())
+        if (const BesideText* unit = beside_called(seen, name)) lists.push_back(&unit->sources);
+    return lists;
+}
+
 std::string no_such_service(const Seen& seen, std::string_view name) {
-    for (const Service& service : seen.loaded.config.services)
-        if (service.systemd && service.name == name) return fmt::format("{0} is systemd's: see systemctl cat {0}", name);
+    if (beside_called(seen, name) != nullptr) return fmt::format("{0} is systemd's: systemctl edit {0} is for its files", name);
     const auto names = service_names(seen);
     const std::vector<std::string_view> known(names.begin(), names.end());
     const auto nearest = nearest_name(name, known);

@@ -24,7 +24,13 @@ struct Seen : Texts {
 /// The service that is called `name`, by its own name; "" = none.
 [[nodiscard]] std::string service_called(const Seen& seen, std::string_view name);
 
-/// "there is no service "nam"; did you mean name?" Of a unit that systemd supervises: that its files are to be seen there.
+/// What the unit of systemd's that is called `name` ("foo.socket") says to us; null = there is none.
+[[nodiscard]] const BesideText* beside_called(const Seen& seen, std::string_view name);
+
+/// As sources_called(), and where that finds nothing the files of such a unit.
+[[nodiscard]] std::vector<const SourceList*> shown_sources(const Seen& seen, std::string_view name);
+
+/// "there is no service "nam"; did you mean name?" Of a unit that systemd supervises: that its files are systemd's to change.
 [[nodiscard]] std::string no_such_service(const Seen& seen, std::string_view name);
 
 /// A file of a service and its text, as `swathectl cat` prints it.

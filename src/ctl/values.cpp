@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "config/build.h"
 #include "config/canonical.h"
+#include "config/systemd_units.h"
 #include "config/write_toml.h"
 #include "config/write_unit.h"
 #include "ctl/keys.h"
@@ -110,6 +111,21 @@ std::string origin_of(const ShownValue& value) {
     return place_text(places);
 }
 
+/// timeout_sec sets two others, as far as these are not set themselves.
+void spread_timeout(Values& values) {
+    const auto both = std::find_if(values.begin(), values.end(), [](const ShownValue& value) {
+        return value.directive->toml_key == "timeout_sec" && !value.is_default;
+    });
+    if (both == values.end()) return;
+    for (ShownValue& value : values) {
+        const std::string_view key = value.directive->toml_key;
+        if (!value.is_default || (key != "timeout_start_sec" && key != "timeout_stop_sec")) continue;
+        value.text = both->text;
+        value.parts = both->parts;
+        value.is_default = false;
+    }
+}
+
 std::string title_of(const ShownValue& value, Format names) {
     if (names == Format::unit) return fmt::format("# {} [{}]", value.block, value.directive->unit_section);
     if (value.block.empty()) return "# the service as a whole";
@@ -161,6 +177,7 @@ std::vector<ShownValue> values_in_toml(const WrittenService& service) {
     for (const Block& listener : service.text.listeners)
         add_block(values, listener, Scope::listen, "listen", listener_name(service, listener));
     add_block(values, shown(service.text.service, accepts), Scope::service, "service", {});
+    spread_timeout(values);
     return values;
 }
 
@@ -173,6 +190,24 @@ std::vector<ShownValue> values_in_units(const WrittenService& service, Report& l
             return section_rank(*a.directive) < section_rank(*b.directive);
         });
         std::move(own.begin(), own.end(), std::back_inserter(values));
+    }
+    spread_timeout(values);
+    return values;
+}
+
+std::vector<ShownValue> values_beside(const BesideText& unit) {
+    const std::string& name = unit.sources.name;
+    Values values;
+    for (const Directive& directive : directives()) {
+        if (!is_for_systemd_units(directive)) continue;
+        std::vector<const Setting*> settings; // each on a line of its own: the words in front of ranges belong to their lines
+        for (const Setting& setting : unit.ours.settings)
+            if (setting.directive == &directive) settings.push_back(&setting);
+        if (directive.repeat == Repeat::replace && settings.size() > 1) settings.erase(settings.begin(), settings.end() - 1);
+        for (const Setting* setting : settings)
+            for (std::string& text : unit_values(directive, canonical_value({setting}, Format::unit, name)))
+                values.push_back({&directive, name, {}, std::move(text), {{{}, {setting->pos}}}, false});
+        if (settings.empty()) values.push_back({&directive, name, {}, std::string(default_beside_systemd(directive)), {}, true});
     }
     return values;
 }
@@ -212,11 +247,11 @@ std::string values_table(const std::vector<ShownValue>& values, Format names) {
     return text;
 }
 
-std::string values_json(const WrittenService& service, const std::vector<std::string>& files,
+std::string values_json(const std::string& service, Format written, const std::vector<std::string>& files,
                         const std::vector<ShownValue>& values, Format names) {
     Json object;
-    object["service"] = service.name;
-    object["format"] = service.format == Format::unit ? "units" : "toml";
+    object["service"] = service;
+    object["format"] = written == Format::unit ? "units" : "toml";
     object["files"] = files;
     object["values"] = Json::array();
     for (const ShownValue& value : values) object["values"].push_back(json_of(value, names));

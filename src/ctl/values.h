@@ -1,5 +1,6 @@
 #pragma once
 
+#include "config/texts.h"
 #include "config/written.h"
 
 #include <string>
@@ -27,12 +28,15 @@ struct ShownValue {
 /// In the names of units. Reports what no unit can say.
 [[nodiscard]] std::vector<ShownValue> values_in_units(const WrittenService& service, Report& left_out);
 
+/// What a unit of systemd's says to us, in the names of units.
+[[nodiscard]] std::vector<ShownValue> values_beside(const BesideText& unit);
+
 /// Those of the keys, in either format's names. `unknown` gets the first that no directive has.
 [[nodiscard]] std::vector<ShownValue> only_keys(std::vector<ShownValue> values, const std::vector<std::string>& keys,
                                                 std::string& unknown);
 
 [[nodiscard]] std::string values_table(const std::vector<ShownValue>& values, Format names);
-[[nodiscard]] std::string values_json(const WrittenService& service, const std::vector<std::string>& files,
+[[nodiscard]] std::string values_json(const std::string& service, Format written, const std::vector<std::string>& files,
                                       const std::vector<ShownValue>& values, Format names);
 
 } // namespace swathe::ctl

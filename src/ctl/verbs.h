@@ -23,6 +23,7 @@ namespace swathe::ctl {
 [[nodiscard]] Exit run_edit(const Invocation& invocation);
 [[nodiscard]] Exit run_revert(const Invocation& invocation);
 [[nodiscard]] Exit run_convert(const Invocation& invocation);
+[[nodiscard]] Exit run_import(const Invocation& invocation);
 [[nodiscard]] Exit run_schema(const Invocation& invocation);
 [[nodiscard]] Exit run_version(const Invocation& invocation);
 

@@ -329,7 +329,7 @@ void Daemon::stop(const std::string& service, Done done) {
 }
 
 void Daemon::restart(const std::string& service, bool overlap, Done done) {
-    ask(service, [overlap](ServiceUnit& unit, auto answer) { unit.restart(overlap, std::move(answer)); }, std::move(done));
+    ask(service, [&](ServiceUnit&, auto answer) { supervisor_->restart(service, overlap, std::move(answer)); }, std::move(done));
 }
 
 void Daemon::reload_service(const std::string& service, Done done) {

@@ -80,7 +80,7 @@ std::string usage() {
         const std::string left = fmt::format("--{}{}{}", spec.name, spec.argument != nullptr ? " " : "", spec.argument != nullptr ? spec.argument : "");
         text += fmt::format("  {:<18} {}\n", left, spec.help);
     }
-    return text + "\nSee swathed(8), swathe.toml(5), swathectl(1).\n";
+    return text + "\nSee swathed(8), swathe.toml(5), swathe.service(5), swathectl(1).\n";
 }
 
 } // namespace swathe

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <numeric>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -50,11 +51,15 @@ CounterMap::Sum CounterMap::sum_of(std::uint32_t slot) const {
         sum.counters.steered += cpu.steered;
         sum.counters.no_socket += cpu.no_socket;
         sum.counters.assign_errors += cpu.assign_errors;
+        for (std::size_t why = 0; why < DISPATCH_REFUSALS; ++why) sum.counters.refused[why] += cpu.refused[why];
+        sum.counters.unasked += cpu.unasked;
+        sum.counters.new_sources += cpu.new_sources;
         if (cpu.failed_at <= sum.failed_at) continue;
         sum.failed_at = cpu.failed_at;
         sum.counters.last_errno = static_cast<int>(cpu.error);
     }
-    sum.counters.lookups = sum.counters.steered + sum.counters.no_socket + sum.counters.assign_errors;
+    SlotCounters& all = sum.counters;
+    all.lookups = std::accumulate(all.refused.begin(), all.refused.end(), all.steered + all.no_socket + all.assign_errors);
     return sum;
 }
 

@@ -56,6 +56,7 @@ std::string name_of_program(std::uint32_t id) {
 struct Dispatcher::Prepared::State {
     std::unique_ptr<Generation> program;  // null: nothing was in force
     std::optional<CounterMap> counters;   // of its own, where the ones in force have too little room
+    std::shared_ptr<LimitMaps> limits;    // null: no listener has limits
     RuleHits hits;
     std::vector<bool> named;              // slots in the tables
     Tables spoken;                        // of the tables, what test_run() needs: choices and rule index
@@ -80,6 +81,7 @@ struct Dispatcher::State {
 
     UniqueFd netns, sockets;
     CounterMap counters;
+    std::shared_ptr<LimitMaps> limits; // null: no listener has had limits yet
     GracePeriod grace;
     std::string pin_path;
     Slots slots{kSlotCapacity};
@@ -119,6 +121,7 @@ Result<std::uint32_t> Dispatcher::allocate_slot() {
                                    "let one listener have more addresses and ports, or run a swathed in another namespace (--netns)",
                                    kSlotCapacity));
     state_->counters.reset(*slot);
+    if (state_->limits) state_->limits->renew(*slot);
     return *slot;
 }
 
@@ -145,9 +148,28 @@ Status Dispatcher::set_socket(std::uint32_t slot, int fd) {
     return failure(fmt::format("put socket into slot {}{}", slot, why_not_insertable(error)), error);
 }
 
+Status Dispatcher::set_gate(std::uint32_t limiter, bool closed) {
+    if (!state_->limits || !state_->slots.taken(limiter)) return failure(fmt::format("no limits for the listener in slot {}", limiter), EINVAL);
+    state_->limits->set_gate(limiter, closed);
+    return {};
+}
+
+Status Dispatcher::block(std::uint32_t limiter, const Prefix& source, bool on) {
+    if (!state_->limits || !state_->slots.taken(limiter)) return failure(fmt::format("no limits for the listener in slot {}", limiter), EINVAL);
+    return state_->limits->block(limiter, source, on);
+}
+
 SlotCounters Dispatcher::counters(std::uint32_t slot) const { return state_->counters.read(slot); }
 
 std::vector<std::uint64_t> Dispatcher::rule_hits() const { return state_->current.hits.read(); }
+
+/// All generations share the same.
+Result<std::shared_ptr<LimitMaps>> Dispatcher::limit_maps() const {
+    if (state_->limits) return state_->limits;
+    auto made = LimitMaps::create();
+    if (!made) return Failure(std::move(made).error());
+    return std::make_shared<LimitMaps>(std::move(*made));
+}
 
 Result<Dispatcher::Prepared> Dispatcher::prepare(const Tables& tables) const {
     if (tables.slots > kSlotCapacity) return failure(fmt::format("slot {} is beyond the SOCKMAP", tables.slots - 1));
@@ -163,7 +185,12 @@ Result<Dispatcher::Prepared> Dispatcher::prepare(const Tables& tables) const {
         next->hits = std::move(*hits);
     }
     const int counters_fd = next->counters ? next->counters->fd() : state_->counters.fd();
-    auto program = Generation::load(tables, {state_->sockets.get(), counters_fd, next->hits.fd()});
+    if (!tables.limits.empty()) {
+        auto limits = limit_maps();
+        if (!limits) return Failure(std::move(limits).error());
+        next->limits = std::move(*limits);
+    }
+    auto program = Generation::load(tables, {state_->sockets.get(), counters_fd, next->hits.fd(), next->limits.get()});
     if (!program) return Failure(std::move(program).error());
     next->program = std::make_unique<Generation>(std::move(*program));
     next->named = slots_named(tables);
@@ -182,6 +209,7 @@ Status Dispatcher::publish(Prepared& next) {
     std::swap(state_->current, *next.state_);
     if (state_->feed) state_->feed->retire(state_->generation, next.state_->spoken);
     ++state_->generation;
+    if (state_->current.limits) state_->limits = state_->current.limits;
     std::optional<CounterMap>& counters = state_->current.counters;
     if (!counters) return {};
     if (state_->grace.wait()) state_->slots.wake(state_->current.named); // the old program still counts into the old map until then

@@ -4,22 +4,30 @@
 #include "classify/same_rules.h"
 #include "dispatch/trace.h"
 
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace swathe {
 
+class LimitMaps;
+
 /// Listeners that one network namespace can have: the size of the SOCKMAP.
 inline constexpr std::uint32_t kSlotCapacity = DISPATCH_SLOTS;
 
 /// Per listener socket, summed over all CPUs.
 struct SlotCounters {
-    std::uint64_t lookups = 0;       ///< packets whose winning rule names this slot
+    std::uint64_t lookups = 0;       ///< packets whose winning rule names this slot: the sum of all that became of them
     std::uint64_t steered = 0;
     std::uint64_t no_socket = 0;     ///< the slot was empty
     std::uint64_t assign_errors = 0; ///< the socket was there but the kernel refused it; EEXIST: another program had chosen before
     int last_errno = 0;              ///< of the last assign error; positive
+    std::array<std::uint64_t, DISPATCH_REFUSALS> refused{}; ///< before a socket was looked for; by DropReason
+    std::uint64_t unasked = 0;       ///< let in though a limit could not be asked: no room for a bucket, or too many CPUs at once
+    std::uint64_t new_sources = 0;   ///< for which a bucket was made
+
+    [[nodiscard]] std::uint64_t refused_by(DropReason why) const noexcept { return refused[static_cast<std::size_t>(why)]; }
 };
 
 /// A program of the namespace, in run order.
@@ -71,6 +79,13 @@ public:
     void release_slot(std::uint32_t slot); ///< empties it; call after the publish() that no longer names it
 
     [[nodiscard]] Status set_socket(std::uint32_t slot, int fd); ///< borrowed; replaces atomically
+    /// Closes a listener for all, or opens it again, at once. `limiter`: CompileInput::limiter_of. It has an effect where the current
+    /// tables have limits for the listener; that stays over generations until release_slot(). Errors: no tables with limits yet.
+    [[nodiscard]] Status set_gate(std::uint32_t limiter, bool closed);
+    /// Refuses `source` for a listener, or lets it in again, at once; as set_gate(). Its length is the service's source_prefix_ipv4 or _ipv6: others
+    /// never match. Errors: also that DISPATCH_BLOCKS are blocked already.
+    [[nodiscard]] Status block(std::uint32_t limiter, const Prefix& source, bool on);
+
     void clear_socket(std::uint32_t slot); ///< leaves the slot taken but empty: the listener's when_down decides
     [[nodiscard]] SlotCounters counters(std::uint32_t slot) const;
     /// Packets that each rule of the current generation decided, by RuleId. Empty: rules are not counted.
@@ -108,6 +123,7 @@ public:
 private:
     struct State;
     explicit Dispatcher(std::unique_ptr<State> state) noexcept;
+    [[nodiscard]] Result<std::shared_ptr<LimitMaps>> limit_maps() const;
     std::unique_ptr<State> state_;
 };
 

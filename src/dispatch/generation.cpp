@@ -27,6 +27,7 @@ template <class Skeleton, class Visit> void for_each_table(Skeleton& skeleton, c
     visit(skeleton.maps.steps128, tables.steps128);
     visit(skeleton.maps.nodes, tables.nodes);
     visit(skeleton.maps.choices, tables.choices);
+    visit(skeleton.maps.limits, tables.limits);
 }
 
 /// Copies all records at once: the map's memory is mapped, so that a million records are no million system calls.
@@ -49,6 +50,21 @@ template <class Record> Status fill(const bpf_map* map, const std::vector<Record
 bool is_deep(const WalkBounds& bounds) {
     constexpr std::uint64_t kPerTurn = 80, kPerStep = 40, kPerLevel = 150, kAffordable = 40'000; // the limit is 10^6
     return std::uint64_t{bounds.depth} * bounds.depth * (kPerTurn + bounds.steps * kPerStep + bounds.levels * kPerLevel) > kAffordable;
+}
+
+/// 0, or a negative errno.
+int use_limits(const dispatch_bpf& skeleton, const LimitMaps& limits) {
+    int error = bpf_map__reuse_fd(skeleton.maps.limiters, limits.limiters_fd());
+    if (error == 0) error = bpf_map__reuse_fd(skeleton.maps.sources, limits.sources_fd());
+    if (error == 0) error = bpf_map__reuse_fd(skeleton.maps.blocks, limits.blocks_fd());
+    return error;
+}
+
+/// Makes no maps that nothing reads.
+int without_limits(const dispatch_bpf& skeleton) {
+    for (bpf_map* map : {skeleton.maps.limiters, skeleton.maps.sources, skeleton.maps.blocks})
+        if (const int error = bpf_map__set_autocreate(map, false); error != 0) return error;
+    return 0;
 }
 
 bpf_sk_lookup context_of(const Flow& flow) {
@@ -90,6 +106,8 @@ Result<Generation> Generation::load(const Tables& tables, const Shared& shared) 
     if (error == 0 && shared.sockets_fd >= 0) error = bpf_map__reuse_fd(skeleton.maps.sockets, shared.sockets_fd);
     if (error == 0 && shared.counters_fd >= 0) error = bpf_map__reuse_fd(skeleton.maps.counters, shared.counters_fd);
     if (error == 0 && shared.hits_fd >= 0) error = bpf_map__reuse_fd(skeleton.maps.hits, shared.hits_fd);
+    const bool limiting = shared.limits != nullptr && !tables.limits.empty();
+    if (error == 0) error = limiting ? use_limits(skeleton, *shared.limits) : without_limits(skeleton);
     if (error < 0) return log.failure("prepare the tables", -error);
 
     auto& constants = *skeleton.rodata;
@@ -100,6 +118,7 @@ Result<Generation> Generation::load(const Tables& tables, const Shared& shared) 
     constants.max_links = tables.bounds.links;
     constants.guarded = tables.guarded;
     constants.counting = shared.hits_fd >= 0;
+    constants.limiting = !limiting ? DISPATCH_NO_LIMITS : shared.limit_questions ? DISPATCH_LIMIT_ALL : DISPATCH_LIMIT_PACKETS;
     constants.deep = is_deep(tables.bounds);
     error = dispatch_bpf__load(&skeleton);
     if (error < 0) return log.failure("load the BPF program", -error);
@@ -134,10 +153,15 @@ int Generation::share_maps(dispatch_bpf& other) const {
         {other.maps.steps32, program_->maps.steps32},   {other.maps.steps128, program_->maps.steps128},
         {other.maps.nodes, program_->maps.nodes},       {other.maps.choices, program_->maps.choices},
         {other.maps.sockets, program_->maps.sockets},   {other.maps.counters, program_->maps.counters},
-        {other.maps.hits, program_->maps.hits},
+        {other.maps.hits, program_->maps.hits},         {other.maps.limits, program_->maps.limits},
+        {other.maps.limiters, program_->maps.limiters}, {other.maps.sources, program_->maps.sources},
+        {other.maps.blocks, program_->maps.blocks},
     };
+    if (!program_->rodata->limiting)
+        if (const int error = without_limits(other); error != 0) return error;
     for (const auto& [own, ours] : shared)
-        if (const int error = bpf_map__reuse_fd(own, bpf_map__fd(ours)); error != 0) return error;
+        if (bpf_map__autocreate(own))
+            if (const int error = bpf_map__reuse_fd(own, bpf_map__fd(ours)); error != 0) return error;
     return 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include "classify/tables.h"
 #include "base/error.h"
+#include "dispatch/limit_maps.h"
 
 #include <memory>
 
@@ -17,6 +18,8 @@ public:
         int sockets_fd = -1;
         int counters_fd = -1;
         int hits_fd = -1; ///< -1: rules are not counted
+        const LimitMaps* limits = nullptr; ///< nullptr: limits are not enforced
+        bool limit_questions = false;      ///< limits are also for what comes from no interface, as from BPF_PROG_TEST_RUN
     };
     /// Errors: what libbpf and the verifier said last.
     [[nodiscard]] static Result<Generation> load(const Tables& tables, const Shared& shared);

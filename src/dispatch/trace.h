@@ -10,6 +10,9 @@
 
 namespace swathe {
 
+/// Why a listener's packet is refused before its socket is looked for. As enum dispatch_refusal.
+enum class DropReason : std::uint8_t { blocked, closed, source_rate, rate };
+
 /// How many of the decisions of one kind are reported: of kAllDecisions so many, chosen at random.
 struct TraceShare {
     std::uint64_t all = 0;
@@ -30,7 +33,8 @@ struct TracedDecision {
     Flow flow;                  ///< with the ingress interface
     Verdict verdict = Verdict::pass; ///< what became of the packet, which for steer may be another than the rule's
     std::optional<RuleId> rule; ///< of `generation`; nothing: no rule matched, or the implicit home rule (drop)
-    int error = 0;              ///< why it was not steered: ENOENT = the slot is empty, EEXIST = another program had chosen before
+    std::optional<DropReason> refusal = {}; ///< why not
+    int error = 0;              ///< or why it was not steered: ENOENT = the slot is empty, EEXIST = another program had chosen before
     std::uint32_t random = 0;   ///< it is in the shares above this
     std::uint64_t generation = 0;
 };

@@ -60,7 +60,8 @@ TracedDecision decision_of_event(const dispatch_event& event, const Tables& spok
     const Decision decision = decision_of(spoken, event.choice, traced.flow);
     traced.verdict = outcome_of(decision.verdict, event);
     traced.rule = decision.rule;
-    traced.error = event.error;
+    if (event.error > DISPATCH_REFUSED) traced.refusal = static_cast<DropReason>(event.error - DISPATCH_REFUSED - DISPATCH_BY_BLOCK);
+    else traced.error = event.error;
     traced.random = event.random;
     traced.generation = event.generation;
     return traced;

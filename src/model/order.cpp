@@ -21,10 +21,15 @@ Edges edges_of(std::span<const Service> services) {
     std::map<std::string_view, std::size_t> numbers;
     for (std::size_t i = 0; i < services.size(); ++i) numbers.emplace(services[i].name, i);
     Edges edges(services.size());
-    for (std::size_t i = 0; i < services.size(); ++i)
-        for (const auto* list : {&services[i].after, &services[i].requires_})
-            for (const ServiceName& name : *list)
-                if (const auto found = numbers.find(name.value); found != numbers.end()) edges[i].push_back({found->second, &name});
+    const auto each = [&](const std::vector<ServiceName>& list, auto take) {
+        for (const ServiceName& name : list)
+            if (const auto found = numbers.find(name.value); found != numbers.end()) take(found->second, &name);
+    };
+    for (std::size_t i = 0; i < services.size(); ++i) {
+        for (const auto* list : {&services[i].after, &services[i].requires_, &services[i].binds_to})
+            each(*list, [&](std::size_t other, const ServiceName* said) { edges[i].push_back({other, said}); });
+        each(services[i].before, [&](std::size_t other, const ServiceName* said) { edges[other].push_back({i, said}); });
+    }
     return edges;
 }
 

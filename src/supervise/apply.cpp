@@ -277,6 +277,7 @@ Supervisor::Applied Supervisor::commit(Draft& draft, std::vector<std::unique_ptr
 
     const std::shared_ptr<const World> before = std::exchange(world_, draft.world());
     ++generation_;
+    linked_ = linked_services(world_->config.services);
     look_ = NetworkLook{draft.network_warnings(), generation_, {}};
     for (auto& unit : added) units_.emplace(unit->service().name, std::move(unit));
     for (std::uint32_t s = 0; s < listeners.size(); ++s) {

@@ -1,5 +1,6 @@
 #include "supervise/connections.h"
 
+#include "process/conditions.h"
 #include "process/own_directories.h"
 #include "supervise/connection_facts.h"
 #include "model/instance_service.h"
@@ -62,17 +63,34 @@ void Connections::use(const Service& service) {
     plans_.forget();
     output_ = nullptr;
     door_.forget();
+    if (gates_) gates_->open();
     for (const auto& connection : living_) { // what a source is may have changed
         connection->source = source_of(connection->ends(), *service_);
-        door_.enter(connection->source);
+        enter(connection->source);
     }
+}
+
+void Connections::enter(const SourceKey& source) {
+    door_.enter(source);
+    if (gates_) gates_->follow(*service_, door_, source);
+}
+
+void Connections::leave(const SourceKey& source) {
+    door_.leave(source);
+    if (gates_) gates_->follow(*service_, door_, source);
 }
 
 // --- who comes in
 
-void Connections::serve(UniqueFd fd, ConnectionEnds ends, const Listener& listener) {
+bool Connections::admits(const ConnectionEnds& ends) {
+    const auto why = door_.refuses(*service_, source_of(ends, *service_), facts());
+    if (why) refuse(*why, ends);
+    return !why;
+}
+
+void Connections::serve(UniqueFd fd, ConnectionEnds ends, const Listener& listener, SocketKeeper* keeper) {
+    if (!admits(ends)) return;
     const SourceKey source = source_of(ends, *service_);
-    if (const auto why = door_.refuses(*service_, source, facts()); why) return refuse(*why, ends);
     if (auto set = set_accepted_options(fd.get(), listener, ends); !set) complain(LogLevel::warning, set.error().to_string());
     stopping_ = false;
     std::shared_ptr<const Service> service = service_for(ends);
@@ -83,9 +101,11 @@ void Connections::serve(UniqueFd fd, ConnectionEnds ends, const Listener& listen
     if (auto ready = connection.make_instance(loop_); !ready)
         return complain(LogLevel::error, fmt::format("{}: {}", connection.title(), ready.error().to_string()));
     connection.source = source;
+    connection.keeper = keeper;
     connection.place = living_.size();
     living_.push_back(std::move(made));
-    door_.enter(source);
+    enter(source);
+    if (keeper != nullptr) keeper->begun(connection);
     connection.start(door_.inside_of(source));
     tell_of_start(connection);
 }
@@ -100,6 +120,7 @@ DoorFacts Connections::facts() {
     DoorFacts facts;
     if (service_->max_load) facts.load = load();
     if (!service_->access_times.empty()) facts.minute = minute_of_day();
+    if (!service_->conditions.empty()) facts.unmet = first_unmet(service_->conditions, this_machine()).has_value();
     return facts;
 }
 
@@ -187,7 +208,7 @@ void Connections::ended(Session& connection) {
     tell_of_end(connection);
     connection.close();
     forget_directories(connection);
-    door_.leave(connection.source);
+    leave(connection.source);
     std::unique_ptr<Session> gone = std::move(living_[connection.place]);
     if (connection.place + 1 != living_.size()) {
         living_[connection.place] = std::move(living_.back());
@@ -196,6 +217,7 @@ void Connections::ended(Session& connection) {
     living_.pop_back();
     ended_.push_back(std::move(gone));
     if (ended_.size() == 1) (void)sweep_->trigger(); // cannot fail for a source of a living loop
+    if (SocketKeeper* const keeper = std::exchange(connection.keeper, nullptr); keeper != nullptr) keeper->ended(connection);
     if (living_.empty() && stopping_) end_group();
     changed_();
 }

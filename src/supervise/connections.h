@@ -2,6 +2,7 @@
 
 #include "base/rate_limit.h"
 #include "process/plan_cache.h"
+#include "supervise/gates.h"
 #include "supervise/session.h"
 #include "supervise/unit_host.h"
 
@@ -26,11 +27,15 @@ public:
     Connections& operator=(const Connections&) = delete;
     ~Connections();
 
+    /// Has the packet path keep out whom a limit that drops would refuse. Before use().
+    void keep_gates(Gates::Kernel kernel) { gates_.emplace(std::move(kernel)); }
+
     /// At first and after a reload: for those who come from now on. The others keep what they were started with.
     void use(const Service& service);
 
     /// Serves who is connected by `fd`, or refuses to: then it is closed. `listener` is where it came from.
-    void serve(UniqueFd fd, ConnectionEnds ends, const Listener& listener);
+    void serve(UniqueFd fd, ConnectionEnds ends, const Listener& listener, SocketKeeper* keeper = nullptr);
+    [[nodiscard]] bool admits(const ConnectionEnds& ends); ///< would it be served? If not it is refused
     /// Who else comes is to wait in the backlog: max_connections_hit = queue.
     [[nodiscard]] bool is_shut() const noexcept { return door_.is_shut(*service_); }
 
@@ -67,6 +72,8 @@ private:
     [[nodiscard]] DoorFacts facts();
     [[nodiscard]] double load();
     void refuse(TurnedAway why, const ConnectionEnds& ends);
+    void enter(const SourceKey& source);
+    void leave(const SourceKey& source);
     void greet(int fd, const Service& service);
     void tell_of_start(const Session& connection);
     void tell_of_end(const Session& connection);
@@ -83,6 +90,7 @@ private:
     bool differs_ = false; ///< from instance to instance: the service names it
     bool stopping_ = false;
     Door door_;
+    std::optional<Gates> gates_;
     Counts counts_;
     PlanCache plans_;
     double load_ = 0;

@@ -10,6 +10,7 @@ const char* key_of(TurnedAway why) noexcept {
     case TurnedAway::max_connections_per_source: return "max_connections_per_source";
     case TurnedAway::max_load: return "max_load";
     case TurnedAway::access_times: return "access_times";
+    case TurnedAway::condition: return "condition";
     }
     return "";
 }
@@ -37,6 +38,7 @@ bool Door::is_shut(const ConnectionContext& limits) const noexcept {
 }
 
 std::optional<TurnedAway> Door::refuses(const ConnectionContext& limits, const SourceKey& source, const DoorFacts& facts) const noexcept {
+    if (facts.unmet) return TurnedAway::condition;
     if (!is_open_at(limits.access_times, facts.minute)) return TurnedAway::access_times;
     if (limits.max_load && facts.load > *limits.max_load) return TurnedAway::max_load;
     if (limits.max_connections && inside_ >= *limits.max_connections) return TurnedAway::max_connections;

@@ -10,8 +10,8 @@
 namespace swathe {
 
 /// Why a connection is closed as soon as it is accepted.
-enum class TurnedAway : std::uint8_t { max_connections, max_connections_per_source, max_load, access_times };
-inline constexpr std::size_t kTurnedAwayReasons = 4;
+enum class TurnedAway : std::uint8_t { max_connections, max_connections_per_source, max_load, access_times, condition };
+inline constexpr std::size_t kTurnedAwayReasons = 5;
 [[nodiscard]] const char* key_of(TurnedAway why) noexcept; ///< "max_connections", ...
 
 /// Who counts as one: a prefix of addresses, or a user who comes through a UNIX socket.
@@ -30,6 +30,7 @@ struct SourceKey {
 struct DoorFacts {
     double load = 0;     ///< average of one minute
     unsigned minute = 0; ///< of the day, in local time
+    bool unmet = false;  ///< a condition or an assertion of the service is
 };
 
 /// Counts who is served now, and decides who else may come in. Pure.

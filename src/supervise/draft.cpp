@@ -289,18 +289,7 @@ Checked Draft::build_part(std::size_t number) {
 }
 
 tl::expected<Tables, Diagnostics> Draft::compile_tables(const Part& part, const SlotOf& slot_of) const {
-    return compile({part.rules, world_->config, slot_of, index_in(part.site->ns)});
-}
-
-SlotOf Draft::slots() const {
-    std::map<ListenerRef, std::size_t> step_of;
-    for (std::size_t i = 0; i < plan_.listeners.size(); ++i) step_of.emplace(plan_.listeners[i].next, i);
-    return [this, step_of = std::move(step_of)](ListenerRef ref, Family family) {
-        const std::size_t step = step_of.at(ref);
-        const std::vector<LiveSocket>* kept = kept_sockets(step);
-        const auto slot = kept != nullptr ? slot_for(*kept, family) : std::nullopt;
-        return slot ? *slot : slot_for(opened_[step], family).value(); // open_sockets() has seen to it
-    };
+    return compile({part.rules, world_->config, slot_of, index_in(part.site->ns), limiters()});
 }
 
 std::vector<Home> Draft::homes_in(const Part& part) const {
@@ -349,7 +338,7 @@ const Part* Draft::old_part(const Part& part) const {
 /// succeeding, by a socket on an address of a listener.
 bool Draft::steers_now(const Part& part, Protocol protocol, const SocketAddress& at) const {
     const Part* old = old_part(part);
-    return old != nullptr && decide(old->tables, from_anywhere(protocol, at)).verdict == Verdict::steer;
+    return old != nullptr && decide(old->tables, from_anywhere(protocol, at)).by_listener();
 }
 
 Checked Draft::add_routes() {

@@ -59,7 +59,9 @@ private:
 
     [[nodiscard]] Checked build_part(std::size_t number);
     [[nodiscard]] tl::expected<Tables, Diagnostics> compile_tables(const Part& part, const SlotOf& slot_of) const;
+    [[nodiscard]] std::map<ListenerRef, std::size_t> steps() const; ///< of the plan, by listener
     [[nodiscard]] SlotOf slots() const;
+    [[nodiscard]] LimiterOf limiters() const;
     [[nodiscard]] std::vector<Home> homes_in(const Part& part) const;
     void check_kept_homes(std::size_t step);
     [[nodiscard]] bool steers_now(const Part& part, Protocol protocol, const SocketAddress& at) const;

@@ -1,6 +1,10 @@
 #include "supervise/explain.h"
 
+#include "classify/limits.h"
+
 #include <algorithm>
+
+#include <fmt/format.h>
 
 namespace swathe {
 namespace {
@@ -28,10 +32,21 @@ std::string prefix_around(const std::vector<Prefix>& prefixes, const Address& so
     return best == nullptr ? std::string{} : best->to_string();
 }
 
+/// "10 in 1s", "10 in 1min, 20 at once"
+std::string rate_in_words(const ConnectionRate& rate) {
+    const std::int64_t usec = rate.per.count();
+    const bool minutes = usec % 60'000'000 == 0, seconds = usec % 1'000'000 == 0, milliseconds = usec % 1000 == 0;
+    const char* unit = minutes ? "min" : seconds ? "s" : milliseconds ? "ms" : "us";
+    std::string text = fmt::format("{} in {}{}", rate.count, usec / (minutes ? 60'000'000 : seconds ? 1'000'000 : milliseconds ? 1000 : 1), unit);
+    if (rate.burst != 0 && rate.burst != rate.count) text += fmt::format(", {} at once", rate.burst);
+    return text;
+}
+
 RuleView matched_view(const RuleSet& rules, const Config& config, const Flow& flow, RuleId id) {
     const Rule& rule = rules.rules.at(id);
     RuleView view = view_of(rules, config, id, range_around(rules.port_sets.at(rule.ports), flow.local.port));
     view.from = prefix_around(rules.source_sets.at(rule.sources), flow.remote.address);
+    view.except_from.reset(); // none of them matches, or the rule would not
     return view;
 }
 
@@ -89,6 +104,7 @@ RuleView view_of(const RuleSet& rules, const Config& config, RuleId id, const Po
     view.prefix = rule.destination.to_string();
     view.ports = ports.to_string();
     view.from = join(rules.source_sets.at(rule.sources));
+    if (rule.strangers != 0) view.except_from = join(rules.source_sets.at(rule.strangers));
     view.interface = rules.interfaces.at(rule.ifname);
     view.verdict = to_string(rule.target.verdict);
     if (rule.target.verdict == Verdict::steer) {
@@ -100,6 +116,20 @@ RuleView view_of(const RuleSet& rules, const Config& config, RuleId id, const Po
     view.line = rule.pos.line;
     view.column = rule.pos.column;
     return view;
+}
+
+std::optional<std::string> limits_in_words(const Service& service, const Listener& listener) {
+    if (!has_limits(service, listener)) return std::nullopt;
+    std::string text;
+    const auto add = [&](const std::string& limit) { text += (text.empty() ? "" : "; ") + limit; };
+    const std::string source = fmt::format("of one source (/{}, /{})", service.source_prefix_ipv4, service.source_prefix_ipv6);
+    if (listener.connection_rate.count != 0) add(rate_in_words(listener.connection_rate));
+    if (listener.source_rate.count != 0) add(fmt::format("{} {}", source, rate_in_words(listener.source_rate)));
+    if (!service.accept) return text;
+    if (service.max_connections && service.max_connections_hit == OverLimit::drop) add(fmt::format("{} connections", *service.max_connections));
+    if (service.max_connections_per_source && service.max_connections_per_source_hit == OverLimit::drop)
+        add(fmt::format("{} {} connections", source, *service.max_connections_per_source));
+    return text;
 }
 
 std::vector<RuleView> rule_views(const RuleSet& rules, const Config& config, std::span<const std::uint64_t> hits, const RuleQuery& query) {
@@ -138,6 +168,11 @@ ExplainView view_of(const RuleSet& rules, const Config& config, const Flow& flow
         view.rule = matched_view(rules, config, flow, *explanation.rule);
         view.service = view.rule->service;
         view.listener = view.rule->listener;
+        const Target target = rules.rules.at(*explanation.rule).target;
+        if (target.verdict == Verdict::steer) {
+            if (explanation.verdict == Verdict::drop) view.reason = "the listener has blocked the source";
+            view.limits = limits_in_words(config.services.at(target.listener.service), listener_at(config, target.listener));
+        }
     }
     for (const RuleId other : explanation.others) view.others.push_back(matched_view(rules, config, flow, other));
     return view;

@@ -14,6 +14,9 @@ namespace swathe {
 /// Rule `id`, by those of its ports that are in question.
 [[nodiscard]] RuleView view_of(const RuleSet& rules, const Config& config, RuleId id, const PortRange& ports);
 
+/// How many a listener of `service` lets in; nothing: all.
+[[nodiscard]] std::optional<std::string> limits_in_words(const Service& service, const Listener& listener);
+
 /// The one of `ports` that contains `port`, or `port` alone.
 [[nodiscard]] PortRange range_around(const std::vector<PortRange>& ports, std::uint16_t port);
 

@@ -76,6 +76,24 @@ public:
         }
     }
 
+    void on(const LetGo&) {
+        switch (next_.state) {
+        case State::starting:
+        case State::running:
+            next_.stop_asked = next_.idle_after_stop = true;
+            return stop_all();
+        case State::stopping:
+            if (!std::exchange(next_.start_after_stop, false)) return;
+            next_.idle_after_stop = true;
+            return;
+        case State::backoff: return rest_in(State::idle);
+        case State::idle:
+        case State::paused:
+        case State::failed:
+        case State::stopped: return;
+        }
+    }
+
     void on(const IdleFound&) {
         if (next_.state != State::running || next_.successor) return;
         next_.stop_asked = next_.idle_after_stop = true;

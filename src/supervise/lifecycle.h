@@ -28,6 +28,7 @@ struct LimitHit {};     ///< the trigger limit of a listener whose trigger_limit
 struct StartAsked {};   ///< by hand, or eager at load
 struct StopAsked {};    ///< by hand, by SIGTERM to the daemon, or removed from the configuration
 struct RestartAsked { bool overlap = false; };
+struct LetGo {};        ///< another service asks for its end: it is bound to one that has ended, or in conflict with one that starts
 struct IdleFound {};    ///< idle_stop_sec: nobody has used it for that long
 struct Up {};
 struct Ended { ServiceResult result = ServiceResult::success; std::optional<Exit> exit; };
@@ -35,8 +36,8 @@ struct SuccessorUp {};
 struct SuccessorEnded {};
 struct OpenFailed {};   ///< closed listeners could not be opened for it: the other answer to StartInstance
 struct TimerFired {};
-using Event = std::variant<Traffic, LimitHit, StartAsked, StopAsked, RestartAsked, IdleFound, Up, Ended, SuccessorUp, SuccessorEnded, OpenFailed,
-                           TimerFired>;
+using Event = std::variant<Traffic, LimitHit, StartAsked, StopAsked, RestartAsked, LetGo, IdleFound, Up, Ended, SuccessorUp, SuccessorEnded,
+                           OpenFailed, TimerFired>;
 
 // What is to be done about it, in this order. StartInstance and StartSuccessor are always the last, so that their answers may be given at
 // once.
@@ -61,7 +62,7 @@ struct Lifecycle {
     bool instance = false;         ///< the instance has not ended
     bool stop_asked = false;       ///< the stop under way was asked for, so Restart= has no say
     bool start_after_stop = false; ///< a restart is under way
-    bool idle_after_stop = false;  ///< a stop for want of use is under way: traffic starts it again
+    bool idle_after_stop = false;  ///< a stop for want of use, or for another service, is under way: traffic starts it again
     std::optional<Monotonic> timer; ///< the one timer, if it is set
     friend bool operator==(const Lifecycle&, const Lifecycle&) noexcept = default;
 };

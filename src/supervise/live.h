@@ -22,6 +22,7 @@ struct Evidence {
     std::optional<NativeSocket> passed_over; ///< who is bound to the destination, where nobody gets it
     std::string unusable;                    ///< why the socket that the tables choose cannot be steered to; "" = it can
     std::vector<AttachedProgram> programs;   ///< of the namespace, in run order
+    bool limited = false;                    ///< the listener's limits refused it, which are asked where an interface is named
     std::optional<bool> chosen_before;       ///< did a program before ours choose? Nothing: our counters do not tell
 };
 

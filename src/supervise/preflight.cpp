@@ -108,7 +108,7 @@ ClaimCheck claim_check(const Config& config, const Tables& tables, SlotOf slot_o
         if (!listener.guard.empty()) return true; // it wins for some sources, and one is enough to lock out
         const Family family = at.address.family;
         const Decision decision = decide(tables, {listener.protocol, at, {Address::any(family), 0}, 0});
-        return decision.verdict == Verdict::steer && decision.slot == slot_of(refs.at(&listener), family);
+        return decision.by_listener() && decision.slot == slot_of(refs.at(&listener), family);
     };
 }
 

@@ -49,7 +49,8 @@ ServiceResult result_of(const Service& service, const Exit& exit) noexcept {
 }
 
 bool wants_restart(const Service& service, ServiceResult result, const std::optional<Exit>& exit) noexcept {
-    if (result == ServiceResult::start_limit_hit || result == ServiceResult::trigger_limit_hit || result == ServiceResult::exec_condition) return false;
+    if (result == ServiceResult::start_limit_hit || result == ServiceResult::trigger_limit_hit || is_skip(result)) return false;
+    if (result == ServiceResult::assertion) return false; // what has not been started is not started again
     if (exit && contains(service.restart_prevent_exit_status, *exit)) return false;
     if (exit && contains(service.restart_force_exit_status, *exit))
         return service.type != ServiceType::oneshot || result != ServiceResult::success;
@@ -67,6 +68,8 @@ const char* to_string(ServiceResult result) noexcept {
     case ServiceResult::core_dump: return "core-dump";
     case ServiceResult::watchdog: return "watchdog";
     case ServiceResult::exec_condition: return "exec-condition";
+    case ServiceResult::condition: return "condition";
+    case ServiceResult::assertion: return "assert";
     case ServiceResult::oom_kill: return "oom-kill";
     case ServiceResult::start_limit_hit: return "start-limit-hit";
     case ServiceResult::trigger_limit_hit: return "trigger-limit-hit";

@@ -18,10 +18,16 @@ enum class ServiceResult : std::uint8_t {
     core_dump,
     watchdog,        ///< no WATCHDOG=1 in time
     exec_condition,  ///< a command of exec_condition said that it is not to run; no failure
+    condition,       ///< a condition was not met; no failure
+    assertion,       ///< an assertion was not met
     oom_kill,        ///< the kernel killed one of its processes for want of memory
     start_limit_hit,
     trigger_limit_hit, ///< of a listener whose trigger_limit_hit = fail
 };
+/// Was there no run because something said that there is to be none?
+[[nodiscard]] constexpr bool is_skip(ServiceResult result) noexcept {
+    return result == ServiceResult::exec_condition || result == ServiceResult::condition;
+}
 [[nodiscard]] const char* to_string(ServiceResult result) noexcept; ///< "exit-code", ...
 
 [[nodiscard]] bool contains(const ExitStatusSet& set, const Exit& exit) noexcept;

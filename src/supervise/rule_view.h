@@ -16,6 +16,7 @@ struct RuleView {
     std::string file;
     std::uint32_t line = 0, column = 0;
     std::string netns = {};            ///< network namespace; "" = the daemon's own
+    std::optional<std::string> except_from = {}; ///< sources that it does not match; nothing: none
     std::optional<std::uint64_t> hits = {}; ///< packets that the rule decided, on all its ports; nothing: not counted
 };
 
@@ -50,6 +51,8 @@ struct ExplainView {
     std::string source;             ///< "tables", "kernel", "live"
     std::optional<ForeignSocketView> socket; ///< live: who gets it, where that is none of our listeners
     std::string disagreement;       ///< live: where tables, program and kernel differ, and who is responsible; "" = they agree
+    std::optional<std::string> reason = {}; ///< why a rule that steers does not; nothing: it does
+    std::optional<std::string> limits = {}; ///< of the winner's listener, in words: whom it lets in is not asked; nothing: all
 };
 
 } // namespace swathe

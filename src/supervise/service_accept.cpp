@@ -1,8 +1,11 @@
 // ServiceUnit: one instance for each connection (accept = true).
 
 #include "supervise/connections.h"
+#include "supervise/flows.h"
 #include "supervise/service_unit.h"
+#include "supervise/site.h"
 
+#include <algorithm>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -15,6 +18,22 @@ constexpr int kMostPerTurn = 64;
 constexpr Duration kTurn = std::chrono::milliseconds(5);
 constexpr Duration kPauseOfWant = std::chrono::milliseconds(100); ///< without descriptors or memory
 
+/// `listeners` outlives it. The tables have limits for each listener of a service that drops, so that nothing goes wrong here but a lack of
+/// memory: then whoever comes is accepted and refused.
+Gates::Kernel gates_of(const std::vector<LiveListener>& listeners) {
+    const auto for_each_limiter = [&listeners](const auto& tell) {
+        for (const LiveListener& listener : listeners)
+            if (!listener.sockets.empty() && listener.sockets.front().is_steered())
+                (void)tell(listener.sockets.front().site->dispatcher, limiter_of(listener.sockets));
+    };
+    return {[for_each_limiter](bool closed) {
+                for_each_limiter([closed](Dispatcher& dispatcher, std::uint32_t limiter) { return dispatcher.set_gate(limiter, closed); });
+            },
+            [for_each_limiter](const Prefix& source, bool blocked) {
+                for_each_limiter([&](Dispatcher& dispatcher, std::uint32_t limiter) { return dispatcher.block(limiter, source, blocked); });
+            }};
+}
+
 } // namespace
 
 Status ServiceUnit::make_connections() {
@@ -23,9 +42,11 @@ Status ServiceUnit::make_connections() {
         auto made = Connections::create(loop_, host_, notify_path_, log_, [this] { connection_ended(); });
         if (!made) return Failure(std::move(made).error());
         connections_ = std::move(*made);
+        connections_->keep_gates(gates_of(listeners_));
     }
     connections_->use(*service_);
-    return {};
+    const auto is_udp = [](const Listener& listener) { return listener.kind() == SocketKind::udp; };
+    return std::any_of(service_->listeners.begin(), service_->listeners.end(), is_udp) ? make_flows() : Status{};
 }
 
 /// After a reload. Whoever accepted for himself has to end before we do; connections that are served go on either way.
@@ -39,13 +60,21 @@ void ServiceUnit::accept_changed(const Service& before) {
 
 void ServiceUnit::accept_from(const Place& place) {
     if (awaits_needed_first()) return;
-    const Monotonic end = later(now(), kTurn);
-    for (int taken = 0; taken < kMostPerTurn; ++taken) {
-        if (taken > 0 && (now() >= end || !may_take_another(arming_, place.listener, now()))) return;
+    AcceptTurn turn{later(now(), kTurn), 0};
+    if (service_->listeners[place.listener].protocol == Protocol::udp) return serve_flows(place, turn);
+    while (may_accept(place, turn)) {
         if (was_shut_ = connections_->is_shut(); was_shut_) return watch_allowed();
         if (!accept_one(place)) return;
-        if (taken > 0) took_another(arming_, place.listener, now());
     }
+}
+
+/// The first one is counted by wake().
+bool ServiceUnit::may_accept(const Place& place, AcceptTurn& turn) {
+    if (turn.taken == 0) return ++turn.taken > 0;
+    if (turn.taken == kMostPerTurn || now() >= turn.end || !may_take_another(arming_, place.listener, now())) return false;
+    took_another(arming_, place.listener, now());
+    ++turn.taken;
+    return true;
 }
 
 /// False: nobody else is there.

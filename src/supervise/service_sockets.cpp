@@ -4,6 +4,7 @@
 #include "socket/flush.h"
 #include "socket/revive.h"
 #include "supervise/connections.h"
+#include "supervise/flows.h"
 #include "supervise/service_unit.h"
 
 #include <algorithm>
@@ -72,6 +73,7 @@ void ServiceUnit::watch(const Place& place) {
     auto source = IoSource::watch(loop_, fd, EPOLLIN, [this, place](std::uint32_t revents) { woken(place, revents); });
     if (!source) return say(LogLevel::error, source.error().to_string());
     sources_.push_back({place, std::move(*source)});
+    if (flows_ && flows_->is_waiting(at(place))) (void)flows_again_.trigger();
 }
 
 /// A pause by hand begins or ends, or the window of a limit is over.

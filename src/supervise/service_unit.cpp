@@ -1,6 +1,7 @@
 #include "model/same_run.h"
 #include "socket/backlog.h"
 #include "supervise/connections.h"
+#include "supervise/flows.h"
 #include "supervise/service_unit.h"
 
 #include <algorithm>
@@ -70,11 +71,22 @@ void ServiceUnit::start(Done done) {
     begin_start(StartAsked{});
 }
 
+void ServiceUnit::call() {
+    if (state() == State::paused || state() == State::failed) return; // services that call each other must not do so for ever
+    begin_start(StartAsked{});
+}
+
 void ServiceUnit::stop(Done done) {
     waiters_.push_back({Awaited::gone, std::move(done)});
     if (connections_ && !service_->accept) connections_->stop(false); // of the time before a reload
     for (const auto& instance : draining_) instance->stop(false); // no longer than any other stop
     post_to_all(StopAsked{});
+}
+
+void ServiceUnit::let_go(Done done) {
+    waiters_.push_back({Awaited::gone, std::move(done)});
+    for (const auto& instance : draining_) instance->stop(false);
+    post_to_all(LetGo{});
 }
 
 void ServiceUnit::restart(bool overlap, Done done) {
@@ -130,6 +142,7 @@ void ServiceUnit::replace(std::shared_ptr<const Service> service, std::vector<Li
     tag_listeners();
     each_instance([](Instance& instance) { instance.change_limits(); });
     accept_changed(*before);
+    if (flows_) forget_entrances();
     resize_workers();
     spread_traffic(true);
     keep_slots();
@@ -205,6 +218,10 @@ bool ServiceUnit::has_instance() const noexcept {
     bool found = false;
     each_instance([&](const Instance&) { found = true; });
     return found || (connections_ && !connections_->empty());
+}
+
+bool ServiceUnit::will_restart() const noexcept {
+    return std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->life.state == State::backoff; });
 }
 
 bool ServiceUnit::owns(pid_t pid) const noexcept {

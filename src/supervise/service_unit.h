@@ -11,6 +11,7 @@
 namespace swathe {
 
 class Connections;
+class Flows;
 
 /// How often a unit mends listeners that are shut down while it watches them: whoever still holds them must not keep the loop busy.
 inline constexpr std::uint32_t kMostRevivals = 5;
@@ -30,7 +31,9 @@ public:
 
     void begin(); ///< eager: starts; on-demand: watches
     void start(Done done);   ///< done when all workers run
+    void call();             ///< starts for the sake of another service: its start limit holds
     void stop(Done done);    ///< done when no process is left
+    void let_go(Done done);  ///< the same for the sake of another service: traffic starts it again
     /// One worker after the other where there are several. With `overlap` each ends only when its successor is up; if that does not come up,
     /// the old one stays, and so do those whose turn has not come.
     void restart(bool overlap, Done done);
@@ -67,6 +70,7 @@ public:
     [[nodiscard]] const std::vector<std::unique_ptr<Worker>>& workers() const noexcept { return workers_; }
     [[nodiscard]] const std::vector<std::unique_ptr<Instance>>& draining() const noexcept { return draining_; }
     [[nodiscard]] const Connections* connections() const noexcept { return connections_.get(); } ///< nullptr: no `accept`, nor had it
+    [[nodiscard]] const Flows* flows() const noexcept { return flows_.get(); }                   ///< the same, of UDP
     [[nodiscard]] std::uint64_t tag() const noexcept { return tag_; } ///< of the connections of its listeners
     [[nodiscard]] const std::vector<LiveListener>& listeners() const noexcept { return listeners_; }
     [[nodiscard]] State state() const noexcept; ///< running if any worker is, else the first one's
@@ -85,6 +89,7 @@ public:
     [[nodiscard]] bool lacks_sockets() const noexcept;
     [[nodiscard]] std::string hint_of_restart() const; ///< what to do about it
     [[nodiscard]] bool has_instance() const noexcept; ///< one has not ended
+    [[nodiscard]] bool will_restart() const noexcept; ///< without being asked
     /// Inodes of the sockets that its instances were given; of some they may be the last holders.
     [[nodiscard]] std::vector<std::uint64_t> inherited() const;
     /// The service is down, and the slots of the listeners that do not want to queue are empty.
@@ -124,6 +129,8 @@ private:
     void take(Worker& worker, const Event& event);
     [[nodiscard]] bool perform(Worker& worker, const Action& action);
     [[nodiscard]] bool start_instance(Worker& worker, bool as_successor);
+    [[nodiscard]] std::string behind_skip(const std::string& text) const;
+    [[nodiscard]] bool may_start(Worker& worker, bool as_successor);
     void succeed(Worker& worker);
     void worker_changed(Worker& worker);
     void note_time();
@@ -131,6 +138,7 @@ private:
     void forget_workers();
     void forget_directories();
     [[nodiscard]] std::uint32_t free_group() const;
+    void tell_others();
     void answer_waiters();
     void roll_on();
     void finish_roll(Status outcome);
@@ -175,13 +183,24 @@ private:
     // service_accept.cpp: an instance for each connection
     [[nodiscard]] Status make_connections();
     void accept_changed(const Service& before);
+    struct AcceptTurn {
+        Monotonic end{}; ///< then others have theirs
+        int taken = 0;
+    };
     void accept_from(const Place& place);
+    [[nodiscard]] bool may_accept(const Place& place, AcceptTurn& turn); ///< asked before each, which it counts
     [[nodiscard]] bool accept_one(const Place& place);
     void cannot_accept(const Place& place, int error);
     [[nodiscard]] bool awaits_needed_first();
     void stop_connections(Worker& worker, bool for_restart);
     void connection_ended();
     [[nodiscard]] bool is_listening(const Worker& worker) const noexcept; ///< and so as good as running
+
+    // service_flows.cpp: an instance for each flow
+    [[nodiscard]] Status make_flows();
+    void serve_flows(const Place& place, AcceptTurn& turn);
+    void serve_waiting_flows();
+    void forget_entrances();
 
     // service_group.cpp: sockets of the workers' own
     [[nodiscard]] bool has_groups() const noexcept;
@@ -231,16 +250,20 @@ private:
     bool watches_use_ = false;    ///< idle_ is about the run that is under way
     std::uint64_t idle_run_ = 0;  ///< counts these
     bool directories_used_ = false;
+    bool gone_untold_ = false, rest_untold_ = false; ///< what is to be told when it comes true: see UnitHost
     bool awaits_needed_ = false; ///< a start waits for other services
     bool closed_ = false;      ///< the listeners are
     bool slots_empty_ = false; ///< of the listeners that say when_down = drop or pass
     std::uint64_t socket_set_ = 0; ///< counts the sets of sockets that instances may have inherited
     std::unique_ptr<Connections> connections_;
+    DeferSource flows_again_;       ///< datagrams wait that were read already
+    std::unique_ptr<Flows> flows_;  ///< of connections_
     bool was_shut_ = false;     ///< connections_ let nobody in at the last look
     bool needed_ready_ = false; ///< those that it is to follow run: the connection that waits for them may be accepted
     std::vector<Waiter> waiters_;
     std::optional<Roll> roll_;
     std::string last_failure_; ///< why the last start or run failed, for who asked
+    std::string skipped_for_;  ///< the condition that was not met at the last start; "" = all were
     std::uint32_t starts_ = 0;
     std::uint32_t restarts_ = 0;
     std::int64_t since_usec_ = 0;

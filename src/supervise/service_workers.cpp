@@ -1,5 +1,6 @@
 // ServiceUnit: the lifecycles of its workers, and who waits for them.
 
+#include "process/conditions.h"
 #include "process/own_directories.h"
 #include "supervise/connections.h"
 #include "supervise/service_unit.h"
@@ -12,8 +13,8 @@
 namespace swathe {
 namespace {
 
-/// exec_condition said no. That is an answer and no failure: who asked for a start has got what there is.
-bool is_skipped(const Lifecycle& life) noexcept { return life.state == State::idle && life.result == ServiceResult::exec_condition; }
+/// A condition said no. That is an answer and no failure: who asked for a start has got what there is.
+bool is_skipped(const Lifecycle& life) noexcept { return life.state == State::idle && is_skip(life.result); }
 
 } // namespace
 
@@ -27,10 +28,10 @@ void ServiceUnit::post_to_all(const Event& event) {
     drain_events();
 }
 
-/// A first start, by traffic or by hand, waits for the services that this one is to follow. Meanwhile nobody is told of more traffic.
+/// A first start, by traffic or by hand, waits for the services that this one is to follow, and for the end of those in conflict with it.
+/// Meanwhile nobody is told of more traffic.
 void ServiceUnit::begin_start(const Event& event) {
-    const bool alone = service_->requires_.empty() && service_->wants.empty() && service_->after.empty();
-    if (alone || has_instance()) return post_to_all(event);
+    if (!host_.is_linked(*this) || has_instance()) return post_to_all(event);
     if (std::exchange(awaits_needed_, true)) return;
     watch_as_needed();
     host_.start_needed(*this, [this, event](const Status& ready) {
@@ -39,6 +40,7 @@ void ServiceUnit::begin_start(const Event& event) {
         last_failure_ = ready.error().to_string();
         say(LogLevel::error, fmt::format("cannot be started: {}", last_failure_));
         settle();
+        host_.has_come_to_rest(*this, false);
     });
 }
 
@@ -99,10 +101,11 @@ bool ServiceUnit::start_instance(Worker& worker, bool as_successor) {
             events_.push_back({&worker, OpenFailed{}});
             return false;
         }
-    if (service_->accept) {
+    if (service_->accept) { // it listens; conditions are looked at for each connection
         events_.push_back({&worker, Up{}});
         return true;
     }
+    if (!may_start(worker, as_successor)) return false;
     auto made = Instance::create(loop_, *this, worker.number, free_group());
     if (!made) {
         last_failure_ = made.error().to_string();
@@ -112,12 +115,24 @@ bool ServiceUnit::start_instance(Worker& worker, bool as_successor) {
     }
     Instance& instance = **made;
     instance.set_socket_set(socket_set_);
-    directories_used_ = true;
+    directories_used_ = gone_untold_ = rest_untold_ = true;
     (as_successor ? worker.successor : worker.instance) = std::move(*made);
     ++starts_;
     if (!as_successor && worker.life.restarts > 0) ++restarts_;
     instance.start();
     return true;
+}
+
+/// What its conditions say. False: the lifecycle has been told, and traffic that waits asks again, as often as the start limit lets it.
+bool ServiceUnit::may_start(Worker& worker, bool as_successor) {
+    const auto unmet = first_unmet(service_->conditions, this_machine());
+    skipped_for_ = unmet ? unmet->why : std::string();
+    if (!unmet) return true;
+    last_failure_ = unmet->why;
+    unmet->assertion ? say(LogLevel::error, "cannot be started: " + unmet->why) : say(LogLevel::info, "not started: " + unmet->why);
+    const ServiceResult result = unmet->assertion ? ServiceResult::assertion : ServiceResult::condition;
+    events_.push_back({&worker, as_successor ? Event(SuccessorEnded{}) : Event(Ended{result, std::nullopt})});
+    return false;
 }
 
 /// Its control group is nobody else's, even while a predecessor of the same worker still drains.
@@ -173,6 +188,9 @@ void ServiceUnit::note_time() {
     since_usec_ = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
+/// Why it was skipped counts more than how often.
+std::string ServiceUnit::behind_skip(const std::string& text) const { return skipped_for_.empty() ? text : skipped_for_ + "; " + text; }
+
 void ServiceUnit::worker_changed(Worker& worker) {
     note_time();
     switch (worker.life.state) {
@@ -182,11 +200,11 @@ void ServiceUnit::worker_changed(Worker& worker) {
     case State::running: last_failure_.clear(); break;
     case State::backoff: say(LogLevel::info, "will be restarted"); break;
     case State::paused:
-        last_failure_ = "start limit hit; traffic waits in the backlog until the interval has passed";
+        last_failure_ = behind_skip("start limit hit; traffic waits in the backlog until the interval has passed");
         say(LogLevel::warning, last_failure_);
         break;
     case State::failed:
-        if (worker.life.result == ServiceResult::start_limit_hit) last_failure_ = "start limit hit";
+        if (worker.life.result == ServiceResult::start_limit_hit) last_failure_ = behind_skip("start limit hit");
         say(LogLevel::error, last_failure_ + "; its sockets are closed until it is started by hand");
         break;
     case State::stopped: say(LogLevel::info, "stopped"); break;
@@ -207,7 +225,25 @@ void ServiceUnit::settle() {
     follow_idleness();
     roll_on();
     answer_waiters();
-    if (!has_instance()) host_.emptied();
+    if (has_instance()) return;
+    host_.emptied();
+    tell_others();
+}
+
+/// Whoever depends on this service hears of it when its last instance has ended, and, when none is to follow, how it has ended.
+void ServiceUnit::tell_others() {
+    const bool under_way = std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) {
+        return worker->life.state == State::starting || worker->life.state == State::stopping || worker->life.state == State::backoff;
+    });
+    const bool gone = std::exchange(gone_untold_, false);
+    const bool rests = !under_way && std::exchange(rest_untold_, false);
+    if (!host_.is_linked(*this)) return;
+    const auto skipped = [](const auto& worker) { return is_skip(worker->life.result); };
+    const auto clean = [](const auto& worker) { return worker->life.result == ServiceResult::success; };
+    const bool tells = rests && !std::all_of(workers_.begin(), workers_.end(), skipped);
+    const bool well = std::all_of(workers_.begin(), workers_.end(), clean);
+    if (gone) host_.has_gone(*this); // who starts this one anew for it may do so from here on
+    if (tells) host_.has_come_to_rest(*this, well);
 }
 
 void ServiceUnit::forget_workers() {

@@ -6,6 +6,15 @@
 namespace swathe {
 
 class Connections;
+class Session;
+
+/// Who keeps the socket of a connection beyond its processes: the flow that it is.
+class SocketKeeper {
+public:
+    virtual ~SocketKeeper() = default;
+    virtual void begun(Session& session) = 0; ///< it has an instance, which is about to start
+    virtual void ended(Session& session) = 0; ///< whatever was begun
+};
 
 /// One connection that is served: what its instance needs to know. Its daemon's end of the socket is given up as soon as its processes have
 /// theirs, so that the other side sees the end when they close it.
@@ -36,6 +45,7 @@ public:
 
     // Of the list that it is in.
     SourceKey source{};
+    SocketKeeper* keeper = nullptr; ///< may be gone after its ended()
     std::size_t place = 0;
 
 private:

@@ -5,6 +5,7 @@
 #include "process/orphans.h"
 #include "socket/live_lookup.h"
 #include "supervise/beside.h"
+#include "supervise/dependencies.h"
 #include "supervise/draft.h"
 #include "supervise/live.h"
 #include "supervise/service_logs.h"
@@ -53,8 +54,11 @@ public:
     /// The units that systemd supervises, and we do not.
     [[nodiscard]] Beside& beside() noexcept { return *beside_; }
 
-    /// Stops a service, and before it those that require it. `done` when no process of it is left. Requires find(service).
+    /// Stops a service, and before it those that cannot do without it or are a part of it. `done` when no process of it is left. Requires
+    /// find(service).
     void stop(const std::string& service, Done done);
+    /// Restarts it, and with it those that a stop takes with it. `done` when it runs anew. Requires find(service).
+    void restart(const std::string& service, bool overlap, Done done);
 
     /// Detaches the dispatchers and stops every service, once a reload that is under way has been called off. `done` is called when
     /// no child is left.
@@ -113,6 +117,12 @@ private:
     [[nodiscard]] std::optional<ListenerRef> owner_of(std::uint64_t cookie) const;
     [[nodiscard]] Result<Evidence> question_all(const Part& part, const Flow& flow, std::optional<LiveSocketFound>& found) const;
     void start_needed(const ServiceUnit& unit, std::function<void(Status)> ready) override;
+    [[nodiscard]] bool is_linked(const ServiceUnit& unit) const override { return linked_.contains(unit.service().name); }
+    void has_gone(const ServiceUnit& unit) override;
+    void has_come_to_rest(const ServiceUnit& unit, bool well) override;
+    [[nodiscard]] std::vector<Peer> peers() const;
+    [[nodiscard]] bool acts_for(const ServiceUnit& unit) const;
+    void stop_all(const std::vector<std::string>& services, const std::function<void()>& then);
     [[nodiscard]] bool is_waited_for(pid_t pid) const override;
     const CgroupTree& cgroups() const noexcept override { return *cgroups_; }
     void remove_later(std::shared_ptr<PrivateTmp> used) override;
@@ -134,6 +144,7 @@ private:
     std::optional<ConnectionTags> tags_; ///< made for the first service with idle_stop_sec
     UniqueFd migration_; ///< loaded for the first group that shrinks
     std::map<std::string, std::unique_ptr<ServiceUnit>> units_;
+    std::set<std::string> linked_; ///< linked_services() of the world
     std::unique_ptr<Beside> beside_;
     std::vector<std::unique_ptr<ServiceUnit>> leaving_; ///< removed from the configuration, child not yet gone
     std::optional<NotifySocket> notify_;

@@ -31,6 +31,16 @@ std::optional<std::pair<const std::string&, const std::string&>> target_of(const
     return {{service.name, service.listeners.at(rule->target.listener.listener).name}};
 }
 
+const char* refusal_text(DropReason why) {
+    switch (why) {
+    case DropReason::blocked: return "source blocked";
+    case DropReason::closed: return "too many connections";
+    case DropReason::source_rate: return "source rate limit";
+    case DropReason::rate: return "rate limit";
+    }
+    return "";
+}
+
 std::string error_text(int error) {
     switch (error) {
     case 0: return "";
@@ -105,7 +115,7 @@ TracedView view_of(const TracedDecision& decision, const TraceMeaning& meaning, 
     view.source = decision.flow.remote.to_string();
     view.destination = decision.flow.local.to_string();
     view.verdict = to_string(decision.verdict);
-    view.error = error_text(decision.error);
+    view.error = decision.refusal ? refusal_text(*decision.refusal) : error_text(decision.error);
     const std::optional<Rule> rule = rule_of(decision, meaning);
     if (!rule) return view;
     const PortRange ports = range_around(meaning.rules->port_sets.at(rule->ports), decision.flow.local.port);

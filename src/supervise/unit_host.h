@@ -24,9 +24,13 @@ public:
     /// Opens the sockets of a listener anew, at the same homes, with so many in a group.
     [[nodiscard]] virtual Result<std::vector<Group>> reopen(const Listener& listener, const LiveListener& closed, std::size_t members) = 0;
     [[nodiscard]] virtual Result<int> migration() = 0; ///< the program of dispatch/migration.h; borrowed
-    /// Starts what the service requires and wants. `ready` comes, now or later, when those that it is to follow run, or with the reason why one
-    /// that it requires does not.
+    /// Starts what the service requires and wants, and ends what is in conflict with it. `ready` comes, now or later, when those that it is to
+    /// follow run and those others are gone, or with the reason why one that it requires does not run.
     virtual void start_needed(const ServiceUnit& unit, std::function<void(Status)> ready) = 0;
+    /// Does the service name others, or do others name it? If not, it has to ask and to tell nobody.
+    [[nodiscard]] virtual bool is_linked(const ServiceUnit& unit) const = 0;
+    virtual void has_gone(const ServiceUnit& unit) = 0; ///< its last instance has ended
+    virtual void has_come_to_rest(const ServiceUnit& unit, bool well) = 0; ///< and none follows; or it could not be started
     [[nodiscard]] virtual const CgroupTree& cgroups() const noexcept = 0;
     virtual void remove_later(std::shared_ptr<PrivateTmp> used) = 0;
     [[nodiscard]] virtual std::uint64_t packets(const LiveSocket& socket) const = 0; ///< that were meant for it, so far

@@ -21,9 +21,16 @@ struct ListenerView {
         int last_errno = 0;
         std::uint32_t queued = 0;       ///< connections or bytes that wait in the kernel now
         std::string unusable;           ///< why the kernel does not steer to it although it is there; "" = it does
+        struct Refused {                ///< of the lookups, before a socket was looked for
+            std::uint64_t rate = 0, source_rate = 0, blocked = 0, closed = 0;
+            std::uint64_t unasked = 0;     ///< let in, since a limit could not be asked
+            std::uint64_t new_sources = 0; ///< for which a bucket was made
+        };
+        std::optional<Refused> refused = {}; ///< nothing: the listener has neither limits nor blocked sources
     };
     std::vector<Socket> sockets;
     std::string netns = {};             ///< network namespace; "" = the daemon's own
+    std::optional<std::string> limits = {}; ///< in words how many it lets in; nothing: all
 };
 
 /// One running instance of a service.
@@ -36,10 +43,17 @@ struct InstanceView {
     std::string peer = {};    ///< whose connection it serves; "" = of a service without `accept`
 };
 
+/// What is told of flows beside what they are as connections. Since the daemon started.
+struct FlowsView {
+    std::uint64_t continued = 0; ///< instances that began with what another one had left unread
+    std::uint64_t idle = 0;      ///< ended by flow_idle_sec
+    std::uint64_t lost = 0;      ///< datagrams
+};
+
 /// Whom a service with `accept` serves, an instance each.
 struct ConnectionsView {
     struct Refused {
-        std::uint64_t max_connections = 0, max_connections_per_source = 0, max_load = 0, access_times = 0;
+        std::uint64_t max_connections = 0, max_connections_per_source = 0, max_load = 0, access_times = 0, condition = 0;
     };
     std::uint32_t now = 0;
     std::optional<std::uint32_t> limit; ///< max_connections
@@ -47,6 +61,7 @@ struct ConnectionsView {
     std::uint64_t accepted = 0; ///< since the daemon started
     std::uint64_t failed = 0;   ///< of these, whose program could not be started or failed
     Refused refused;
+    std::optional<FlowsView> flows = {}; ///< of one that has UDP listeners
 };
 
 struct ServiceView {

@@ -1,10 +1,13 @@
 // Supervisor::status: what runs, as plain values for the control socket.
 
+#include "classify/limits.h"
 #include "model/choices.h"
 #include "socket/backlog.h"
 #include "socket/revive.h"
 #include "supervise/connection_facts.h"
 #include "supervise/connections.h"
+#include "supervise/explain.h"
+#include "supervise/flows.h"
 #include "supervise/preflight.h"
 #include "supervise/supervisor.h"
 
@@ -82,16 +85,33 @@ void describe_connections(const Connections& all, const Service& service, Servic
     const auto refused = [&](TurnedAway why) { return counts.refused[static_cast<std::size_t>(why)]; };
     view.connections = ConnectionsView{all.door().inside(), service.max_connections, all.door().most_of_a_source(), counts.accepted, counts.failed,
                                        {refused(TurnedAway::max_connections), refused(TurnedAway::max_connections_per_source),
-                                        refused(TurnedAway::max_load), refused(TurnedAway::access_times)}};
+                                        refused(TurnedAway::max_load), refused(TurnedAway::access_times), refused(TurnedAway::condition)}, {}};
 }
 
-ListenerView view_of(const Listener& listener, const std::vector<LiveSocket>& sockets) {
+std::optional<ListenerView::Socket::Refused> refused_at(const LiveSocket& socket, const Service& service, const Listener& listener) {
+    if (!socket.is_steered() || (listener.blocked.empty() && !has_limits(service, listener))) return std::nullopt;
+    const SlotCounters counters = socket.site->dispatcher.counters(socket.slot);
+    ListenerView::Socket::Refused refused;
+    refused.rate = counters.refused_by(DropReason::rate);
+    refused.source_rate = counters.refused_by(DropReason::source_rate);
+    refused.blocked = counters.refused_by(DropReason::blocked);
+    refused.closed = counters.refused_by(DropReason::closed);
+    refused.unasked = counters.unasked;
+    refused.new_sources = counters.new_sources;
+    return refused;
+}
+
+ListenerView view_of(const Service& service, const Listener& listener, const std::vector<LiveSocket>& sockets) {
     ListenerView shown;
     shown.name = listener.name;
     shown.protocol = name_of(listener.kind());
     shown.netns = listener.netns;
     describe_addresses(listener, shown);
-    for (const LiveSocket& socket : sockets) shown.sockets.push_back(view_of(socket, listener.protocol));
+    shown.limits = limits_in_words(service, listener);
+    for (const LiveSocket& socket : sockets) {
+        shown.sockets.push_back(view_of(socket, listener.protocol));
+        shown.sockets.back().refused = refused_at(socket, service, listener);
+    }
     return shown;
 }
 
@@ -117,8 +137,12 @@ ServiceView view_of(const ServiceUnit& unit) {
             if (instance != nullptr) view.instances.push_back(view_of(*instance, false));
     for (const auto& instance : unit.draining()) view.instances.push_back(view_of(*instance, true));
     if (unit.connections() != nullptr) describe_connections(*unit.connections(), service, view);
+    if (view.connections && unit.flows() != nullptr) {
+        const Flows::Counts counts = unit.flows()->counts();
+        view.connections->flows = FlowsView{counts.continued, counts.idle, counts.lost};
+    }
     for (std::size_t i = 0; i < service.listeners.size(); ++i)
-        view.listeners.push_back(view_of(service.listeners[i], unit.listeners()[i].sockets));
+        view.listeners.push_back(view_of(service, service.listeners[i], unit.listeners()[i].sockets));
     return view;
 }
 
@@ -135,7 +159,7 @@ ServiceView view_of(const BesideUnit& unit) {
     view.files = service.files;
     for (std::size_t i = 0; i < service.listeners.size(); ++i) {
         const std::vector<LiveSocket>& sockets = unit.listeners[i].sockets;
-        ListenerView& shown = view.listeners.emplace_back(view_of(service.listeners[i], sockets));
+        ListenerView& shown = view.listeners.emplace_back(view_of(service, service.listeners[i], sockets));
         for (std::size_t s = 0; s < sockets.size(); ++s)
             if (sockets[s].bound().cookie != 0) shown.sockets[s].home = sockets[s].bound().home.to_string();
     }

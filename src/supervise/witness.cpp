@@ -91,7 +91,9 @@ Result<Evidence> Supervisor::question_all(const Part& part, const Flow& flow, st
     evidence.program = opinion_of(world_->config, part, program->verdict, program->rule);
     evidence.programs = std::move(*programs);
     if (!steered) return evidence;
-    evidence.chosen_before = chosen_before(before, dispatcher.counters(tables.slot));
+    const SlotCounters after = dispatcher.counters(tables.slot);
+    evidence.chosen_before = chosen_before(before, after);
+    evidence.limited = after.refused != before.refused;
     evidence.unusable = why_unusable(part.rules.rules.at(*tables.rule).target.listener, flow.local.address.family);
     return evidence;
 }

@@ -126,6 +126,52 @@ Row measure(const Shape& shape, std::uint32_t count, int sockets_fd, int floor_f
     return row;
 }
 
+/// What one packet costs more where its listener has limits. All come from one source, and are let in.
+struct LimitRow {
+    const char* limits;
+    Cost cost;
+};
+
+std::vector<LimitRow> measure_limits(int sockets_fd, int floor_fd, const Repeat& repeat) {
+    constexpr ConnectionRate kPlenty{1'000'000'000, std::chrono::seconds(1), 0};
+    struct Case { const char* name; ConnectionRate all, one_source; std::uint32_t blocked; bool drops; };
+    const Case cases[] = {
+        {"none", {}, {}, 0, false},
+        {"100,000 blocked prefixes", {}, {}, 100'000, false},
+        {"rate", kPlenty, {}, 0, false},
+        {"source rate", {}, kPlenty, 0, false},
+        {"both rates", kPlenty, kPlenty, 0, false},
+        {"both, and numbers of connections", kPlenty, kPlenty, 0, true},
+    };
+    std::vector<LimitRow> rows;
+    for (const Case& c : cases) {
+        Config config = one_listener();
+        Service& service = config.services[0];
+        service.listeners[0].connection_rate = c.all;
+        service.listeners[0].source_rate = c.one_source;
+        service.accept = c.drops;
+        service.max_connections_hit = service.max_connections_per_source_hit = OverLimit::drop;
+        service.max_connections_per_source = 100;
+        const RuleSet rules = blocking_rules(c.blocked, Protocol::tcp);
+        const LimitMaps limits = need(LimitMaps::create());
+        const Generation generation = need(Generation::load(tables_of(rules, config), {sockets_fd, -1, -1, &limits, true}));
+        const bpf_sk_lookup context = packet(Address::v4(0x0a000001U), 443, Address::v4(0xcb007107U));
+        rows.push_back({c.name, costs(floor_fd, {generation.program_fd()}, context, repeat)[0]});
+    }
+    return rows;
+}
+
+void print(const std::vector<LimitRow>& rows) {
+    fmt::print("\n{:<34}{:>8}{:>7}\n", "limits of the listener", "hit ns", "ratio");
+    for (const LimitRow& row : rows) fmt::print("{:<34}{:>8}{:>7.2f}\n", row.limits, row.cost.ns, row.cost.ratio);
+}
+
+nlohmann::json to_json(const std::vector<LimitRow>& rows) {
+    nlohmann::json out = nlohmann::json::array();
+    for (const LimitRow& row : rows) out.push_back({{"limits", row.limits}, {"hit_ns", row.cost.ns}, {"hit_ratio", row.cost.ratio}});
+    return out;
+}
+
 nlohmann::json to_json(const Row& row) {
     nlohmann::json out{
         {"shape", row.shape},     {"rules", row.rules},           {"hit_ns", row.hit.ns}, {"hit_ratio", row.hit.ratio},
@@ -170,6 +216,9 @@ int main(int argc, char** argv) {
                            row.bytes, row.verified);
             if (count == last) break;
         }
-    if (options.json) fmt::print("{}\n", nlohmann::json{{"empty_ns", least[0].ns}, {"floor_ns", least[1].ns}, {"rows", rows}}.dump(2));
+    const std::vector<LimitRow> limits = measure_limits(sockets.get(), bottom.floor_fd(), repeat);
+    if (!options.json) print(limits);
+    else
+        fmt::print("{}\n", nlohmann::json{{"empty_ns", least[0].ns}, {"floor_ns", least[1].ns}, {"rows", rows}, {"limits", to_json(limits)}}.dump(2));
     return 0;
 }

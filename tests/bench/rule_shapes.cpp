@@ -120,6 +120,19 @@ const Shape kShapes[] = {
 
 } // namespace
 
+RuleSet blocking_rules(std::uint32_t count, Protocol protocol) {
+    RuleSet rules = empty_rules(kSomePorts);
+    Rule rule;
+    rule.protocol = protocol;
+    rule.destination = Prefix{Address::v4(0x0a000000U), 8};
+    rule.target = {Verdict::steer, {0, 0}};
+    std::mt19937 random(45);
+    if (count > 0) rule.blocked = 1, rules.source_sets.emplace_back();
+    for (std::uint32_t i = 0; i < count; ++i) rules.source_sets.back().push_back(Prefix::host(Address::v4(static_cast<std::uint32_t>(random()) | 0xe0000000U)));
+    rules.rules.push_back(rule);
+    return rules;
+}
+
 std::span<const Shape> shapes() { return kShapes; }
 std::span<const Shape> spread_shapes() { return std::span(kShapes).first(3); }
 

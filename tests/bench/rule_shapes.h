@@ -14,6 +14,9 @@ struct Shape {
     std::uint32_t most; ///< rules of this kind that there can be
 };
 
+/// One prefix, 10.0.0.0/8, whose listener has blocked `count` sources elsewhere.
+[[nodiscard]] RuleSet blocking_rules(std::uint32_t count, Protocol protocol);
+
 /// What the dispatcher is measured with.
 [[nodiscard]] std::span<const Shape> shapes();
 

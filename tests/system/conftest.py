@@ -22,7 +22,7 @@ V4, V6 = "192.0.2.0/24", "2001:db8:1::/64" # what the world's server side delive
 def machine():
     """What cannot be done without is an error, never a skip."""
     assert os.geteuid() == 0, "the system tests need root"
-    for name in ("swathed", "swathectl"):
+    for name in ("swathed", "swathectl", "swathe-echo"):
         assert (BIN / name).exists(), f"{BIN / name} is not built: cmake --preset release && cmake --build --preset release"
     subreaper.become()
 

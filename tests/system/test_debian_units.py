@@ -58,10 +58,10 @@ PAIRS = [
     Pair("dovecot-core", "dovecot", "143", ignored=["KeepAlive"]),
     Pair("erlang-base", "epmd", "4369-4400"),
     Pair("gpsd", "gpsd", "2947"),
-    Pair("libvirt-daemon-system", "libvirtd-tcp", "16509", "libvirtd", ignored=["Before", "BindsTo", "Conflicts"]),
+    Pair("libvirt-daemon-system", "libvirtd-tcp", "16509", "libvirtd", ignored=["BindsTo"]),
     Pair("mpd", "mpd", "6600-6699", ignored=["KeepAlive"]),
-    Pair("openssh-server", "ssh", "22", ignored=["Before", "ConditionPathExists"]),
-    Pair("rpcbind", "rpcbind", "111", ignored=["RequiresMountsFor", "Before"]),
+    Pair("openssh-server", "ssh", "22", ignored=[]),
+    Pair("rpcbind", "rpcbind", "111", ignored=["RequiresMountsFor"]),
     Pair("systemd-journal-remote", "systemd-journal-gatewayd", "19531-19540"),
     Pair("systemd-journal-remote", "systemd-journal-remote", "19532"),
 ]

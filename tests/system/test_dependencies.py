@@ -1,7 +1,11 @@
-"""after, requires and wants: who is started with whom, in which order, and who goes with whom."""
+"""after, requires, conflicts and their kin: who is started with whom, in which order, and who goes with whom."""
+
+import os
+import signal
 
 import pytest
 
+from answers import HTTP, tell
 from lone import Notes, lone, sh
 
 
@@ -51,3 +55,97 @@ def test_eager_services_start_in_order_and_the_end_of_the_daemon_goes_through_th
     assert notes.lines() == ["c is up", "b is up", "a is up"]
     daemon.stop()
     assert notes.lines()[3:] == ["a is down", "b is down", "c is down"]
+
+
+def test_before_is_after_the_other_way_round(daemon, config, notes):
+    lone(config, "a", activation="eager", exec_start_post=notes.note("a is up"))
+    lone(config, "z", activation="eager", before=["a"], exec_start_pre=sh("sleep 0.3"), exec_start_post=notes.note("z is up"))
+    daemon.start()
+    daemon.wait_state("a", "running")
+    assert notes.lines() == ["z is up", "a is up"]
+    daemon.stop()
+
+
+def test_a_requisite_must_run_already(daemon, config, notes):
+    lone(config, "front", requisite=["back"], **told(notes, "front"))
+    lone(config, "back", **told(notes, "back"))
+    daemon.start()
+    assert "requisite back is not running" in daemon.ctl("start", "front", status=1).stderr
+    assert notes.lines() == []
+    daemon.ctl("start", "back")
+    daemon.ctl("start", "front")
+    assert notes.lines() == ["back starts", "front starts"]
+    daemon.stop()
+
+
+def test_who_is_bound_ends_with_the_other_however_that_ends_and_traffic_brings_both_back(daemon, config, client, program, notes):
+    config.service("front", HTTP, program("tell.py"), binds_to=["back"], restart="always", **told(notes, "front"))
+    lone(config, "back", restart="no", **told(notes, "back"))
+    daemon.start()
+    first = tell(client, "192.0.2.7", 8080)["pid"]
+    assert notes.lines() == ["back starts", "front starts"]
+    os.kill(daemon.service("back")["main_pid"], signal.SIGKILL)
+    daemon.wait_state("front", "idle")
+    assert notes.lines()[2:] == ["back ends", "front ends"]
+    assert tell(client, "192.0.2.7", 8080)["pid"] != first
+    assert notes.lines()[4:] == ["back starts", "front starts"]
+    daemon.stop()
+
+
+def test_parts_of_a_service_are_stopped_and_restarted_with_it_and_not_started(daemon, config, notes):
+    lone(config, "whole", **told(notes, "whole"))
+    lone(config, "part", part_of=["whole"], **told(notes, "part"))
+    lone(config, "idle", part_of=["whole"], **told(notes, "idle"))
+    daemon.start()
+    daemon.ctl("start", "whole", "part")
+    before = daemon.service("part")["main_pid"]
+    daemon.ctl("restart", "whole")
+    assert daemon.wait_state("part", "running")["main_pid"] != before
+    assert notes.lines() == ["whole starts", "part starts", "part ends", "whole ends", "whole starts", "part starts"]
+    daemon.ctl("stop", "whole")
+    assert notes.lines()[6:] == ["part ends", "whole ends"]
+    assert daemon.service("idle")["starts"] == 0
+    daemon.stop()
+
+
+def test_the_start_of_one_of_two_in_conflict_ends_the_other_first(daemon, config, notes):
+    lone(config, "new", conflicts=["old"], **told(notes, "new"))
+    lone(config, "old", restart="always", **told(notes, "old"))
+    daemon.start()
+    daemon.ctl("start", "old")
+    daemon.ctl("start", "new")
+    assert daemon.service("old")["state"] == "idle"
+    daemon.ctl("start", "old") # it says nothing of new, but new does of it
+    assert daemon.service("new")["state"] == "idle"
+    assert notes.lines() == ["old starts", "old ends", "new starts", "new ends", "old starts"]
+    daemon.stop()
+
+
+def test_a_failure_that_nothing_mends_calls_for_help_and_a_good_end_for_what_follows(daemon, config, notes):
+    bad = {"type": "oneshot", "exec_start": sh("exit 3"), "restart": "on-failure", "restart_sec": "10ms"}
+    lone(config, "bad", on_failure=["alarm"], on_success=["report"], start_limit_burst=3, **bad)
+    lone(config, "good", type="oneshot", exec_start=["/bin/true"], on_failure=["alarm"], on_success=["report"])
+    lone(config, "front", requires=["bad"], on_failure=["second"])
+    for name in ("alarm", "report", "second"):
+        lone(config, name, exec_start_pre=notes.note(name))
+    daemon.start()
+    daemon.ctl("start", "bad", status=1)
+    daemon.wait_state("bad", "paused")
+    daemon.wait_state("alarm", "running")
+    assert daemon.service("bad")["starts"] == 3 and notes.lines() == ["alarm"] # not at each end, but when it is given up
+    daemon.ctl("start", "good")
+    daemon.wait_state("report", "running")
+    daemon.ctl("start", "front", status=1) # what it requires cannot be started: it has failed, too
+    daemon.wait_state("second", "running")
+    assert notes.lines() == ["alarm", "report", "second"]
+    daemon.stop()
+
+
+def test_two_that_call_each_other_when_they_fail_do_so_as_often_as_the_start_limit_lets_them(daemon, config):
+    for name, other in (("a", "b"), ("b", "a")):
+        lone(config, name, type="oneshot", exec_start=["/bin/false"], on_failure=[other], start_limit_burst=4)
+    daemon.start()
+    daemon.ctl("start", "a", status=1)
+    daemon.wait_state("a", "paused")
+    assert daemon.service("a")["starts"] == 4 and daemon.service("b")["starts"] == 4
+    daemon.stop()

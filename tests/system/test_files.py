@@ -105,6 +105,24 @@ class TestShow:
         assert "services.d/web.toml:10:8: user:" in done.stderr
 
 
+    def test_of_a_unit_that_systemd_supervises_what_is_said_to_us_is_shown(self, site):
+        units = site.etc.parent / "systemd/system"
+        path = "/etc/systemd/system/web.socket.d/swathe.conf"
+        text = "[X-Swathe]\nListen=tcp 192.0.2.0/24:80\nListen=#2 192.0.2.0/24:53\n"
+        site.write(units / "web.socket", "[Socket]\nListenStream=127.0.0.1:80\nListenDatagram=127.0.0.1:53\n")
+        site.write(units / "web.socket.d/10-theirs.conf", "[Socket]\nBacklog=5\n")
+        site.write(units / "web.socket.d/swathe.conf", text)
+        assert site.ctl("cat", "web.socket").stdout == f"# {path}\n{text}"
+        assert site.ctl("show", "web.socket", "Listen", "when_down").stdout == (
+            "# web.socket [X-Swathe]\n"
+            "WhenDown = drop               default\n"
+            f"Listen = tcp 192.0.2.0/24:80  {path}:2\n"
+            f"Listen = #2 192.0.2.0/24:53   {path}:3\n")
+        assert site.ctl("diff", "web.socket").stdout == f"extended    web.socket -> {path}\n"
+        for verb in ("edit", "revert"):
+            assert "web.socket is systemd's: systemctl edit web.socket" in site.ctl(verb, "web.socket", status=4).stderr
+
+
 class TestDiff:
     def test_what_hides_masks_and_extends_what(self, site):
         for name in ("web", "dns", "mail", "same"):
@@ -267,6 +285,53 @@ class TestConvert:
         assert f"{units}/web.service:2:1: warning: Documentation: " in done.stderr
         alone = subprocess.run([CTL, "convert", units / "web.service"], capture_output=True, text=True)
         assert alone.returncode == 1 and "needs the .socket file" in alone.stderr and not alone.stdout
+
+
+    def test_a_template_of_one_instance_per_connection(self, base):
+        units, toml = base / "units", base / "toml/services.d"
+        units.mkdir(parents=True)
+        toml.mkdir(parents=True)
+        (units / "chat.socket").write_text("[Socket]\nListenStream=192.0.2.1:80\nAccept=yes\nMaxConnections=7\n")
+        (units / "chat@.service").write_text("[Service]\nExecStart=-/bin/echo %i\nStandardInput=socket\n")
+        done = subprocess.run([CTL, "convert", "--output", toml, units / "chat.socket", units / "chat@.service"], capture_output=True, text=True)
+        assert done.returncode == 0 and done.stdout.splitlines() == [f"{toml}/chat.toml"], done.stderr
+        text = (toml / "chat.toml").read_text()
+        assert "accept = true\n" in text and 'exec_start = "-/bin/echo %i"\n' in text and "max_connections = 7\n" in text
+        alone = subprocess.run([CTL, "convert", units / "chat.socket"], capture_output=True, text=True)
+        assert alone.returncode == 1 and "needs chat@.service" in alone.stderr
+
+
+class TestImport:
+    def test_files_of_xinetd_with_what_they_include(self, base):
+        base.mkdir(parents=True, exist_ok=True)
+        (base / "xinetd.d").mkdir()
+        (base / "services.d").mkdir()
+        (base / "xinetd.conf").write_text(f"defaults\n{{\n\tinstances = 7\n}}\nincludedir {base}/xinetd.d\n")
+        service = "service echo\n{\n\tsocket_type = stream\n\twait = no\n\ttype = INTERNAL\n\tfrobs = 3\n}\n"
+        (base / "xinetd.d/echo").write_text(service)
+        (base / "xinetd.d/echo.old").write_text(service)
+        (base / "xinetd.d/echo").chmod(0o600)
+        done = subprocess.run([CTL, "import", "xinetd", base / "xinetd.conf", "--output", base / "services.d"], capture_output=True, text=True)
+        assert done.returncode == 0 and done.stdout.splitlines() == [f"{base}/services.d/echo.toml"]
+        assert done.stderr == f"{base}/xinetd.d/echo:6: warning: frobs: has no counterpart\n"
+        made = base / "services.d/echo.toml"
+        assert "max_connections = 7\n" in made.read_text() and "ports = [7]\n" in made.read_text() and made.stat().st_mode & 0o777 == 0o600
+        shown = subprocess.run([CTL, "show", "echo", "accept", "--config", base, "--json"], check=True, capture_output=True).stdout
+        assert [value["value"] for value in json.loads(shown)["values"]] == ["true"]
+
+    def test_what_is_wrong_makes_no_file(self, base):
+        base.mkdir(parents=True, exist_ok=True)
+        (base / "xinetd.conf").write_text("service echo\n{\n")
+        for words in (["xinetd", base / "xinetd.conf"], ["inetd", base / "gone"], ["tubular", base / "gone"]):
+            done = subprocess.run([CTL, "import", *words], capture_output=True, text=True)
+            assert done.returncode == 1 and not done.stdout and str(words[1]) in done.stderr
+
+    def test_lines_of_inetd_go_to_standard_output(self, base):
+        base.mkdir(parents=True, exist_ok=True)
+        (base / "inetd.conf").write_text("ftp stream tcp nowait root /usr/sbin/ftpd ftpd -l\ntime dgram udp wait root internal\n")
+        done = subprocess.run([CTL, "import", "inetd", base / "inetd.conf"], capture_output=True, text=True)
+        assert done.returncode == 0 and not done.stderr
+        assert done.stdout.startswith("# ftp.toml\n[[listen]]\n") and "\n# time.toml\n" in done.stdout
 
 
 def test_the_schema_of_each_file_is_json():

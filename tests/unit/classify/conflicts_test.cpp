@@ -27,15 +27,15 @@ using Texts = std::vector<std::string>;
 class BruteForce {
 public:
     explicit BruteForce(const RuleSet& rules) : rules_(rules) {
-        for (const Rule& rule : rules.rules) add_edges(rule.destination);
+        for (const Rule& rule : rules.rules) add_edges(rule.destination, addresses_);
         for (const auto& set : rules.hole_sets)
             for (const Hole& hole : set) {
-                add_edges(hole.destination);
+                add_edges(hole.destination, addresses_);
                 add_edges(hole.ports);
             }
         for (const auto& set : rules.port_sets) add_edges(set);
         for (const auto& set : rules.source_sets)
-            for (const Prefix& p : set) sources_.insert(p.first());
+            for (const Prefix& p : set) add_edges(p, sources_);
         for (const Family family : {Family::ipv4, Family::ipv6}) sources_.insert(Address::any(family));
     }
 
@@ -49,9 +49,9 @@ public:
     }
 
 private:
-    void add_edges(const Prefix& p) {
+    static void add_edges(const Prefix& p, std::set<Address>& out) {
         for (const U128 bits : {p.first().bits, p.last().bits, p.first().bits.previous(), p.last().bits.next()})
-            addresses_.insert({p.family(), bits & U128::low_bits(width_of(p.family()))});
+            out.insert({p.family(), bits & U128::low_bits(width_of(p.family()))});
     }
     void add_edges(const std::vector<PortRange>& ranges) {
         for (const PortRange& r : ranges)
@@ -89,6 +89,7 @@ private:
         return false;
     }
     [[nodiscard]] std::vector<std::uint8_t> lengths(const Rule& rule, const Address& source) const {
+        if (is_among(rules_.source_sets[rule.strangers], source)) return {};
         if (rule.sources == 0) return {0};
         std::vector<std::uint8_t> out;
         for (const Prefix& p : rules_.source_sets[rule.sources])
@@ -123,6 +124,8 @@ TEST_CASE("conflicts: what differs in a criterion, or cannot meet, is no conflic
         {{"b", "192.0.2.0/24", {{80, 89}}, {"0.0.0.0/0"}}, true},                      // no source counts as /0
         {{"b", "192.0.2.0/24", {{80, 89}}, {"2001:db8::/32"}}, false},                 // a source that IPv4 never has
         {{"b", "192.0.2.0/24", {{80, 89}}, {}, "", {}, Protocol::udp}, false},         // another protocol
+        {{"b", "192.0.2.0/24", {{80, 89}}, {}, "", {}, Protocol::tcp, {"203.0.113.0/24"}}, true},          // all other sources are left
+        {{"b", "192.0.2.0/24", {{80, 89}}, {}, "", {}, Protocol::tcp, {"0.0.0.0/1", "128.0.0.0/1"}}, false}, // none is left
         {{"drop", "192.0.2.0/24", {{80, 89}}}, true},                                  // a verdict is a target too
         {{"b", "192.0.2.0/24", {{80, 89}}, {}, "", {{"192.0.2.0/25", {{1, 65535}}}}}, true},  // half of it is a hole
         {{"b", "192.0.2.0/24", {{80, 89}}, {}, "", {{"192.0.2.0/25", {{80, 89}}}, {"192.0.2.128/25", {{80, 89}}}}}, false}, // all of it is

@@ -15,6 +15,8 @@ struct Said {
     const char* interface = "";
     std::vector<std::pair<const char*, std::vector<PortRange>>> except{};
     Protocol protocol = Protocol::tcp;
+    std::vector<const char*> except_from{};
+    std::vector<const char*> blocked{};
 };
 
 /// Rules written by hand, each in a listener (or global rule) of its own unless the name repeats. Rule ids follow the order.
@@ -33,11 +35,9 @@ public:
         rule.protocol = said.protocol;
         rule.destination = parse_prefix(said.prefix).value();
         rule.ports = put(rules.port_sets, said.ports);
-        if (!said.from.empty()) {
-            std::vector<Prefix> sources;
-            for (const char* from : said.from) sources.push_back(parse_prefix(from).value());
-            rule.sources = put(rules.source_sets, sources);
-        }
+        rule.sources = sources_of(said.from);
+        rule.strangers = sources_of(said.except_from);
+        rule.blocked = sources_of(said.blocked);
         if (*said.interface != '\0') rule.ifname = put(rules.interfaces, std::string(said.interface));
         if (!said.except.empty()) {
             std::vector<Hole> holes;
@@ -79,6 +79,8 @@ public:
         const Decision found = decide(tables, f);
         const Decision expected = decide_by_rules(rules, f, interface_index);
         if (found.verdict != expected.verdict || found.rule != expected.rule) return "?";
+        if (found.blocked != expected.blocked) return "?";
+        if (found.blocked) return "blocked by " + names[*found.rule];
         if (found.rule) return names[*found.rule];
         return found.verdict == Verdict::drop ? "home" : "";
     }
@@ -97,6 +99,11 @@ private:
     static std::uint32_t put(std::vector<std::vector<Hole>>& values, const std::vector<Hole>& value) {
         values.push_back(value);
         return static_cast<std::uint32_t>(values.size() - 1);
+    }
+    std::uint32_t sources_of(const std::vector<const char*>& listed) {
+        std::vector<Prefix> sources;
+        for (const char* prefix : listed) sources.push_back(parse_prefix(prefix).value());
+        return sources.empty() ? 0 : put(rules.source_sets, sources);
     }
     Target target(const std::string& name) {
         if (name == "drop") return {Verdict::drop, {}};

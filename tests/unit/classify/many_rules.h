@@ -85,7 +85,8 @@ public:
         if (below(16) == 0) f.local.port = static_cast<std::uint16_t>(random_());
         if (below(50) == 0) f.local = pick(rules.homes).address;
         f.remote = {address(Prefix{Address::any(f.local.address.family), 0}), 40000};
-        const auto& from = rules.source_sets[r.sources != 0 ? r.sources : below(static_cast<std::uint32_t>(rules.source_sets.size()))];
+        const std::uint32_t about = below(2) == 0 ? r.sources : below(2) == 0 ? r.strangers : r.blocked;
+        const auto& from = rules.source_sets[about != 0 ? about : r.sources != 0 ? r.sources : below(static_cast<std::uint32_t>(rules.source_sets.size()))];
         if (!from.empty())
             if (const Prefix& p = pick(from); p.family() == f.local.address.family) f.remote.address = edge(p);
         constexpr std::uint32_t kInterfaces[] = {0, 2, 7, 9};
@@ -189,6 +190,8 @@ private:
         const auto kind = below(12);
         r.target.verdict = kind == 0 ? Verdict::drop : kind == 1 ? Verdict::pass : Verdict::steer;
         if (kind > 1) r.target.listener = {below(kListeners), 0};
+        if (below(10) == 0) r.strangers = 1 + below(static_cast<std::uint32_t>(rules.source_sets.size() - 1));
+        if (kind > 1 && below(10) == 0) r.blocked = 1 + below(static_cast<std::uint32_t>(rules.source_sets.size() - 1));
         r.pos.line = static_cast<std::uint32_t>(rules.rules.size() + 1);
         return r;
     }

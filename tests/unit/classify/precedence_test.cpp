@@ -38,6 +38,42 @@ TEST_CASE("precedence: each criterion decides, in order, between two rules") {
     }
 }
 
+TEST_CASE("precedence: sources that a rule excepts go to the next one, and it is no more precise for that") {
+    const HandRules rules{
+        {.to = "open", .prefix = "192.0.2.0/24", .ports = {{80, 81}}},
+        {.to = "most", .prefix = "192.0.2.0/24", .ports = {{80, 80}}, .except_from = {"203.0.113.0/24", "198.51.100.0/24", "10.0.0.0/8"}},
+        {.to = "near", .prefix = "192.0.2.0/24", .ports = {{80, 80}}, .from = {"203.0.113.0/24"}, .except_from = {"203.0.113.0/26", "203.0.113.128/32"}},
+        {.to = "host", .prefix = "192.0.2.0/24", .ports = {{80, 80}}, .from = {"203.0.113.7", "10.1.2.3"}, .except_from = {"10.0.0.0/8"}},
+    };
+    struct Case { const char* from; const char* winner; };
+    const Case cases[] = {
+        {"8.8.8.8", "most"},       {"203.0.113.255", "near"}, {"203.0.113.64", "near"}, {"203.0.113.63", "open"},
+        {"203.0.113.128", "open"}, {"203.0.113.7", "host"},   {"198.51.100.1", "open"}, {"10.1.2.3", "open"}, // a longer `from` does not help
+    };
+    for (const Case& c : cases) {
+        CAPTURE(c.from);
+        CHECK(rules.winner(HandRules::flow("192.0.2.7", 80, c.from)) == c.winner);
+    }
+}
+
+TEST_CASE("precedence: blocked sources are refused by the rule that wins, and by no other") {
+    const HandRules rules{
+        {.to = "net", .prefix = "192.0.2.0/24", .ports = {{80, 90}}},
+        {.to = "host", .prefix = "192.0.2.7/32", .ports = {{80, 80}}, .blocked = {"203.0.113.0/24", "2001:db8::/32"}},
+        {.to = "host6", .prefix = "2001:db8:1::/64", .ports = {{80, 80}}, .from = {"2001::/16"}, .blocked = {"2001:db8:2::/48"}},
+    };
+    struct Case { const char* to; const char* from; const char* winner; };
+    const Case cases[] = {
+        {"192.0.2.7", "203.0.113.9", "blocked by host"}, {"192.0.2.7", "203.0.114.0", "host"}, {"192.0.2.8", "203.0.113.9", "net"},
+        {"2001:db8:1::1", "2001:db8:2::9", "blocked by host6"}, {"2001:db8:1::1", "2001:db8:3::9", "host6"},
+        {"2001:db8:1::1", "2002:db8:2::9", ""},
+    };
+    for (const Case& c : cases) {
+        CAPTURE(c.from);
+        CHECK(rules.winner(HandRules::flow(c.to, 80, c.from)) == c.winner);
+    }
+}
+
 TEST_CASE("precedence: a guard that does not hold leaves the packet to the next rule, first on the same prefix, then on shorter ones") {
     const HandRules rules{
         {"far", "192.0.0.0/16", {PortRange::all()}},

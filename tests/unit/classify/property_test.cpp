@@ -22,6 +22,7 @@ void compare(test::RandomRules& world, int packets, bool counting = false) {
         CAPTURE(to_string(flow.protocol));
         REQUIRE(found.verdict == expected.verdict);
         REQUIRE(found.rule == expected.rule);
+        REQUIRE(found.blocked == expected.blocked);
         if (expected.verdict == Verdict::steer)
             REQUIRE(found.slot == test::RandomRules::slot_of(world.rules.rules[*expected.rule].target.listener, flow.local.address.family));
     }
@@ -29,10 +30,11 @@ void compare(test::RandomRules& world, int packets, bool counting = false) {
 
 /// Who decided how many packets: a test that is about few of them only would show little.
 struct Tally {
-    std::uint32_t steered = 0, dropped = 0, passed = 0, homes = 0, nobody = 0, contested = 0;
+    std::uint32_t steered = 0, blocked = 0, dropped = 0, passed = 0, homes = 0, nobody = 0, contested = 0;
     void add(const Decision& d) {
         if (!d.others.empty()) ++contested;
         if (!d.rule) return void(++(d.verdict == Verdict::drop ? homes : nobody));
+        if (d.blocked) return void(++blocked);
         ++(d.verdict == Verdict::steer ? steered : d.verdict == Verdict::drop ? dropped : passed);
     }
 };
@@ -103,7 +105,7 @@ TEST_CASE("classify: a hundred thousand rules decide a million packets as the ru
             return test::ManyRules::slot_of(world.rules.rules[id].target.listener, flow.local.address.family);
         };
         const bool same_slot = expected.verdict != Verdict::steer || found.slot == slot_of(*expected.rule);
-        if (found.verdict != expected.verdict || found.rule != expected.rule || !same_slot) FAIL(to_text(flow));
+        if (found.verdict != expected.verdict || found.blocked != expected.blocked || found.rule != expected.rule || !same_slot) FAIL(to_text(flow));
         if (i < kPacketsReadOneByOne)
             if (decide_by_rules(world.rules, flow, test::ManyRules::interface_index).rule != expected.rule) FAIL(to_text(flow));
         tally.add(expected);
@@ -111,6 +113,7 @@ TEST_CASE("classify: a hundred thousand rules decide a million packets as the ru
     CHECK(tally.steered > kPackets / 3);
     CHECK(tally.nobody > kPackets / 50);
     CHECK(tally.dropped > kPackets / 50);
+    CHECK(tally.blocked > kPackets / 500);
     CHECK(tally.passed > kPackets / 50);
     CHECK(tally.homes > kPackets / 5000);
     CHECK(tally.contested > kPackets / 5);

@@ -24,6 +24,7 @@ public:
             config.services[s].name = "s" + std::to_string(s);
             config.services[s].listeners.resize(1);
             config.services[s].listeners[0].name = "l";
+            if (s == 1) config.services[s].listeners[0].connection_rate.count = 5;
         }
         rules.source_sets.emplace_back();
         rules.interfaces = {"", "eth0", "eth1", "gone"};
@@ -138,10 +139,12 @@ private:
         r.ports = below(static_cast<std::uint32_t>(rules.port_sets.size()));
         if (guards_ && below(3) == 0) r.sources = below(static_cast<std::uint32_t>(rules.source_sets.size()));
         if (guards_ && below(4) == 0) r.ifname = 1 + below(3);
+        if (guards_ && below(4) == 0) r.strangers = below(static_cast<std::uint32_t>(rules.source_sets.size()));
         if (below(3) == 0) r.holes = below(3);
         const auto kind = below(8);
         r.target.verdict = kind == 0 ? Verdict::drop : kind == 1 ? Verdict::pass : Verdict::steer;
         if (kind > 1) r.target.listener = {below(kServices), 0};
+        if (guards_ && kind > 1 && below(5) == 0) r.blocked = below(static_cast<std::uint32_t>(rules.source_sets.size()));
         r.pos.line = static_cast<std::uint32_t>(rules.rules.size() + 1);
         return r;
     }

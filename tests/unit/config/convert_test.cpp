@@ -86,6 +86,7 @@ TEST_CASE("convert: whatever TOML says, units say it, too, and TOML again") {
         Written toml, units, back;
         const std::string list = toml.files.path("list.txt").string();
         toml.files.write("list.txt", "198.51.100.0/24\n2001:db8:5::7\n");
+        toml.files.write("services.d/z.toml", small_service("192.0.2.99"));
         std::vector<std::string> names;
         for (const char* const name : {"a", "b-1", "c@x"}) {
             const std::string text = random_service(random, name, names, list);
@@ -109,6 +110,17 @@ TEST_CASE("convert: whatever TOML says, units say it, too, and TOML again") {
         CAPTURE(std::string(key));
         CHECK(false);
     }
+}
+
+TEST_CASE("convert: ranges and files of addresses of [X-Swathe] mean the same in TOML") {
+    Written units, toml;
+    units.files.write("units/office", "198.51.100.0/24\n");
+    units.files.write("units/web.socket", fmt::format("[Socket]\nListenStream=192.0.2.1:80\n[X-Swathe]\nListen=80\nAddressesFile={}\n",
+                                                      units.files.path("units/office").string()));
+    units.files.write("units/web.service", "[Service]\nExecStart=/bin/web\n");
+    rewrite(units.files.path(), Format::toml, toml);
+    CHECK(toml.left_out == "");
+    CHECK(effect_of(toml.files) == effect_of(units.files));
 }
 
 TEST_CASE("convert: what the other format cannot say is told line by line") {

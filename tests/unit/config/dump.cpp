@@ -1,6 +1,8 @@
 #include "dump.h"
 
 #include "model/choices.h"
+#include "model/condition_name.h"
+#include "model/service_links.h"
 #include "config/time_span.h"
 
 #include <fmt/format.h>
@@ -87,6 +89,12 @@ std::string dump(std::string_view key, const ExitStatusSet& set) {
 std::string dump(std::string_view key, const std::vector<ServiceName>& names) {
     std::string out;
     for (const ServiceName& name : names) out += fmt::format("  {} {}\n", key, name.value);
+    return out;
+}
+
+std::string dump(const std::vector<Condition>& conditions) {
+    std::string out;
+    for (const Condition& condition : conditions) out += fmt::format("  {}\n", to_string(condition));
     return out;
 }
 
@@ -230,7 +238,9 @@ std::string dump(const Service& s) {
     for (const Listener& listener : s.listeners) out += dump(listener);
     for (const auto& [key, list] : commands_of(s))
         for (const Command& command : *list) out += dump(key, command);
-    out += dump("after", s.after) + dump("requires", s.requires_) + dump("wants", s.wants) + unless_default(dump_supervision, s) + unless_default(dump_connections, s) + unless_default(dump_end, s);
+    out += dump(s.conditions);
+    for (const ServiceLink& link : kServiceLinks) out += dump(link.key, s.*link.list);
+    out += unless_default(dump_supervision, s) + unless_default(dump_connections, s) + unless_default(dump_end, s);
     out += fmt::format("  activation={} type={} user={} group={} directory={} optional={} umask={:04o}\n", name_of(s.activation), name_of(s.type), dump(s.user),
                        dump(s.group), dump(s.working_directory), s.working_directory_optional, s.umask);
     for (const auto& [resource, key] : kResourceLimitKeys)

@@ -261,6 +261,16 @@ TEST_CASE("limits: after a thousand errors, or warnings, the rest is only counte
     CHECK(many.config.services.size() == 1);
 }
 
+TEST_CASE("limits: 256 conditions and assertions of a service, and the length of a path in one") {
+    const auto with = [](std::size_t conditions, std::size_t assertions) {
+        return with_service_line("condition_path_exists = " + list_of(conditions, "/srv") + "\nassert_path_exists = " + list_of(assertions, "!/x"));
+    };
+    CHECK(with(limits::kConditions - 6, 6) == "");
+    CHECK(with(limits::kConditions - 6, 7).find("assert_path_exists: more than 256 conditions and assertions") != std::string::npos);
+    CHECK(with_service_line("condition_path_exists = \"" + std::string(limits::kPathBytes, '/') + "\"") == "");
+    CHECK(with_service_line("condition_path_exists = \"" + std::string(limits::kPathBytes + 1, '/') + "\"").find("longer than 4095 bytes") != std::string::npos);
+}
+
 TEST_CASE("limits: paths and system calls of a sandbox") {
     for (const std::string key : {"read_only_paths = ", "read_write_paths = ", "inaccessible_paths = "}) {
         CHECK(with_service_line(key + list_of(limits::kSandboxPaths, "/srv")) == "");
@@ -271,6 +281,22 @@ TEST_CASE("limits: paths and system calls of a sandbox") {
     CHECK(with_service_line("system_call_filter = " + list_of(limits::kSystemCalls / 2, "read @mount")) == "");
     CHECK(with_service_line("system_call_filter = " + list_of(limits::kSystemCalls / 2 + 1, "read @mount"))
               .find("more than 2048 system calls and groups") != std::string::npos);
+}
+
+TEST_CASE("limits: rates, bursts, parts of the day, banners and loads") {
+    const auto accepting = [](const std::string& line) { return with_service_line("accept = true\n" + line); };
+    for (const char* rate : {"1000000/s", "1/1ms", "1/1d", "1/h"}) CHECK(with_listen_line(fmt::format("source_rate = \"{}\"", rate)) == "");
+    for (const char* rate : {"1000001/s", "0/s", "-1/s", "1/999us", "1/25h", "1/0", "1/infinity", "1", "/s", "1/"})
+        CHECK(with_listen_line(fmt::format("connection_rate = \"{}\"", rate)).find("expected a rate such as") != std::string::npos);
+    CHECK(with_listen_line("source_rate = \"1/s\"\nsource_burst = 1000000") == "");
+    CHECK(with_listen_line("source_rate = \"1/s\"\nsource_burst = 1000001") != "");
+    CHECK(accepting("access_times = " + list_of(limits::kDayTimes, "0:00-24:00")) == "");
+    CHECK(accepting("access_times = " + list_of(limits::kDayTimes + 1, "0:00-24:00")).find("more than 64 of them") != std::string::npos);
+    CHECK(accepting(fmt::format("banner = \"{}\"", std::string(limits::kBannerBytes, 'x'))) == "");
+    CHECK(accepting(fmt::format("banner = \"{}\"", std::string(limits::kBannerBytes + 1, 'x'))).find("longer than 4096 bytes") != std::string::npos);
+    for (const char* load : {"0.01", "1000000", "1e6"}) CHECK(accepting(fmt::format("max_load = {}", load)) == "");
+    for (const char* load : {"0.009", "1000000.5", "nan", "inf", "-1"})
+        CHECK(accepting(fmt::format("max_load = {}", load)).find("expected a load average from 0.01 to 1000000") != std::string::npos);
 }
 
 TEST_CASE("limits: a UNIX socket's path of 107 bytes, 64 links to it; a socket's buffer below 1 GiB") {

@@ -1,80 +1,27 @@
-#include "config/directives.h"
 #include "config/limits.h"
+#include "manual.h"
 #include "scratch.h"
 
-#include <fstream>
+#include <algorithm>
+#include <filesystem>
 #include <map>
-#include <set>
-
-#include <fmt/format.h>
 
 #include <doctest/doctest.h>
 
 using namespace swathe;
 
-namespace {
-
-std::vector<std::string> manual_lines() {
-    std::ifstream file(std::filesystem::path(SWATHE_TEST_DATA).parent_path() / "man" / "swathe.toml.5");
-    std::vector<std::string> lines;
-    for (std::string line; std::getline(file, line);) lines.push_back(line);
-    return lines;
-}
-
-/// The section of the manual that has a scope's keys.
-const std::map<std::string, Scope> kSections{
-    {".Sh SETTINGS OF THE DAEMON", Scope::daemon}, {".Ss Rules", Scope::rule},      {".Ss Top level", Scope::file},
-    {".Ss Listeners", Scope::listen},              {".Ss Service", Scope::service}, {".Ss Units only", Scope::socket_unit},
-};
-
-/// The lines that an entry begins with.
-std::vector<std::string> facts_of(const Directive& d) {
-    std::vector<std::string> facts{fmt::format("Type: {}.", to_string(d.type)), fmt::format("Default: {}.", d.default_text.empty() ? "required" : d.default_text)};
-    if (d.choices != nullptr) facts.push_back(fmt::format("Words: {}.", fmt::join(d.choices(), ", ")));
-    if (!d.unit_key.empty() && d.unit_key != d.name()) facts.push_back(fmt::format("Unit files: [{}] {}=.", d.unit_section, d.unit_key));
-    return facts;
-}
-
-using Key = std::pair<Scope, std::string>;
-
-/// Each ".It Ic KEY" of a section with keys, and the lines that follow it.
-std::map<Key, std::vector<std::string>> entries_of(const std::vector<std::string>& lines) {
-    constexpr std::string_view kItem = ".It Ic ";
-    std::map<Key, std::vector<std::string>> entries;
-    const Scope* scope = nullptr;
-    std::vector<std::string>* entry = nullptr;
-    for (const std::string& line : lines) {
-        if (line.rfind(".S", 0) == 0 && (line.rfind(".Sh ", 0) == 0 || line.rfind(".Ss ", 0) == 0)) {
-            const auto section = kSections.find(line);
-            scope = section == kSections.end() ? nullptr : &section->second;
-        }
-        if (line.rfind(kItem, 0) == 0 && scope != nullptr) entry = &entries[{*scope, line.substr(kItem.size())}];
-        else if (line.rfind(".El", 0) == 0) entry = nullptr;
-        else if (entry != nullptr) entry->push_back(line);
-    }
-    return entries;
-}
-
-} // namespace
-
-TEST_CASE("manual: every directive has its entry with type, default and counterpart, and no other entry is there") {
-    const auto entries = entries_of(manual_lines());
-    std::set<Key> known;
+TEST_CASE("manual: every directive has its entry with place, type, default and counterpart, and no other entry is there") {
+    const auto entries = manual_entries();
     for (const Directive& d : directives()) {
-        const Key key{d.scope, std::string(d.name())};
-        CAPTURE(key.second);
-        known.insert(key);
-        const auto entry = entries.find(key);
-        REQUIRE(entry != entries.end());
-        const auto facts = facts_of(d);
-        REQUIRE(entry->second.size() > facts.size()); // and something is said about it
-        CHECK(std::vector(entry->second.begin(), entry->second.begin() + static_cast<std::ptrdiff_t>(facts.size())) == facts);
+        const ManualEntry& entry = entry_of(entries, d);
+        CAPTURE(entry.key);
+        auto expected = facts_of(d);
+        expected.emplace_back(".Pp");
+        const auto count = static_cast<std::ptrdiff_t>(expected.size());
+        REQUIRE(entry.lines.size() > expected.size() + 1); // and something is said about it, behind which comes .Pp
+        CHECK(std::vector(entry.lines.begin(), entry.lines.begin() + count) == expected);
     }
-    for (const auto& [key, lines] : entries) {
-        const Key there = key; // a lambda of CAPTURE cannot take a structured binding
-        CAPTURE(there.second);
-        CHECK(known.count(there) == 1);
-    }
+    CHECK(entries.size() == directives().size());
 }
 
 TEST_CASE("manual: every limit is given as it is") {
@@ -95,6 +42,7 @@ TEST_CASE("manual: every limit is given as it is") {
         {"Words of a command line", limits::kArguments},
         {"Commands of a key", limits::kCommands},
         {"Services that a key names", limits::kServiceNames},
+        {"Conditions and assertions of a service", limits::kConditions},
         {"Workers of a service", limits::kWorkers},
         {"Bytes of a word or variable", limits::kWordBytes},
         {"Bytes of a path", limits::kPathBytes},
@@ -122,7 +70,7 @@ TEST_CASE("manual: every limit is given as it is") {
         {"Largest number of things", limits::kCount},
         {"Errors shown, and warnings", limits::kDiagnostics},
     };
-    const auto lines = manual_lines();
+    const auto lines = manual_lines(kServicePage);
     std::map<std::string, std::int64_t> found;
     auto line = std::find(lines.begin(), lines.end(), ".Sh LIMITS");
     for (; line != lines.end() && *line != ".El"; ++line) {
@@ -132,34 +80,39 @@ TEST_CASE("manual: every limit is given as it is") {
     CHECK(found == expected);
 }
 
-TEST_CASE("manual: its examples are valid") {
+TEST_CASE("manual: its examples of whole files are valid") {
     const Scratch toml;
     const Scratch units;
+    const Scratch beside;
+    beside.write("systemd/web.socket", "[Socket]\nListenStream=80\n");
     std::size_t files = 0;
     std::string path;
     std::string text;
     const auto finish = [&] {
-        if (!path.empty()) (path.rfind("units/", 0) == 0 ? units : toml).write(path, text), ++files;
+        if (path.starts_with("systemd/system/")) beside.write("systemd/" + path.substr(15), text), ++files;
+        else if (path.starts_with("swathe/units/")) units.write(path.substr(7), text), ++files;
+        else if (path.starts_with("swathe/")) toml.write(path.substr(7), text), ++files;
         path.clear();
         text.clear();
     };
-    constexpr std::string_view kOpening = "# /etc/swathe/";
-    for (const std::string& line : manual_lines()) {
-        if (line.rfind(kOpening, 0) == 0) {
-            finish();
-            path = line.substr(kOpening.size());
-        } else if (line == ".Ed") {
-            finish();
-        } else {
-            text += line + "\n";
+    constexpr std::string_view kOpening = "# /etc/";
+    for (const std::string_view page : {kTomlPage, kServicePage})
+        for (const std::string& line : manual_lines(page)) {
+            if (line.rfind(kOpening, 0) == 0) {
+                finish();
+                path = line.substr(kOpening.size());
+            } else if (line == ".Ed") {
+                finish();
+            } else {
+                text += line + "\n";
+            }
         }
+    CHECK(files == 7);
+    for (const Scratch* scratch : {&toml, &units, &beside}) {
+        CHECK(lines_of(scratch->load().diagnostics, scratch->path()) == "");
+        CHECK(scratch->load().config.services.size() == 1);
     }
-    CHECK(files == 5);
-    CHECK(lines_of(toml.load().diagnostics, toml.path()) == "");
-    CHECK(lines_of(units.load().diagnostics, units.path()) == "");
-    CHECK(toml.load().config.services.size() == 1);
     CHECK(toml.load().config.rules.size() == 1);
-    CHECK(units.load().config.services.size() == 1);
 }
 
 TEST_CASE("examples: every configuration in units/examples is valid, without a warning") {

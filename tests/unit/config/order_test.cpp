@@ -37,6 +37,18 @@ TEST_CASE("order: each behind what it waits for, and otherwise as they stand") {
     CHECK(order_of({service("a", {"nobody", "d"}), service("b", {"a"}), service("c", {"a"}), service("d", {})}) == "dabc");
 }
 
+TEST_CASE("order: before is after the other way round, and who is bound comes behind") {
+    Service a = service("a", {});
+    Service b = service("b", {});
+    Service c = service("c", {});
+    c.before = {{"b", {SourceFile("c.toml"), 7, 2}}, {"nobody", {}}};
+    CHECK(order_of({a, b, c}) == "acb");
+    a.binds_to = {{"c", {}}};
+    CHECK(order_of({a, b, c}) == "cab");
+    c.after = {{"b", {SourceFile("c.toml"), 8, 2}}};
+    CHECK(order_of({a, b, c}) == "c.toml:7:2: each waits for the next: b -> c -> b");
+}
+
 TEST_CASE("order: a cycle is named, from its first service on and without what only leads to it") {
     CHECK(order_of({service("a", {"a"})}) == "a.toml:1:1: each waits for the next: a -> a");
     CHECK(order_of({service("a", {"b"}), service("b", {}, {"a"})}) == "a.toml:1:1: each waits for the next: a -> b -> a");

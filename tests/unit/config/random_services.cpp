@@ -75,8 +75,12 @@ Literals literals_of(const Directive& d, const std::vector<std::string>& others,
                 "[[\"/bin/c\"], [\"/bin/d\", \"e\\nf\"]]", "\"-/bin/e ; +:/bin/f $Z ; @/bin/g h i%%j\"",
                 "\"!/bin/k %n\""};
     case T::environment: return {"{ A = \"1 2\", B = \"\\\"%h\\\"\" }", "[\"B=x\", \"A=\", \"B=y\\\\z\"]"};
+    case T::conditions:
+        return {"\"/srv/a b\"", "[\"|/etc/x\", \"|!/etc/50%\"]", "\">=64M\"", "[\"4\", \"!=7\"]", "\"yes\"", "\"CAP_KILL\"",
+                "[\"!>=5.4 '<=99'\", \"*\"]", "\"ID=debian \\\"NAME=a b\\\"\""};
     case T::services: {
         Literals names;
+        if (d.toml_key == "before" || d.toml_key == "conflicts") return {"[\"z\"]"}; // of others this would contradict what else is said
         for (const std::string& other : others) names.push_back(fmt::format("[\"{}\"]", other));
         return names;
     }

@@ -51,10 +51,24 @@ TEST_CASE("ranges: Listen= of [X-Swathe] widens a listener that systemd knows, t
     }
 }
 
+TEST_CASE("ranges: what AddressesFile= and BindIPv6Only= make of a Listen line holds for its ranges, too") {
+    const Scratch scratch;
+    scratch.write("units/office", "198.51.100.0/24\n");
+    scratch.write("units/web.socket", "[Socket]\nListenStream=192.0.2.1:80\n[X-Swathe]\nListen=8080\nListen=192.0.2.2:81\nAddressesFile=office\n");
+    scratch.write("units/web.service", "[Service]\nExecStart=/bin/true\n");
+    const Loaded loaded = scratch.load();
+    CHECK(lines_of(loaded.diagnostics, scratch.path()) == "");
+    std::string claims;
+    for (const Endpoint& endpoint : loaded.config.services.at(0).listeners.at(0).endpoints)
+        for (const auto& address : endpoint.addresses) claims += fmt::format("{}:{} ", address.value.to_string(), to_string(endpoint.ports));
+    CHECK(claims == "192.0.2.1:80 198.51.100.0/24:80 198.51.100.0/24:8080 192.0.2.2:81 198.51.100.0/24:81 ");
+    CHECK(listeners_of("ListenStream=[::]:80\nBindIPv6Only=ipv6-only", "Listen=8080") == "tcp ::/0:80 ::/0:8080 ");
+}
+
 TEST_CASE("ranges: whose a range is must be clear") {
     struct Case { const char* lines; const char* ours; const char* reason; };
     const Case cases[] = {
-        {"ListenStream=1.2.3.4:80\nListenDatagram=1.2.3.4:80", "Listen=192.0.2.2:80", "2:1: Listen: the unit has several listeners; write \"tcp\", \"udp\" or the number of one in front, such as \"#1\""},
+        {"ListenStream=1.2.3.4:80\nListenDatagram=1.2.3.4:80", "Listen=192.0.2.2:80", "2:8: Listen: the unit has several listeners; write \"tcp\", \"udp\" or the number of one in front, such as \"#1\""},
         {"ListenStream=1.2.3.4:80\nListenStream=1.2.3.4:81", "Listen=tcp 192.0.2.2:80", "the unit has several listeners; write the number of one in front, such as \"#1\""},
         {"Backlog=5", "Listen=192.0.2.2:80", "the unit has no other listener; write \"tcp\" or \"udp\" in front"},
         {"ListenStream=1.2.3.4:80", "Listen=#2 192.0.2.2:80", "there is no listener \"#2\"; the unit has 1 of them"},

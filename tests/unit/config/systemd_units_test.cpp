@@ -126,6 +126,44 @@ TEST_CASE("systemd units: of several sockets the one that takes the family count
     CHECK(only_service(named).listeners.front().home->port == 81);
 }
 
+TEST_CASE("systemd units: a word in front of a range says which sockets it leads to") {
+    struct Case {
+        const char* ours;
+        const char* listeners; // "tcp ADDRESS:PORTS ...", with the socket where one is named
+    };
+    const Case cases[] = {
+        {"Listen=192.0.2.0/24:53", "tcp 192.0.2.0/24:53 | udp 192.0.2.0/24:53 | "},
+        {"Listen=udp 192.0.2.0/24:53", "udp 192.0.2.0/24:53 | "},
+        {"Listen=tcp 192.0.2.0/24:53 192.0.2.9:54", "tcp 192.0.2.0/24:53 192.0.2.9:54 | "},
+        {"Listen=192.0.2.0/24:53\nListen=udp 192.0.2.0/24:54", "tcp 192.0.2.0/24:53 | udp 192.0.2.0/24:53 192.0.2.0/24:54 | "},
+        {"Listen=udp 192.0.2.0/24:53\nListen=\nListen=tcp 192.0.2.0/24:53", "tcp 192.0.2.0/24:53 | "},
+        {"Listen=#1 192.0.2.0/24:53", "tcp at 127.0.0.1:53 192.0.2.0/24:53 | "},
+        {"Listen=#3 192.0.2.0/24:53\nListen=tcp 192.0.2.0/24:54\nListen=#3 192.0.2.9:*",
+         "udp at 127.0.0.1:53 192.0.2.0/24:53 192.0.2.9:all | tcp 192.0.2.0/24:54 | "},
+        {"Listen=udp 53\nAddressesFile=list", "udp 198.51.100.0/24:53 | "},
+        {"Listen=#1 192.0.2.1:53\nListen=udp 53\nAddressesFile=list",
+         "tcp at 127.0.0.1:53 192.0.2.1:53 198.51.100.0/24:53 | udp 198.51.100.0/24:53 | "},
+    };
+    for (const Case& c : cases) {
+        CAPTURE(c.ours);
+        const Scratch scratch;
+        scratch.write("systemd/dns.socket",
+                      "[Socket]\nListenStream=127.0.0.1:53\nListenFIFO=/run/fifo\nListenStream=/run/dns\nListenDatagram=127.0.0.1:53\n");
+        scratch.write("systemd/dns.socket.d/s.conf", std::string("[X-Swathe]\n") + c.ours + "\n");
+        scratch.write("systemd/dns.socket.d/list", "198.51.100.0/24\n");
+        std::string listeners;
+        for (const Listener& listener : only_service(scratch).listeners) {
+            listeners += std::string(to_string(listener.protocol)) + " ";
+            if (listener.home) listeners += "at " + listener.home->to_string() + " ";
+            for (const Endpoint& endpoint : listener.endpoints)
+                for (const auto& address : endpoint.addresses)
+                    listeners += address.value.to_string() + ":" + to_string(endpoint.ports) + " ";
+            listeners += "| ";
+        }
+        CHECK(listeners == c.listeners);
+    }
+}
+
 TEST_CASE("systemd units: what is wrong in the section is told with its place") {
     struct Case {
         const char* socket; // lines of [Socket]
@@ -140,11 +178,21 @@ TEST_CASE("systemd units: what is wrong in the section is told with its place") 
         {"ListenStream=80", "Listen=192.0.2.0/24:80\nFamilySockets=split", "3:1: FamilySockets: systemd supervises"},
         {"ListenStream=80", "Listen=192.0.2.0/24:80\nListenerMode=reuseport", "3:1: ListenerMode: systemd supervises"},
         {"ListenStream=80", "Listen=192.0.2.0/24:80\nWhenDown=queue", "3:10: WhenDown: who comes while web.socket is stopped cannot be queued"},
-        {"ListenStream=/run/web", "Listen=192.0.2.0/24:80", "1:1: web.socket has no TCP or UDP socket"},
+        {"ListenStream=/run/web", "Listen=192.0.2.0/24:80", "2:8: Listen: web.socket has no TCP or UDP socket"},
         {"ListenStream=127.0.0.1:80", "Listen=[2001:db8::/64]:80", "2:8: Listen: web.socket: no tcp socket takes IPv6"},
         {"ListenStream=127.0.0.1:80\nListenStream=127.0.0.1:81", "Listen=192.0.2.0/24:80",
          "2:8: Listen: web.socket: 127.0.0.1:80 and 127.0.0.1:81 both take IPv4 over tcp; say HomeAddress= with one of them"},
         {"ListenStream=127.0.0.1:80", "Listen=192.0.2.0/24:80\nHomeAddress=127.0.0.1:81", "3:13: HomeAddress: web.socket has no socket at 127.0.0.1:81"},
+        {"ListenStream=127.0.0.1:80", "Listen=udp 192.0.2.0/24:80", "2:8: Listen: web.socket has no udp socket"},
+        {"ListenStream=127.0.0.1:80", "Listen=tcp 192.0.2.0/24:80\nHomeAddress=127.0.0.1:81", "3:13: HomeAddress: web.socket has no tcp socket at 127.0.0.1:81"},
+        {"ListenStream=127.0.0.1:80", "Listen=#2 192.0.2.0/24:80", "2:8: Listen: there is no listener \"#2\"; the unit has 1 of them"},
+        {"ListenStream=127.0.0.1:80", "Listen=#2 192.0.2.0/24:80\nHomeAddress=127.0.0.1:80", "2:8: Listen: there is no listener \"#2\""},
+        {"ListenStream=/run/web\nListenStream=80", "Listen=#1 192.0.2.0/24:80",
+         "2:8: Listen: listener \"#1\" is neither a TCP nor a UDP socket, and nothing is steered to it"},
+        {"ListenStream=127.0.0.1:80", "Listen=#1 [2001:db8::/64]:80", "2:8: Listen: web.socket: no tcp socket takes IPv6"},
+        {"ListenStream=127.0.0.1:80", "Listen=tcp", "2:8: Listen: no endpoint"},
+        {"ListenStream=80", "Listen=80\nConnectionBurst=5", "3:1: ConnectionBurst: needs ConnectionRate"},
+        {"ListenStream=80", "Listen=80\nAddressesFile=none", "3:15: AddressesFile: "},
     };
     for (const Case& c : cases) {
         CAPTURE(c.ours);
@@ -152,6 +200,7 @@ TEST_CASE("systemd units: what is wrong in the section is told with its place") 
         scratch.write("systemd/web.socket", std::string("[Socket]\n") + c.socket + "\n");
         scratch.write("systemd/web.socket.d/s.conf", std::string("[X-Swathe]\n") + c.ours + "\n");
         const std::string told = complaints(scratch);
+        CAPTURE(told);
         CHECK(told.substr(0, told.find('\n')).starts_with(std::string("systemd/web.socket.d/s.conf:") + c.told));
     }
 }

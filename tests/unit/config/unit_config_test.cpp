@@ -136,7 +136,7 @@ TEST_CASE("units: systemd's directives that we do not have are told apart by wha
         {UnitKind::service, "Unit", "After", "x", F::unsupported},
         {UnitKind::service, "Unit", "ConditionPathExists", "/x", F::unsupported},
         {UnitKind::socket, "Socket", "FreeBind", "yes", F::harmless},
-        {UnitKind::socket, "Socket", "DeferTrigger", "patient", F::harmless},
+        {UnitKind::socket, "Socket", "DeferTrigger", "patient", F::unsupported},
         {UnitKind::socket, "Socket", "ExecStartPre", "/bin/x", F::unsupported},
         {UnitKind::socket, "Socket", "ListenFIFO", "", F::harmless},
         {UnitKind::socket, "Socket", "ListenSpecial", "/dev/x", F::other_socket},

@@ -145,6 +145,24 @@ TEST_CASE("json: an answer of explain has the fields of the manual, in its order
     CHECK(back->rule->interface.empty());
 }
 
+TEST_CASE("json: limits, and what they refused, are told where there are some") {
+    ExplainView answer{"drop", "edge", "http", some_rule(), {some_rule()}, "tables", std::nullopt, "", "the listener has blocked the source", "10 in 1s"};
+    answer.others[0].except_from = "203.0.113.7/32";
+    const std::string text = to_json(answer);
+    CHECK(text.find(R"("disagreement":null,"reason":"the listener has blocked the source","limits":"10 in 1s"})") != text.npos);
+    CHECK(text.find(R"("except_from":"203.0.113.7/32"})") != text.npos);
+    CHECK(to_json(read_explain(text).value()) == text);
+
+    StatusView status = some_status();
+    CHECK(to_json(status).find("refused") == std::string::npos);
+    status.services[0].listeners[0].limits = "10 in 1s";
+    status.services[0].listeners[0].sockets[0].refused = ListenerView::Socket::Refused{1, 2, 3, 4, 5, 6};
+    const std::string told = to_json(status);
+    CHECK(told.find(R"("refused":{"rate":1,"source_rate":2,"blocked":3,"closed":4,"unasked":5,"new_sources":6}})") != told.npos);
+    CHECK(told.find(R"("limits":"10 in 1s","sockets")") != told.npos);
+    CHECK(to_json(read_status(told).value()) == told);
+}
+
 TEST_CASE("json: no rule is null, and so is what there is none of") {
     const ExplainView nothing{"pass", "", "", std::nullopt, {}, "kernel", std::nullopt, ""};
     CHECK(to_json(nothing) == R"({"verdict":"pass","service":null,"listener":null,"rule":null,"others":[],"source":"kernel",)"

@@ -37,6 +37,7 @@ TEST_CASE("parse: every verb of the table is understood, with as many words as i
         CAPTURE(std::string(command.name));
         std::vector<const char*> words{command.name.data()};
         if (command.verb == Verb::explain) words.insert(words.end(), {"tcp", "192.0.2.9", "443"});
+        if (command.verb == Verb::import) words.insert(words.end(), {"xinetd", "/etc/xinetd.d"});
         if (command.verb == Verb::completion) words.push_back("bash");
         else if (command.max_words == 1 && command.min_words == 1) words.push_back("web");
         if (command.max_words == kMany) words.insert(words.end(), {"a", "b"});
@@ -46,6 +47,12 @@ TEST_CASE("parse: every verb of the table is understood, with as many words as i
         words.insert(words.end(), {"too", "many", "words", "here"});
         CHECK(refusal(words).find("unexpected argument") != std::string::npos);
     }
+}
+
+TEST_CASE("parse: import knows three formats") {
+    CHECK(good({"import", "inetd", "/etc/inetd.conf", "--output", "x"}).words == Words{"inetd", "/etc/inetd.conf"});
+    CHECK(refusal({"import", "init", "x"}).find("import: the formats are inetd, xinetd and tubular") != std::string::npos);
+    CHECK(refusal({"import", "inetd"}).find("inetd|xinetd|tubular FILE expected") != std::string::npos);
 }
 
 TEST_CASE("parse: logs takes names, and its options by letter, too") {

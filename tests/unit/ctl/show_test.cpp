@@ -226,6 +226,31 @@ TEST_CASE("show: a socket that is there and of no use stands out") {
     CHECK(show_service(service, {true, true, kNow}, false).find("\x1b[31m        unusable:") != std::string::npos);
 }
 
+TEST_CASE("show: how many a listener lets in, and whom it did not") {
+    ServiceView service = edge();
+    service.listeners[0].limits = "10 in 1s";
+    service.listeners[0].sockets[0].refused = ListenerView::Socket::Refused{1, 2, 3, 4, 0, 0};
+    const std::string text = show_service(service, plain(), false);
+    CHECK(text.find("\n        lets in 10 in 1s\n") != text.npos);
+    CHECK(text.find("\n        refused: rate 1  source rate 2  blocked 3  too many 4\n") != text.npos);
+    service.listeners[0].sockets[0].refused = ListenerView::Socket::Refused{1, 2, 3, 4, 5, 6};
+    CHECK(show_service(service, plain(), false).find("too many 4  sources 6  let in unasked 5\n") != std::string::npos);
+}
+
+TEST_CASE("show: an explanation says why the source is refused, what the limits are, and which sources a rule leaves out") {
+    const ExplainQuery query{"tcp", "192.0.2.9", "443", "203.0.113.7", "", false, false};
+    RuleView lost = rule("192.0.0.0/16", "all", "edge");
+    lost.except_from = "203.0.113.8/32";
+    const ExplainView answer{"drop", "edge", "http", rule("192.0.2.0/24", "443", "edge"), {lost}, "tables", std::nullopt, "",
+                             "the listener has blocked the source", "10 in 1s"};
+    CHECK(show_explain(query, answer) == "tcp 192.0.2.9:443 from 203.0.113.7 -> drop by edge/http\n"
+                                         "  the listener has blocked the source\n"
+                                         "  it lets in 10 in 1s\n"
+                                         "  by 192.0.2.0/24 ports 443                                                      /etc/edge.toml:12:14\n"
+                                         "  lost: 192.0.0.0/16 all ports except from 203.0.113.8/32 -> steer to edge/http  /etc/edge.toml:12:14\n");
+    CHECK(show_rules({lost}).find("all but 203.0.113.8/32") != std::string::npos);
+}
+
 TEST_CASE("show: what the whole kernel does, and who is responsible") {
     const ExplainQuery query{"tcp", "192.0.2.9", "443", "", "", false, true};
     ExplainView answer{"pass", "", "", std::nullopt, {rule("192.0.2.0/24", "443", "edge")}, "live",

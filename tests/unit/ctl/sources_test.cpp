@@ -41,6 +41,26 @@ TEST_CASE("sources: a service has all its units, a unit's name means that unit, 
     CHECK(no_such_service(seen, "wen") == "there is no service \"wen\"; did you mean web?");
 }
 
+TEST_CASE("sources: of a unit that systemd supervises the files are shown that have a word for us") {
+    const Scratch files;
+    files.write("systemd/web.socket", "[Socket]\nListenStream=80\n");
+    files.write("systemd/web.socket.d/10-theirs.conf", "[Socket]\nBacklog=5\n");
+    files.write("systemd/web.socket.d/20-ours.conf", "[X-Swathe]\nListen=192.0.2.0/24:80\n");
+    files.write("systemd/own.socket", "[Socket]\nListenStream=81\n[X-Swathe]\nListen=what\n");
+    files.write("systemd/other.socket", "[Socket]\nListenStream=82\n");
+    const Seen seen = look_at(SearchPath::only(files.path().string()));
+    const auto lists = shown_sources(seen, "web.socket");
+    REQUIRE(lists.size() == 1);
+    CHECK(lists.front()->files.empty());
+    REQUIRE(lists.front()->drop_ins.size() == 1);
+    CHECK(lists.front()->drop_ins.front().path == files.path("systemd/web.socket.d/20-ours.conf").string());
+    REQUIRE(shown_sources(seen, "own.socket").size() == 1); // though it is wrong
+    CHECK(shown_sources(seen, "own.socket").front()->files.size() == 1);
+    CHECK(shown_sources(seen, "other.socket").empty());
+    CHECK(sources_called(seen, "web.socket").empty());
+    CHECK(no_such_service(seen, "web.socket") == "web.socket is systemd's: systemctl edit web.socket is for its files");
+}
+
 TEST_CASE("sources: files that do not count stand there with why") {
     Two two;
     two.files.write("lib/services.d/web.toml", small_service());

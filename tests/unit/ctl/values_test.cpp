@@ -50,6 +50,52 @@ TEST_CASE("values: each value has the place that it comes from, in one form, and
           "log_ring_bytes = \"1M\"             services.d/web.toml.d/10-site.toml:4\n");
 }
 
+TEST_CASE("values: timeout_sec is shown as what it sets, too, and what is set by itself is that") {
+    const auto service = [](const std::string& lines) {
+        return "[[listen]]\nprotocol = \"tcp\"\naddresses = \"192.0.2.1\"\nports = 80\n[service]\nexec_start = \"/bin/web\"\n" + lines;
+    };
+    const std::vector<std::string> keys{"timeout_sec", "timeout_start_sec", "timeout_stop_sec"};
+    Scratch toml;
+    toml.write("services.d/web.toml", service("timeout_stop_sec = 7\ntimeout_sec = 30\n"));
+    CHECK(shown(toml, keys) == "# service\n"
+                               "timeout_sec = \"30s\"        services.d/web.toml:8\n"
+                               "timeout_start_sec = \"30s\"  services.d/web.toml:8\n"
+                               "timeout_stop_sec = \"7s\"    services.d/web.toml:7\n");
+    Scratch unset;
+    unset.write("services.d/web.toml", service("timeout_stop_sec = 7\n"));
+    CHECK(shown(unset, {"timeout_start_sec"}) == "# service\ntimeout_start_sec = 90s; infinity with type oneshot  default\n");
+    Scratch units;
+    units.write("units/web.socket", "[Socket]\nListenStream=192.0.2.1:80\n");
+    units.write("units/web.service", "[Service]\nExecStart=/bin/web\nTimeoutStopSec=7\nTimeoutSec=30\n");
+    CHECK(shown(units, keys, Format::unit) == "# web.service [Service]\n"
+                                              "TimeoutSec = 30s       units/web.service:4\n"
+                                              "TimeoutStartSec = 30s  units/web.service:4\n"
+                                              "TimeoutStopSec = 30s   units/web.service:4\n");
+}
+
+TEST_CASE("values: what is said to us of a unit of systemd's, line by line") {
+    Scratch files;
+    files.write("systemd/web.socket", "[Socket]\nListenStream=80\nListenDatagram=80\n");
+    files.write("systemd/web.socket.d/10.conf", "[X-Swathe]\nListen=tcp 192.0.2.0/24:80\nListen=#2 192.0.2.0/24:53\nSteal=off\n");
+    files.write("systemd/web.socket.d/20.conf", "[X-Swathe]\nSteal=yes\nExcept=192.0.2.1 192.0.2.2\n");
+    Texts seen;
+    (void)load_config(SearchPath::only(files.path().string()), &seen);
+    REQUIRE(seen.beside.size() == 1);
+    std::string unknown;
+    const auto values = values_beside(seen.beside.front());
+    CHECK(only_keys(values, {"backlog", "workers", "listener_mode", "accept"}, unknown).empty()); // nothing of ours
+    std::string text = values_table(only_keys(values, {"Listen", "except", "from", "when_down", "steal"}, unknown), Format::unit);
+    const std::string root = files.path().string() + "/";
+    for (std::size_t at; (at = text.find(root)) != text.npos;) text.erase(at, root.size());
+    CHECK(text == "# web.socket [X-Swathe]\n"
+                  "Except = 192.0.2.1 192.0.2.2  systemd/web.socket.d/20.conf:3\n"
+                  "From = any                    default\n"
+                  "WhenDown = drop               default\n"
+                  "Steal = yes                   systemd/web.socket.d/20.conf:2\n"
+                  "Listen = tcp 192.0.2.0/24:80  systemd/web.socket.d/10.conf:2\n"
+                  "Listen = #2 192.0.2.0/24:53   systemd/web.socket.d/10.conf:3\n");
+}
+
 TEST_CASE("values: of a list each part has its place") {
     Scratch files;
     CHECK(shown(with_drop_ins(files), {"environment"}) ==
@@ -102,7 +148,7 @@ TEST_CASE("values: JSON has the parts with file, line and column") {
     const auto service = find_written(seen, "web", report);
     std::string unknown;
     const std::string json =
-        values_json(*service, {"f"}, only_keys(values_in_toml(*service), {"restart"}, unknown), Format::toml);
+        values_json(service->name, service->format, {"f"}, only_keys(values_in_toml(*service), {"restart"}, unknown), Format::toml);
     CHECK(
         json ==
         R"({"service":"web","format":"toml","files":["f"],"values":[{"block":"service","listener":null,"key":"restart","value":"\"always\"",)"

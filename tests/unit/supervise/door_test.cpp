@@ -147,3 +147,9 @@ TEST_CASE("door: access_times hold from their first minute to the end of their l
     CHECK(world.ask("192.0.2.1", {0, 7 * 60}) == "access_times");
     CHECK(world.ask("192.0.2.1", {0, 9 * 60}).empty());
 }
+
+TEST_CASE("door: nobody comes in while a condition is not met") {
+    World world;
+    CHECK(world.ask("192.0.2.1", {0, 0, true}) == "condition");
+    CHECK(world.ask("192.0.2.1", {0, 0, false}).empty());
+}

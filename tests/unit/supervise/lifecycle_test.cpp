@@ -95,6 +95,39 @@ TEST_CASE("lifecycle: a stop for want of use makes it idle, and traffic starts i
     CHECK(w.now.state == State::stopped); // by hand in the meantime
 }
 
+TEST_CASE("lifecycle: a stop for the sake of another service leaves it to traffic, and is no reason for a restart") {
+    OneWorker w = worker();
+    CHECK(w.give(LetGo{}).empty());
+    CHECK(w.now.state == State::idle);
+    CHECK(w.give(Traffic{}) == "start");
+    CHECK(w.give(LetGo{}) == "stop"); // while it starts
+    CHECK(w.give(Ended{}).empty());
+    CHECK(w.now.state == State::idle);
+    w = running(RestartPolicy::always);
+    w.give_all(RestartAsked{}, LetGo{});
+    CHECK(w.give(Ended{}).empty()); // the restart is called off
+    CHECK(w.now.state == State::idle);
+    w = running(RestartPolicy::always);
+    w.give_all(StopAsked{}, LetGo{}, Ended{});
+    CHECK(w.now.state == State::stopped); // by hand before
+    w = running(RestartPolicy::always);
+    CHECK(w.give(Ended{}) == "timer");
+    CHECK(w.give(LetGo{}) == "no-timer");
+    CHECK(w.now.state == State::idle);
+    w = with_successor();
+    CHECK(w.give(LetGo{}) == "stop-successor stop");
+}
+
+TEST_CASE("lifecycle: what a condition or an assertion has kept from starting is not started again") {
+    for (const ServiceResult result : {ServiceResult::condition, ServiceResult::assertion}) {
+        OneWorker w = worker(RestartPolicy::always);
+        w.give(Traffic{});
+        CHECK(w.give(Ended{result, std::nullopt}).empty());
+        CHECK(w.now.state == State::idle);
+        CHECK(watching_for({w.now.state}) == Watching::armed);
+    }
+}
+
 TEST_CASE("lifecycle: a successor that comes up takes over") {
     OneWorker w = with_successor();
     CHECK(w.give(RestartAsked{.overlap = true}).empty()); // one at a time

@@ -84,10 +84,10 @@ struct World {
 
 const std::vector<Event>& all_events() {
     static const std::vector<Event> events{
-        Traffic{},     StartAsked{},     StopAsked{},  RestartAsked{}, RestartAsked{true}, IdleFound{}, Up{},
+        Traffic{},     StartAsked{},     StopAsked{},  RestartAsked{}, RestartAsked{true}, IdleFound{}, LetGo{}, Up{},
         Ended{ServiceResult::success, code(0)},
         SuccessorUp{}, SuccessorEnded{}, TimerFired{}, OpenFailed{},
-        Ended{ServiceResult::exit_code, code(1)}, Ended{ServiceResult::exec_condition, {}}};
+        Ended{ServiceResult::exit_code, code(1)}, Ended{ServiceResult::exec_condition, {}}, Ended{ServiceResult::assertion, {}}};
     return events;
 }
 
@@ -172,19 +172,19 @@ TEST_CASE("lifecycle: the whole table of states and events") {
     // Rows: where it is. Columns: what happens. Cells: where it goes; "=" = stays, nothing is asked for. restart = always.
     struct Row {
         State state;
-        std::array<const char*, 11> next;
+        std::array<const char*, 12> next;
     };
     // clang-format off
     const Row table[] = {
-    //                  Traffic     Start       Stop        Restart     Overlap     Idle        Up         Ended      Succ.Up/Ended Timer
-    {State::idle,    {"starting", "starting", "stopped",  "starting", "starting", "=",        "=",       "=",       "=", "=", "="}},
-    {State::starting,{"=",        "=",        "stopping", "stopping", "stopping", "=",        "running", "backoff", "=", "=", "="}},
-    {State::running, {"=",        "=",        "stopping", "stopping", "running",  "stopping", "=",       "backoff", "=", "=", "="}},
-    {State::stopping,{"=",        "stopping", "=",        "stopping", "stopping", "=",        "=",       "stopped", "=", "=", "="}},
-    {State::backoff, {"=",        "starting", "stopped",  "starting", "starting", "=",        "=",       "=",       "=", "=", "starting"}},
-    {State::paused,  {"=",        "starting", "stopped",  "starting", "starting", "=",        "=",       "=",       "=", "=", "idle"}},
-    {State::failed,  {"=",        "starting", "=",        "starting", "starting", "=",        "=",       "=",       "=", "=", "="}},
-    {State::stopped, {"=",        "starting", "=",        "starting", "starting", "=",        "=",       "=",       "=", "=", "="}},
+    //                  Traffic     Start       Stop        Restart     Overlap     Idle        Let go      Up         Ended      Succ.Up/Ended Timer
+    {State::idle,    {"starting", "starting", "stopped",  "starting", "starting", "=",        "=",        "=",       "=",       "=", "=", "="}},
+    {State::starting,{"=",        "=",        "stopping", "stopping", "stopping", "=",        "stopping", "running", "backoff", "=", "=", "="}},
+    {State::running, {"=",        "=",        "stopping", "stopping", "running",  "stopping", "stopping", "=",       "backoff", "=", "=", "="}},
+    {State::stopping,{"=",        "stopping", "=",        "stopping", "stopping", "=",        "=",        "=",       "stopped", "=", "=", "="}},
+    {State::backoff, {"=",        "starting", "stopped",  "starting", "starting", "=",        "idle",     "=",       "=",       "=", "=", "starting"}},
+    {State::paused,  {"=",        "starting", "stopped",  "starting", "starting", "=",        "=",        "=",       "=",       "=", "=", "idle"}},
+    {State::failed,  {"=",        "starting", "=",        "starting", "starting", "=",        "=",        "=",       "=",       "=", "=", "="}},
+    {State::stopped, {"=",        "starting", "=",        "starting", "starting", "=",        "=",        "=",       "=",       "=", "=", "="}},
     };
     // clang-format on
     const Service service = service_of(ServiceType::simple, RestartPolicy::always);

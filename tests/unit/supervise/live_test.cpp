@@ -33,6 +33,12 @@ Evidence evidence(Opinion tables, Opinion live, std::vector<AttachedProgram> pro
 
 } // namespace
 
+TEST_CASE("live: a listener whose limits are reached is named") {
+    Evidence e = evidence(steer("edge/http"), {kDrop, ""}, {kFirst, kOurs});
+    e.limited = true;
+    CHECK(disagreement(e).find("the limits of edge/http let in no more at the moment") != std::string::npos);
+}
+
 TEST_CASE("live: agreement is silent, also in company, and where a pass finds somebody or nobody") {
     CHECK(disagreement(evidence(steer("edge/http"), steer("edge/http"), {kFirst, kOurs, kLast})).empty());
     CHECK(disagreement(evidence({kDrop, ""}, {kDrop, ""}, {kFirst, kOurs})).empty());

@@ -99,7 +99,7 @@ struct Directory {
     std::string operator/(const char* name) const { return path + "/" + name; }
 };
 
-constexpr std::size_t kHeader = 24; // bytes of a line besides its text: swathe.toml(5), log_ring_bytes
+constexpr std::size_t kHeader = 24; // bytes of a line besides its text: swathe.service(5), log_ring_bytes
 
 } // namespace
 

@@ -87,6 +87,19 @@ TEST_CASE("tracing: of what the kernel reports each watcher gets what it asked f
     }
 }
 
+TEST_CASE("tracing: who is refused by a limit is told which") {
+    const TraceMeaning meaning = source().meaning;
+    TracedDecision refused = decision(Verdict::drop, 0);
+    for (const auto& [why, words] : {std::pair{DropReason::blocked, "source blocked"}, {DropReason::closed, "too many connections"},
+                                     {DropReason::source_rate, "source rate limit"}, {DropReason::rate, "rate limit"}}) {
+        refused.refusal = why;
+        const TracedView view = view_of(refused, meaning, 0);
+        CHECK(view.error == words);
+        CHECK(view.verdict == "drop");
+        CHECK(view.listener == "http");
+    }
+}
+
 TEST_CASE("tracing: a decision in words") {
     const TraceMeaning meaning = source().meaning;
     TracedDecision made = decision(Verdict::drop, 0);

@@ -1,0 +1,147 @@
+#include "import/tubular.h"
+
+#include "base/prefix.h"
+#include "base/text.h"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace swathe {
+namespace {
+
+using Json = nlohmann::json;
+
+/// Bits behind the length do not count, as in Go's net.ParseCIDR().
+std::optional<std::string> prefix_in(std::string_view text) {
+    const std::size_t slash = text.find('/');
+    const auto address = parse_address(text.substr(0, slash));
+    if (!address) return std::nullopt;
+    if (slash == text.npos) return address->to_string();
+    unsigned length = 0;
+    const auto [end, error] = std::from_chars(text.data() + slash + 1, text.data() + text.size(), length);
+    const bool whole = error == std::errc{} && end == text.data() + text.size();
+    if (!whole || length > (address->family == Family::ipv4 ? 32U : 128U)) return std::nullopt;
+    return prefix_of(*address, length).to_string();
+}
+
+struct Binding {
+    std::string protocol, prefix;
+    unsigned port = 0; ///< 0 = all
+};
+
+class Importer {
+public:
+    Importer(SourceFile file, Report& report) : pos_{file, 0, 0}, report_(report) {}
+
+    std::vector<WrittenService> run(std::string_view text) {
+        const std::size_t begin = text.find_first_not_of(" \t\r\n");
+        if (begin != text.npos && text[begin] == '{')
+            read_json(text);
+        else
+            read_lines(text);
+        std::vector<WrittenService> services;
+        for (const auto& [label, bindings] : labels_)
+            if (auto service = service_of(label, bindings)) services.push_back(std::move(*service));
+        return services;
+    }
+
+private:
+    void wrong(std::string_view why) { report_.error(pos_, "", why); }
+
+    void read_json(std::string_view text) {
+        const Json root = Json::parse(text, nullptr, false);
+        const auto list = root.is_object() ? root.find("bindings") : root.end();
+        if (!root.is_object() || list == root.end() || !list->is_array()) return wrong("expected JSON with a list \"bindings\"");
+        std::size_t number = 0;
+        for (const Json& item : *list) {
+            ++number;
+            const auto text_of = [&](const char* key) {
+                const auto found = item.is_object() ? item.find(key) : item.end();
+                return item.is_object() && found != item.end() && found->is_string() ? found->get<std::string>() : std::string();
+            };
+            const auto prefix = prefix_in(text_of("prefix"));
+            if (text_of("label").empty() || !prefix) {
+                wrong(fmt::format("binding {}: expected a label and a prefix", number));
+                continue;
+            }
+            for (const char* protocol : {"tcp", "udp"}) add(text_of("label"), {protocol, *prefix, 0});
+        }
+    }
+
+    void read_lines(std::string_view text) {
+        for (const std::string_view whole : split(text, '\n')) {
+            ++pos_.line;
+            std::vector<std::string> words;
+            for (const std::string_view word : split(whole, ' '))
+                if (!trim(word).empty()) words.emplace_back(trim(word));
+            const auto bind = std::find(words.begin(), words.end(), "bind");
+            if (words.empty() || words.front().starts_with('#') || bind == words.end()) continue;
+            read_bind({bind + 1, words.end()});
+        }
+    }
+
+    void read_bind(const std::vector<std::string>& words) {
+        unsigned port = 65536;
+        if (words.size() == 4) (void)std::from_chars(words[3].data(), words[3].data() + words[3].size(), port);
+        const auto prefix = words.size() == 4 ? prefix_in(words[2]) : std::nullopt;
+        if (!prefix || port > 65535 || (words[1] != "tcp" && words[1] != "udp"))
+            return wrong("expected tubectl bind LABEL PROTOCOL PREFIX PORT");
+        add(words[0], {words[1], *prefix, port});
+    }
+
+    void add(const std::string& label, Binding binding) {
+        places_.try_emplace(label, pos_);
+        labels_[label].push_back(std::move(binding));
+    }
+
+    /// One listener for all prefixes of a protocol that have the same port.
+    std::optional<WrittenService> service_of(const std::string& label, const std::vector<Binding>& bindings) {
+        const SourcePos pos = places_.at(label);
+        std::map<std::pair<std::string, unsigned>, std::vector<std::string>> listeners;
+        for (const Binding& binding : bindings) listeners[{binding.protocol, binding.port}].push_back(binding.prefix);
+        std::optional<WrittenService> service;
+        for (const auto& [key, prefixes] : listeners) {
+            auto part = listener_of(label, key.first, key.second, prefixes, listeners.size() > 1);
+            if (!part) return std::nullopt;
+            if (!service)
+                service = std::move(part);
+            else
+                service->text.listeners.push_back(std::move(part->text.listeners.front()));
+        }
+        service->name = names_.take(label);
+        report_.warning(pos, "",
+                        fmt::format("which program serves {} is not said here; exec_start is only a guess", swathe::quoted(label)));
+        return service;
+    }
+
+    std::optional<WrittenService> listener_of(const std::string& label, const std::string& protocol, unsigned port,
+                                              const std::vector<std::string>& prefixes, bool named) {
+        Draft draft(places_.at(label));
+        draft.listen("protocol", protocol);
+        if (named) draft.listen("name", port == 0 ? protocol : fmt::format("{}-{}", protocol, port));
+        draft.listen("addresses", list_of(prefixes));
+        draft.listen("ports",
+                     port == 0 ? RawValue(Raw::List{Raw{std::string("all"), pos_}}) : RawValue(Raw::List{Raw{std::int64_t{port}, pos_}}));
+        draft.run(label, {label});
+        Names unused;
+        return draft.finish(unused, label, report_);
+    }
+
+    SourcePos pos_;
+    Report& report_;
+    Names names_;
+    std::map<std::string, std::vector<Binding>> labels_;
+    std::map<std::string, SourcePos> places_;
+};
+
+} // namespace
+
+std::vector<WrittenService> import_tubular(std::string_view text, SourceFile file, Report& report) {
+    return Importer(file, report).run(text);
+}
+
+} // namespace swathe

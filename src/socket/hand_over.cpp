@@ -1,0 +1,90 @@
+#include "socket/hand_over.h"
+
+#include "base/clock.h"
+#include "socket/datagrams.h"
+
+#include <algorithm>
+#include <iterator>
+#include <sched.h>
+
+namespace swathe {
+namespace {
+
+constexpr Duration kDeliveryPatience = std::chrono::milliseconds(20); ///< the kernel's softirqs may be behind
+
+
+/// While the socket is hidden: `first`, then what has come to the listener since, until nothing more has.
+void inject_all(FlowHandling& flow, Payloads first, HandedOver& result) {
+    result.injected = 0;
+    for (std::size_t count = 0; !first.empty(); first = flow.drain()) {
+        flow.make_room(first);
+        for (const Payload& payload : first) ++(flow.inject(payload) ? result.injected : result.lost);
+        count += first.size();
+        if (count >= kMostInjected) return;
+    }
+}
+
+class RealHandling : public FlowHandling {
+public:
+    RealHandling(const FlowSocket& socket, const UdpFlow& flow, int listener, FlowInbox& inbox, FlowInjector& injector)
+        : socket_(socket), flow_(flow), listener_(listener), inbox_(inbox), injector_(injector) {}
+
+    Payloads drain() override {
+        inbox_.read(listener_);
+        return inbox_.take(flow_);
+    }
+    Payloads take() override { return read_payloads(socket_.fd(), FlowInbox::kMostRead); }
+    Status hide() override { return socket_.hide(); }
+    Status show() override { return socket_.show(); }
+    void make_room(const Payloads& for_these) override { socket_.make_room(for_these); }
+
+    /// It has come through once the socket's memory says so: sooner show() would let newer ones overtake it.
+    bool inject(const Payload& payload) override {
+        const FlowActivity before = socket_.activity();
+        if (!injector_.send({flow_, payload})) return false;
+        const Monotonic deadline = later(now(), kDeliveryPatience);
+        for (;;) {
+            const FlowActivity after = socket_.activity();
+            if (after.unread_bytes != before.unread_bytes) return true;
+            if (after.dropped != before.dropped || now() >= deadline) return false;
+            ::sched_yield();
+        }
+    }
+
+private:
+    const FlowSocket& socket_;
+    const UdpFlow& flow_;
+    const int listener_;
+    FlowInbox& inbox_;
+    FlowInjector& injector_;
+};
+
+} // namespace
+
+/// While the socket shows, nothing new comes to the listener: what drain() finds then is older than all that show() has let in. What has
+/// come in while it showed is taken out and put behind that again, as long as anything was found.
+Result<HandedOver> hand_over(FlowHandling& flow) {
+    HandedOver result;
+    Payloads missed = flow.drain();
+    for (int round = 0; round < kMostRounds; ++round) {
+        if (auto hidden = flow.hide(); !hidden) return Failure(std::move(hidden).error());
+        Payloads all = flow.take();
+        const auto newer = all.begin() + static_cast<std::ptrdiff_t>(std::min(result.injected, all.size()));
+        all.insert(newer, std::make_move_iterator(missed.begin()), std::make_move_iterator(missed.end()));
+        inject_all(flow, std::move(all), result);
+        if (auto shown = flow.show(); !shown) return Failure(std::move(shown).error());
+        missed = flow.drain();
+        if (missed.empty()) return result;
+    }
+    for (const Payload& payload : missed) ++(flow.inject(payload) ? result.injected : result.lost);
+    result.in_order = false;
+    return result;
+}
+
+Result<HandedOver> hand_over(const FlowSocket& socket, const UdpFlow& flow, int listener, FlowInbox& inbox,
+                             FlowInjector& injector) {
+    RealHandling handling(socket, flow, listener, inbox, injector);
+    return hand_over(handling);
+}
+
+} // namespace swathe
