@@ -62,9 +62,14 @@ void ServiceUnit::accept_from(const Place& place) {
     if (awaits_needed_first()) return;
     AcceptTurn turn{later(now(), kTurn), 0};
     if (service_->listeners[place.listener].protocol == Protocol::udp) return serve_flows(place, turn);
-    while (may_accept(place, turn)) {
+    for (;;) {
         if (was_shut_ = connections_->is_shut(); was_shut_) return watch_allowed();
-        if (!accept_one(place)) return;
+        RateLimit& trigger = arming_.listeners[place.listener].trigger;
+        const RateLimit before = trigger;
+        if (!may_accept(place, turn)) return;
+        if (accept_one(place)) continue;
+        if (turn.taken > 1) trigger = before; // nobody was there to be counted
+        return;
     }
 }
 

@@ -353,3 +353,17 @@ def test_status_counts_who_is_served_and_who_was_not(daemon, config, client, hel
     assert f"Instance 1: running, pid {service['instances'][0]['main_pid']}, from {own}\n" in text
     first.close()
     eventually(lambda: daemon.service("cat")["connections"]["now"] == 1, what="one has gone")
+
+
+def test_the_trigger_limit_counts_connections_and_those_beyond_it_wait(daemon, config, client):
+    inetd(config, "cat", ["/bin/cat"], {**LISTEN, "trigger_limit_burst": 10, "trigger_limit_interval_sec": "2s", "poll_limit_burst": 0})
+    daemon.start()
+    begin = time.monotonic()
+    for _ in range(10):
+        assert ask(client, text=b"x") == b"x"
+    assert not [line for line in daemon.lines if "trigger limit" in line]
+    within = time.monotonic() - begin < 2 # else the window is another one by now
+    assert ask(client, text=b"y") == b"y"
+    if within:
+        assert time.monotonic() - begin >= 2
+        assert [line for line in daemon.lines if "trigger limit" in line]
