@@ -230,14 +230,22 @@ class Fingerd(Program):
 
 
 class Telnetd(Program):
-    def command(self):
-        return [UNPACKED / "inetutils-telnetd/usr/sbin/telnetd", "-E", "/bin/cat /etc/debian_version"]
+    def command(self): # a session that ends by itself may end before telnetd has read its terminal to the end
+        session = self.file("session", "#!/bin/sh\ncat /etc/debian_version\nread line\n")
+        session.chmod(0o755)
+        return [UNPACKED / "inetutils-telnetd/usr/sbin/telnetd", "-E", session]
 
     def ask(self, client, address, port):
+        version = pathlib.Path("/etc/debian_version").read_text().strip()
         command = client.command("timeout", "20", "telnet", address, port)
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as talk: # it ends with its input, too
-            said = talk.stdout.read()
-        assert pathlib.Path("/etc/debian_version").read_text().strip() in said, said
+            said = []
+            for line in talk.stdout:
+                said.append(line)
+                if version in line:
+                    talk.stdin.write("\n")
+                    talk.stdin.flush()
+        assert version in "".join(said), said
 
 
 class Bitlbee(Program):

@@ -1,6 +1,7 @@
 """accept = true: one instance of a program for each connection, behind a range of addresses and ports."""
 
 import contextlib
+import errno
 import os
 import pathlib
 import signal
@@ -20,11 +21,15 @@ SH = ["/bin/sh", "-c"]
 
 def ask(ns, address=ADDRESS, port=PORT, text=b"", timeout=15):
     """What comes back on a connection of which our half is closed after `text`; b"" also for one that is reset."""
-    with contextlib.suppress(ConnectionResetError, BrokenPipeError), ns.connect(address, port, timeout) as sock:
-        sock.sendall(text)
-        sock.shutdown(socket.SHUT_WR)
-        return read_all(sock)
-    return b""
+    try:
+        with ns.connect(address, port, timeout) as sock:
+            sock.sendall(text)
+            sock.shutdown(socket.SHUT_WR)
+            return read_all(sock)
+    except OSError as error:
+        if error.errno not in (errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN):
+            raise
+        return b""
 
 
 def inetd(config, name, argv, listen=LISTEN, **keys):
