@@ -271,13 +271,13 @@ class TestLife:
         daemon = make_daemon().start()
         trace = begun(Trace(daemon))
         daemon.stop()
-        assert trace.end() == 1 and "swathed" in trace.process.stderr.read()
+        assert trace.process.wait(DEADLINE) == 1 and "swathed" in trace.process.stderr.read()
 
     def test_a_daemon_that_was_killed_while_traced_comes_back_plain(self, world, client):
         trace = begun(Trace(world))
         world.process.kill()
         world.process.wait()
-        assert trace.end() == 1
+        assert trace.process.wait(DEADLINE) == 1
         world.start()
         assert program_name(world) == "swathe_dispatch"
 
