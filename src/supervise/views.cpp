@@ -5,7 +5,7 @@
 #include "socket/backlog.h"
 #include "socket/revive.h"
 #include "supervise/connection_facts.h"
-#include "supervise/connections.h"
+#include "supervise/flows.h"
 #include "supervise/explain.h"
 #include "supervise/flows.h"
 #include "supervise/preflight.h"
