@@ -103,6 +103,15 @@ template <> struct Fields<ConnectionsView::Refused> {
     }
 };
 
+template <> struct Fields<FlowsView> {
+    static constexpr bool listed = true;
+    template <class V, class F> static void each(V& flows, F& f) {
+        f("continued", flows.continued);
+        f("idle", flows.idle);
+        f("lost", flows.lost);
+    }
+};
+
 template <> struct Fields<ConnectionsView> {
     static constexpr bool listed = true;
     template <class V, class F> static void each(V& connections, F& f) {
@@ -112,6 +121,7 @@ template <> struct Fields<ConnectionsView> {
         f("accepted", connections.accepted);
         f("failed", connections.failed);
         f("refused", connections.refused);
+        f.if_known("flows", connections.flows);
     }
 };
 

@@ -217,6 +217,8 @@ std::string show_connections(const ConnectionsView& connections, std::size_t sho
                                      {"access_times", times}, {"condition", condition}})
         if (count > 0) refused += fmt::format("{}{} by {}", refused.empty() ? "" : ", ", count, key);
     if (!refused.empty()) text += "; refused: " + refused;
+    if (const auto& flows = connections.flows; flows)
+        text += fmt::format("; flows: {} idle, {} continued, {} datagrams lost", flows->idle, flows->continued, flows->lost);
     if (connections.now > shown) text += fmt::format("\n    The first {} of them:", shown);
     return text + "\n";
 }

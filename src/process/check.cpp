@@ -1,4 +1,6 @@
 #include "base/text.h"
+#include "model/instance_name.h"
+#include "model/instance_service.h"
 #include "model/service.h"
 #include "process/accounts.h"
 #include "process/dynamic_user.h"
@@ -29,7 +31,9 @@ private:
     Diagnostics all_;
 };
 
+/// A connection is one socket, whatever listener it came from.
 std::size_t sockets_of(const Service& service) noexcept {
+    if (service.accept) return 1;
     std::size_t count = 0;
     for (const Listener& listener : service.listeners) {
         const bool two = listener.family_sockets == FamilySockets::split && listener.has_family(Family::ipv4) &&
@@ -63,7 +67,7 @@ void check_programs(const Service& service, Findings& found) {
     const std::string root = service.root_directory && service.root_directory->value != "/" ? service.root_directory->value : "";
     for (const auto& [key, commands] : commands_of(service))
         for (const Command& command : *commands)
-            found.refuse_failed(find_program(command.path, command.privileged ? "" : root), key, command.pos);
+            if (!names_instance(command.path)) found.refuse_failed(find_program(command.path, command.privileged ? "" : root), key, command.pos);
 }
 
 /// Will the start make `path`, or something below it?
@@ -87,7 +91,7 @@ Diagnostics check_service(const Service& service) {
         if (listener.socket_group) found.refuse_failed(look_up_group(listener.socket_group->value), "socket_group", listener.socket_group->pos);
     }
     check_streams(service, found);
-    if (!found.all().empty()) return found.all();
+    if (!found.all().empty() || names_instance(service)) return found.all(); // what it will be is known when somebody has come
     for (const auto& [key, commands] : commands_of(service))
         if (!commands->empty()) {
             if (auto plan = plan_spawn(service, commands->front(), key, facts_of_check(service)); !plan)

@@ -14,7 +14,8 @@ void set_up_signal_handlers(const ChildSetup& setup) noexcept {
     constexpr std::size_t kMaskBytes = 8;
     const long all_zero[8] = {}; // the kernel's struct sigaction: SIG_DFL, no flags, empty mask
     for (int number = 1; number <= kLastSignal; ++number)
-        (void)::syscall(SYS_rt_sigaction, number, all_zero, nullptr, kMaskBytes); // refused for KILL and STOP alone
+        if (!setup.handlers_cleared || (setup.ignored_signals >> (number - 1) & 1U) != 0)
+            (void)::syscall(SYS_rt_sigaction, number, all_zero, nullptr, kMaskBytes); // refused for KILL and STOP alone
     if (!setup.ignore_sigpipe) return;
     const long ignored[8] = {1}; // SIG_IGN
     (void)::syscall(SYS_rt_sigaction, SIGPIPE, ignored, nullptr, kMaskBytes);

@@ -48,6 +48,8 @@ struct ChildSetup {
     const unsigned long* cpu_mask = nullptr; ///< sched_setaffinity(2)
     std::size_t cpu_mask_bytes = 0;
     bool ignore_sigpipe = false;
+    std::uint64_t ignored_signals = ~std::uint64_t{0}; ///< bit N - 1 for signal N: by the parent
+    bool handlers_cleared = false; ///< by clone3(2): only what is ignored is left to be set
     std::optional<CapabilitySet> bounding_set;
     CapabilitySet ambient_set = 0;
     bool no_new_privileges = false;

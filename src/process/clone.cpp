@@ -32,6 +32,7 @@ long clone3_and_call(clone_args& args, int (*entry)(void*) noexcept, void* argum
 pid_t by_clone3(ChildSetup& setup, void* stack, std::size_t stack_bytes, std::atomic<std::uint32_t>& busy, int& pidfd, int flags) noexcept {
     clone_args args{};
     args.flags = static_cast<unsigned>(flags) | CLONE_CLEAR_SIGHAND;
+    setup.handlers_cleared = true;
     args.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
     args.child_tid = reinterpret_cast<std::uintptr_t>(&busy);
     args.exit_signal = SIGCHLD;
@@ -62,6 +63,7 @@ pid_t clone_into_setup(ChildSetup& setup, void* stack, std::size_t stack_bytes, 
     if (pid >= 0 || errno != ENOSYS) return pid;
     // Another architecture, or a container whose seccomp filter does not know clone3.
     setup.join_cgroup = setup.cgroup >= 0;
+    setup.handlers_cleared = false;
     void* const top = static_cast<char*>(stack) + stack_bytes;
     return ::clone(&set_up_and_exec, top, flags | SIGCHLD, &setup, &pidfd, nullptr, &busy);
 }

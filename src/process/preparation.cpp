@@ -1,5 +1,6 @@
 #include "process/preparation.h"
 
+#include "process/ignored_signals.h"
 #include "process/invocation_id.h"
 
 #include <algorithm>
@@ -219,6 +220,7 @@ ChildSetup setup_of(const SpawnPlan& plan, Prepared& prepared) {
     setup.cpu_mask_bytes = prepared.cpu_mask.size() * sizeof(unsigned long);
     setup.io_priority = plan.io_priority;
     setup.ignore_sigpipe = plan.ignore_sigpipe;
+    setup.ignored_signals = ignored_signals();
     setup.bounding_set = plan.capability_bounding_set;
     setup.ambient_set = plan.ambient_capabilities;
     if (!plan.root_directory.empty()) setup.root_directory = plan.root_directory.c_str();

@@ -20,7 +20,8 @@ constexpr int kIpv6OrigDstAddr = 74;     // linux/in6.h has it, but cannot be in
 constexpr std::size_t kControlRoom = 256;
 
 std::uint8_t* scratch() {
-    static thread_local const auto room = std::make_unique_for_overwrite<std::uint8_t[]>(kBatch * kRoom); // pages that nobody uses cost nothing
+    // pages that nobody uses cost nothing
+    static thread_local const auto room = std::make_unique_for_overwrite<std::uint8_t[]>(kBatch * kRoom);
     return room.get();
 }
 
@@ -88,7 +89,8 @@ bool read_datagrams(int listener, std::size_t most, const std::function<void(Dat
     std::uint8_t* const room = scratch();
     for (std::size_t got = 0; got < most;) {
         Batch batch(room);
-        const int n = ::recvmmsg(listener, batch.messages.data(), static_cast<unsigned>(std::min(kBatch, most - got)), MSG_DONTWAIT, nullptr);
+        const auto wanted = static_cast<unsigned>(std::min(kBatch, most - got));
+        const int n = ::recvmmsg(listener, batch.messages.data(), wanted, MSG_DONTWAIT, nullptr);
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) return true;
         for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i) {

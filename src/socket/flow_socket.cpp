@@ -34,7 +34,8 @@ Result<UniqueFd> new_flow_socket(const Listener& listener, Family family) {
     const Families families{family == Family::ipv4, family == Family::ipv6};
     auto fd = new_socket(listener, families);
     if (!fd) return fd;
-    auto done = families.ipv4 ? set(fd->get(), IPPROTO_IP, IP_FREEBIND, 1, "IP_FREEBIND") : set(fd->get(), IPPROTO_IPV6, kIpv6Freebind, 1, "IPV6_FREEBIND");
+    auto done = families.ipv4 ? set(fd->get(), IPPROTO_IP, IP_FREEBIND, 1, "IP_FREEBIND")
+                              : set(fd->get(), IPPROTO_IPV6, kIpv6Freebind, 1, "IPV6_FREEBIND");
     if (done && families.ipv6) done = set(fd->get(), IPPROTO_IPV6, IPV6_V6ONLY, 1, "IPV6_V6ONLY");
     if (done) done = set_options(fd->get(), listener, families);
     if (done) done = set(fd->get(), SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT"); // with the other flows there, and nobody else's sockets
@@ -49,8 +50,8 @@ Status bind_once(int fd, const SocketAddress& asked) {
     return {};
 }
 
-/// The listener itself may have its home there. Two sockets with SO_REUSEADDR get by each other; anybody's would with them, so it is for the
-/// moment of this call only.
+/// The listener itself may have its home there. Two sockets with SO_REUSEADDR get by each other; anybody's would with them, so it is for
+/// the moment of this call only.
 Status bind_to(int fd, const SocketAddress& asked, const BoundSocket& from) {
     auto bound = bind_once(fd, asked);
     if (bound || bound.error().errno_value != EADDRINUSE || from.home != asked) return bound;
@@ -67,7 +68,8 @@ Status connect_to(int fd, const UdpFlow& flow) {
     sockaddr_storage raw{};
     const socklen_t size = flow.client.to_sockaddr(raw);
     if (flow.zone != 0) reinterpret_cast<sockaddr_in6&>(raw).sin6_scope_id = flow.zone; // binds it to that interface, too
-    if (::connect(fd, reinterpret_cast<const sockaddr*>(&raw), size) < 0) return system_failure(fmt::format("connect {}", flow.client.to_string()));
+    if (::connect(fd, reinterpret_cast<const sockaddr*>(&raw), size) < 0)
+        return system_failure(fmt::format("connect {}", flow.client.to_string()));
     return {};
 }
 
@@ -98,7 +100,8 @@ FlowActivity FlowSocket::activity() const noexcept {
     FlowActivity seen;
     struct { std::int64_t seconds, nanoseconds; } read{};
     constexpr std::int64_t kSecond_ns = 1'000'000'000;
-    if (::ioctl(fd(), SIOCGSTAMPNS_NEW, &read) == 0) seen.read_ns = read.seconds * kSecond_ns + read.nanoseconds; // ENOENT: nothing was read
+    if (::ioctl(fd(), SIOCGSTAMPNS_NEW, &read) == 0) // ENOENT: nothing was read
+        seen.read_ns = read.seconds * kSecond_ns + read.nanoseconds;
     std::uint32_t memory[SK_MEMINFO_VARS]{};
     socklen_t size = sizeof memory;
     if (::getsockopt(fd(), SOL_SOCKET, SO_MEMINFO, memory, &size) == 0) {
@@ -113,7 +116,8 @@ FlowActivity FlowSocket::activity() const noexcept {
 bool FlowSocket::has_unread() const noexcept {
     if (activity().unread_bytes == 0) return false;
     char byte = 0;
-    return ::recv(fd(), &byte, 1, MSG_DONTWAIT | MSG_PEEK) >= 0 || (errno != EAGAIN && ::recv(fd(), &byte, 1, MSG_DONTWAIT | MSG_PEEK) >= 0);
+    const auto peek = [&] { return ::recv(fd(), &byte, 1, MSG_DONTWAIT | MSG_PEEK) >= 0; };
+    return peek() || (errno != EAGAIN && peek());
 }
 
 /// What each takes up beside its bytes is the kernel's matter (include/linux/skbuff.h, SKB_TRUESIZE); this is more than that. It doubles

@@ -12,7 +12,7 @@ struct FlowActivity {
     std::int64_t read_ns = 0;       ///< when the datagram that was read last had come, CLOCK_REALTIME; 0 = none was read. SIOCGSTAMPNS
     std::uint32_t unread_bytes = 0; ///< memory that unread datagrams take up
     std::uint32_t dropped = 0;      ///< there was no room for them
-    bool is_told = true;            ///< false: the program has datagrams stamped itself (SO_TIMESTAMP and its kin), which leaves `read_ns` alone
+    bool is_told = true;            ///< false: the program has datagrams stamped itself (SO_TIMESTAMP), and `read_ns` stays as it is
     friend bool operator==(const FlowActivity&, const FlowActivity&) noexcept = default;
 };
 
@@ -21,9 +21,10 @@ struct FlowActivity {
 /// bind there beside it as Group's header says of SO_REUSEPORT.
 class FlowSocket {
 public:
-    /// Opens it in `ns`, with the options of the listener. From now on no new datagram of this flow comes to the listener, `from`. Errors: the
-    /// failing call; EADDRINUSE: another process has bound the address, or all addresses, for itself.
-    [[nodiscard]] static Result<FlowSocket> open(const Listener& listener, const UdpFlow& flow, const NetNamespace& ns, const BoundSocket& from);
+    /// Opens it in `ns`, with the options of the listener. From now on no new datagram of this flow comes to the listener, `from`. Errors:
+    /// the failing call; EADDRINUSE: another process has bound the address, or all addresses, for itself.
+    [[nodiscard]] static Result<FlowSocket> open(const Listener& listener, const UdpFlow& flow, const NetNamespace& ns,
+                                                 const BoundSocket& from);
 
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }
     [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(fd_); }

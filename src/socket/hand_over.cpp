@@ -61,8 +61,8 @@ private:
 
 } // namespace
 
-/// While the socket shows, nothing new comes to the listener: what drain() finds then is older than all that show() has let in. What has come
-/// in while it showed is taken out and put behind that again, as long as anything was found.
+/// While the socket shows, nothing new comes to the listener: what drain() finds then is older than all that show() has let in. What has
+/// come in while it showed is taken out and put behind that again, as long as anything was found.
 Result<HandedOver> hand_over(FlowHandling& flow) {
     HandedOver result;
     Payloads missed = flow.drain();
@@ -81,7 +81,8 @@ Result<HandedOver> hand_over(FlowHandling& flow) {
     return result;
 }
 
-Result<HandedOver> hand_over(const FlowSocket& socket, const UdpFlow& flow, int listener, FlowInbox& inbox, FlowInjector& injector) {
+Result<HandedOver> hand_over(const FlowSocket& socket, const UdpFlow& flow, int listener, FlowInbox& inbox,
+                             FlowInjector& injector) {
     RealHandling handling(socket, flow, listener, inbox, injector);
     return hand_over(handling);
 }

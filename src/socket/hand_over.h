@@ -34,12 +34,13 @@ inline constexpr std::size_t kMostInjected = 65536;
 /// by themselves, of which none is lost either. Requires that the flow's socket is not hidden. Afterwards it is not. Errors: hide() or
 /// show(); then what was taken is lost.
 ///
-/// The order holds where the kernel keeps it: a datagram whose way to the listener was chosen on another CPU, and that gets there only after
-/// the drain() which follows, is left there, and is to be injected when it is found. Of a client on this host whose packets come by the
-/// loopback interface those come through while the socket is hidden, and so between those that are injected.
+/// The order holds where the kernel keeps it: a datagram whose way to the listener was chosen on another CPU, and that gets there only
+/// after the drain() which follows, is left there, and is to be injected when it is found. Of a client on this host whose packets come by
+/// the loopback interface those come through while the socket is hidden, and so between those that are injected.
 [[nodiscard]] Result<HandedOver> hand_over(FlowHandling& flow);
 
 /// The real one. `inbox`: what was read from the listener before, and what is found there of other flows.
-[[nodiscard]] Result<HandedOver> hand_over(const FlowSocket& socket, const UdpFlow& flow, int listener, FlowInbox& inbox, FlowInjector& injector);
+[[nodiscard]] Result<HandedOver> hand_over(const FlowSocket& socket, const UdpFlow& flow, int listener, FlowInbox& inbox,
+                                           FlowInjector& injector);
 
 } // namespace swathe

@@ -3,7 +3,7 @@
 #include "process/conditions.h"
 #include "process/own_directories.h"
 #include "supervise/connection_facts.h"
-#include "supervise/instance_service.h"
+#include "model/instance_service.h"
 
 #include <algorithm>
 #include <csignal>

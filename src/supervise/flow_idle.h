@@ -7,8 +7,8 @@ namespace swathe {
 
 /// Decides when a flow has been without datagrams from its client for `flow_idle_sec`. Pure and a value: the clocks are passed in. There is
 /// one look when the last datagram that is known of is so old, at which the time of one that was read since is known; one that was not read
-/// counts as come at that look. So a flow ends after 1 to 2 times `flow_idle_sec`, and never early. What the program sends does not count, for
-/// nothing tells of it. Of a program that has datagrams stamped itself nothing is told, and the flow is never idle.
+/// counts as come at that look. So a flow ends after 1 to 2 times `flow_idle_sec`, and never early. What the program sends does not count,
+/// for nothing tells of it. Of a program that has datagrams stamped itself nothing is told, and the flow is never idle.
 struct FlowIdle {
     FlowActivity seen;
     Monotonic last{};                     ///< of the last datagram, as far as is known

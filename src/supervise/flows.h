@@ -9,8 +9,8 @@
 
 namespace swathe {
 
-/// The UDP flows of a service with `accept`. To Connections each is a connection; what is told apart here is which datagrams are whose, when a
-/// flow ends although its process does not, and what becomes of the datagrams that a process has not read.
+/// The UDP flows of a service with `accept`. To Connections each is a connection. Here is known which datagrams are whose, when a flow ends
+/// although its process does not, and what becomes of the datagrams that a process has not read.
 class Flows {
 public:
     struct Counts {
@@ -20,7 +20,8 @@ public:
         std::uint64_t lost = 0;      ///< datagrams, by us: what the kernel drops where a socket is full is counted there
     };
 
-    /// `waiting`: datagrams wait again for serve(), though the listener's socket need not be readable. `connections` and `loop` outlive this.
+    /// `waiting`: datagrams wait again for serve(), though the listener's socket need not be readable. `connections` and `loop` outlive
+    /// this.
     [[nodiscard]] static Result<std::unique_ptr<Flows>> create(Loop& loop, Connections& connections, std::function<void()> waiting);
     Flows(const Flows&) = delete;
     Flows& operator=(const Flows&) = delete;
@@ -32,12 +33,12 @@ public:
         const BoundSocket& socket;
         const NetNamespace& ns;
     };
-    /// Gives what waits at the entrance to its flows. For each new one an instance is started, if `may_start` says so: it is asked once for each.
+    /// Gives what waits at the entrance to its flows. For each new one an instance is started, if `may_start`, asked once each, says so.
     /// False: some wait, for it or for room among the connections. Errors: no descriptor or no memory for a flow; it waits, too.
     [[nodiscard]] Result<bool> serve(const Entrance& at, const std::function<bool()>& may_start);
 
     [[nodiscard]] bool is_waiting(const BoundSocket& at) const; ///< something is, for serve()
-    void forget_entrances(const std::vector<std::uint64_t>& but_for); ///< cookies of the sockets that there are; what waits elsewhere is lost
+    void forget_entrances(const std::vector<std::uint64_t>& but_for); ///< cookies of the sockets that there are; the rest is lost
 
     [[nodiscard]] Counts counts() const noexcept { return counts_; }
 

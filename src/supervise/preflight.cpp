@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "classify/tables.h"
+#include "model/instance_service.h"
 #include "process/plan.h"
 #include "socket/local_routes.h"
 #include "socket/interfaces.h"
@@ -91,7 +92,7 @@ Diagnostics check_programs(const Config& config) {
 Diagnostics check_directories(const Config& config) {
     Diagnostics found;
     for (const Service& service : config.services) {
-        if (service.exec_start.empty()) continue;
+        if (service.exec_start.empty() || names_instance(service)) continue;
         const auto plan = plan_spawn(service, service.exec_start.front(), "exec_start", facts_of_check(service));
         if (!plan) continue;                              // check_programs() has told
         if (auto good = check_plan(*plan, service); !good) found.push_back({Diagnostic::Severity::error, std::move(good).error().at(service.pos)});

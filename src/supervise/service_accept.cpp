@@ -89,7 +89,7 @@ bool ServiceUnit::accept_one(const Place& place) {
     }
     auto ends = ends_of(accepted.fd.get(), listener.kind());
     if (!ends) return true; // gone already
-    directories_used_ = true;
+    directories_used_ = !service_->runtime_directory.names.empty();
     connections_->serve(std::move(accepted.fd), std::move(*ends), listener);
     return true;
 }

@@ -70,6 +70,7 @@ public:
     [[nodiscard]] const std::vector<std::unique_ptr<Worker>>& workers() const noexcept { return workers_; }
     [[nodiscard]] const std::vector<std::unique_ptr<Instance>>& draining() const noexcept { return draining_; }
     [[nodiscard]] const Connections* connections() const noexcept { return connections_.get(); } ///< nullptr: no `accept`, nor had it
+    [[nodiscard]] const Flows* flows() const noexcept { return flows_.get(); }                   ///< the same, of UDP
     [[nodiscard]] std::uint64_t tag() const noexcept { return tag_; } ///< of the connections of its listeners
     [[nodiscard]] const std::vector<LiveListener>& listeners() const noexcept { return listeners_; }
     [[nodiscard]] State state() const noexcept; ///< running if any worker is, else the first one's

@@ -43,6 +43,13 @@ struct InstanceView {
     std::string peer = {};    ///< whose connection it serves; "" = of a service without `accept`
 };
 
+/// What is told of flows beside what they are as connections. Since the daemon started.
+struct FlowsView {
+    std::uint64_t continued = 0; ///< instances that began with what another one had left unread
+    std::uint64_t idle = 0;      ///< ended by flow_idle_sec
+    std::uint64_t lost = 0;      ///< datagrams
+};
+
 /// Whom a service with `accept` serves, an instance each.
 struct ConnectionsView {
     struct Refused {
@@ -54,6 +61,7 @@ struct ConnectionsView {
     std::uint64_t accepted = 0; ///< since the daemon started
     std::uint64_t failed = 0;   ///< of these, whose program could not be started or failed
     Refused refused;
+    std::optional<FlowsView> flows = {}; ///< of one that has UDP listeners
 };
 
 struct ServiceView {

@@ -7,6 +7,7 @@
 #include "supervise/connection_facts.h"
 #include "supervise/connections.h"
 #include "supervise/explain.h"
+#include "supervise/flows.h"
 #include "supervise/preflight.h"
 #include "supervise/supervisor.h"
 
@@ -84,7 +85,7 @@ void describe_connections(const Connections& all, const Service& service, Servic
     const auto refused = [&](TurnedAway why) { return counts.refused[static_cast<std::size_t>(why)]; };
     view.connections = ConnectionsView{all.door().inside(), service.max_connections, all.door().most_of_a_source(), counts.accepted, counts.failed,
                                        {refused(TurnedAway::max_connections), refused(TurnedAway::max_connections_per_source),
-                                        refused(TurnedAway::max_load), refused(TurnedAway::access_times), refused(TurnedAway::condition)}};
+                                        refused(TurnedAway::max_load), refused(TurnedAway::access_times), refused(TurnedAway::condition)}, {}};
 }
 
 std::optional<ListenerView::Socket::Refused> refused_at(const LiveSocket& socket, const Service& service, const Listener& listener) {
@@ -136,6 +137,10 @@ ServiceView view_of(const ServiceUnit& unit) {
             if (instance != nullptr) view.instances.push_back(view_of(*instance, false));
     for (const auto& instance : unit.draining()) view.instances.push_back(view_of(*instance, true));
     if (unit.connections() != nullptr) describe_connections(*unit.connections(), service, view);
+    if (view.connections && unit.flows() != nullptr) {
+        const Flows::Counts counts = unit.flows()->counts();
+        view.connections->flows = FlowsView{counts.continued, counts.idle, counts.lost};
+    }
     for (std::size_t i = 0; i < service.listeners.size(); ++i)
         view.listeners.push_back(view_of(service, service.listeners[i], unit.listeners()[i].sockets));
     return view;

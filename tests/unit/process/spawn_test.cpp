@@ -1,3 +1,4 @@
+#include "process/ignored_signals.h"
 #include "support.h"
 
 #include <csignal>
@@ -327,6 +328,7 @@ TEST_CASE("spawn: signals are neither blocked nor ignored nor pending in the chi
             ::sigaction(SIGPIPE, &pipe, nullptr);
             ::sigaction(SIGRTMAX, &rt, nullptr);
             ::pthread_sigmask(SIG_SETMASK, &mask, nullptr);
+            ask_ignored_signals_again();
         }
     } restore;
     sigset_t most;
@@ -338,6 +340,7 @@ TEST_CASE("spawn: signals are neither blocked nor ignored nor pending in the chi
     REQUIRE(::sigaction(SIGPIPE, &ignore, &restore.pipe) == 0);
     REQUIRE(::sigaction(SIGRTMAX, &ignore, &restore.rt) == 0);
     REQUIRE(::sigaction(SIGUSR1, &handle, &restore.usr1) == 0);
+    ask_ignored_signals_again();
 
     SpawnPlan plan = probe_plan(dir / "report");
     const Report report = run_probe(plan);

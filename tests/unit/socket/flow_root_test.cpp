@@ -66,13 +66,16 @@ UniqueFd dial(const NetNamespace& ns, const SocketAddress& to) {
     return fd;
 }
 
-void send(int fd, const Payload& payload) { REQUIRE(::send(fd, payload.data(), payload.size(), 0) == static_cast<ssize_t>(payload.size())); }
+void send(int fd, const Payload& payload) {
+    REQUIRE(::send(fd, payload.data(), payload.size(), 0) == static_cast<ssize_t>(payload.size()));
+}
 void send(int fd, const char* text) { send(fd, bytes(text)); }
 
 /// A server on addresses of both families, of which some are configured on its interface, where the kernel asks strictly where packets come
 /// from.
 struct FlowNet : TestNet {
-    Listener listener = test::listener(Protocol::udp, {"198.51.100.0/24", "203.0.113.1", "2001:db8:1::/64", "2001:db8:2::1"}, {"8000-8999"});
+    Listener listener = test::listener(Protocol::udp, {"198.51.100.0/24", "203.0.113.1", "2001:db8:1::/64", "2001:db8:2::1"},
+                                       {"8000-8999"});
     Steering steering{server};
     BoundSocket from;
     FlowInjector injector = FlowInjector::open(server).value();
@@ -116,7 +119,7 @@ struct FlowNet : TestNet {
     }
 };
 
-constexpr std::array<const char*, 4> kAsked{"198.51.100.77", "203.0.113.1", "2001:db8:1::77", "2001:db8:2::1"}; // two of them on the interface
+constexpr std::array<const char*, 4> kAsked{"198.51.100.77", "203.0.113.1", "2001:db8:1::77", "2001:db8:2::1"}; // two of the interface
 
 SocketAddress asked_at(const char* address, std::uint16_t port = kPort) { return {parse_address(address).value(), port}; }
 
@@ -220,7 +223,7 @@ TEST_CASE("flow: the largest and the smallest datagrams arrive whole") {
     FlowNet net;
     for (const char* address : kAsked) {
         const bool ipv4 = std::strchr(address, '.') != nullptr;
-        for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{9000}, std::size_t{65488}, std::size_t{65489}, std::size_t{65507}, kLargestPayload}) {
+        for (const std::size_t size : std::initializer_list<std::size_t>{0, 1, 9000, 65488, 65489, 65507, kLargestPayload}) {
             if (ipv4 && size > 65507) continue;
             CAPTURE(address);
             CAPTURE(size);

@@ -201,3 +201,27 @@ void walk(const Walk& from, int depth) {
 } // namespace
 
 TEST_CASE("arming: in every sequence of events nothing is watched that should not be, and the timer misses nothing") { walk({}, 6); }
+
+TEST_CASE("arming: connections that are taken in one turn count against the trigger limit, each of them") {
+    Arming arming = wanted({listener_with(kNone, {2s, 3}), listener_with(kNone, kNone)});
+    CHECK(wake(arming, 0, kStart) == Waking::start); // the first
+    for (int more = 0; more < 2; ++more) {
+        CHECK(may_take_another(arming, 0, kStart));
+        took_another(arming, 0, kStart);
+    }
+    CHECK_FALSE(may_take_another(arming, 0, kStart));
+    CHECK(arming.watches(0, kStart)); // nobody may have come in vain yet
+    CHECK(may_take_another(arming, 1, kStart));
+    CHECK(wake(arming, 0, kStart + 1s) == Waking::trigger_limit);
+    CHECK_FALSE(arming.watches(0, kStart + 1s));
+    CHECK(may_take_another(arming, 0, kStart + 2s + 1us));
+}
+
+TEST_CASE("arming: a listener that nothing can be accepted from is held back for a moment, and no other one") {
+    Arming arming = wanted({listener_with(kNone, kNone), listener_with(kNone, kNone)});
+    hold_back(arming, 0, kStart + 100ms);
+    CHECK_FALSE(arming.watches(0, kStart));
+    CHECK(arming.watches(1, kStart));
+    CHECK(arming.next_change(kStart) == kStart + 100ms);
+    CHECK(arming.watches(0, kStart + 100ms));
+}

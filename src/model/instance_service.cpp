@@ -1,4 +1,4 @@
-#include "supervise/instance_service.h"
+#include "model/instance_service.h"
 
 #include "model/instance_name.h"
 
