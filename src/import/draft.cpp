@@ -28,9 +28,9 @@ bool can_be_said(const Raw& raw) {
 
 Draft::Draft(SourcePos pos) : pos_(pos), listener_{pos, {}}, service_{pos, {}} {}
 
-void Draft::put(Block& block, Scope scope, std::string_view key, RawValue value) {
+void Draft::put(Block& block, Scope scope, std::string_view key, const RawValue& value) {
     const Directive& directive = *find_toml_directive(scope, key);
-    const Raw raw{std::move(value), pos_};
+    const Raw raw{value, pos_};
     const auto* commands = directive.type == ValueType::commands ? raw.get<Raw::List>() : nullptr;
     const Raw& read = commands != nullptr && commands->size() == 1 ? commands->front() : raw; // as it will be written
     const bool good = can_be_said(raw) && takes_in_toml(directive, read);

@@ -33,8 +33,8 @@ class Draft {
 public:
     explicit Draft(SourcePos pos);
 
-    void listen(std::string_view key, RawValue value) { put(listener_, Scope::listen, key, std::move(value)); }
-    void service(std::string_view key, RawValue value) { put(service_, Scope::service, key, std::move(value)); }
+    void listen(std::string_view key, const RawValue& value) { put(listener_, Scope::listen, key, value); }
+    void service(std::string_view key, const RawValue& value) { put(service_, Scope::service, key, value); }
     [[nodiscard]] bool has(std::string_view service_key) const noexcept { return service_.find(service_key) != nullptr; }
     /// The program with all its words, the first being what it is called.
     void run(const std::string& program, std::vector<std::string> argv);
@@ -46,7 +46,7 @@ public:
     [[nodiscard]] std::optional<WrittenService> finish(Names& names, std::string_view name, Report& report);
 
 private:
-    void put(Block& block, Scope scope, std::string_view key, RawValue value);
+    void put(Block& block, Scope scope, std::string_view key, const RawValue& value);
 
     SourcePos pos_;
     Block listener_, service_;
