@@ -7,7 +7,6 @@
 #include <linux/errno.h>
 #include <linux/in.h>
 #include "dispatch_limits.h"
-#include "dispatch_trace.h"
 
 /* Global functions are verified once, and not for every turn of the loops that call them. */
 __noinline __u32 find(__u32 at, __u32 count, __u32 key)
@@ -37,26 +36,20 @@ __noinline __u32 settle(struct bpf_sk_lookup *ctx, __u32 at)
 	return at;
 }
 
-static __always_inline int refuse(struct dispatch_counters *count, __u32 why, struct decision *traced)
+static __always_inline int steer(struct bpf_sk_lookup *ctx, struct dispatch_choice *choice, __u32 why, struct decision *traced)
 {
-	if (count)
-		count->refused[(why - 1) % DISPATCH_REFUSALS]++;
-	if (traced)
-		traced->error = DISPATCH_REFUSED + why;
-	return SK_DROP;
-}
-
-static __always_inline int steer(struct bpf_sk_lookup *ctx, struct dispatch_choice *choice, struct decision *traced)
-{
-	__u32 slot = choice->at, why = guarded && choice->kind == DISPATCH_BLOCKED ? DISPATCH_BY_BLOCK : DISPATCH_LET_IN;
+	__u32 slot = choice->at;
 	struct dispatch_counters *count = bpf_map_lookup_elem(&counters, &slot);
 	struct bpf_sock *sk;
 	long error;
 
-	if (limiting && !why && choice->map.count)
-		why = refusal(ctx, choice->map.count, slot);
-	if ((guarded || limiting) && why)
+	if (why)
 		return refuse(count, why, traced);
+	if (limiting && choice->map.count) {
+		why = refusal(ctx, choice->map.count, slot);
+		if (why)
+			return refuse(count, why, traced);
+	}
 	sk = bpf_map_lookup_elem(&sockets, &slot);
 	error = sk ? bpf_sk_assign(ctx, sk, 0) : 0; /* -EEXIST: an earlier program has chosen, and that stands */
 	if (sk)
@@ -91,7 +84,7 @@ static __always_inline int dispatch(struct bpf_sk_lookup *ctx, __u32 plane, stru
 	for (__u32 i = 0; i < max_depth && at; i++) {
 		struct dispatch_node *node = bpf_map_lookup_elem(&nodes, &at);
 		struct dispatch_choice *choice;
-		__u32 found;
+		__u32 found, why = DISPATCH_LET_IN;
 
 		if (!node)
 			break;
@@ -103,6 +96,8 @@ static __always_inline int dispatch(struct bpf_sk_lookup *ctx, __u32 plane, stru
 		if (guarded && choice && choice->kind > DISPATCH_STEER) {
 			found = settle(ctx, found);
 			choice = bpf_map_lookup_elem(&choices, &found);
+			if (choice && choice->kind == DISPATCH_BLOCKED)
+				why = DISPATCH_BY_BLOCK;
 		}
 		if (!choice || choice->kind == DISPATCH_NONE)
 			continue;
@@ -118,7 +113,7 @@ static __always_inline int dispatch(struct bpf_sk_lookup *ctx, __u32 plane, stru
 			count_hit(choice->map.at);
 		if (choice->kind == DISPATCH_PASS)
 			break;
-		return choice->kind >= DISPATCH_BLOCKED ? steer(ctx, choice, traced) : SK_DROP;
+		return choice->kind == DISPATCH_DROP ? SK_DROP : steer(ctx, choice, why, traced);
 	}
 	return SK_PASS;
 }

@@ -6,6 +6,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 #include "dispatch_find.h"
+#include "dispatch_trace.h"
 
 #define BUCKET_TRIES 8 /* each means that another CPU took a token meanwhile */
 
@@ -85,6 +86,15 @@ __noinline __u32 refusal(struct bpf_sk_lookup *ctx, __u32 number, __u32 slot)
 	if (limit->all.interval && !take(&limiter->arrival, now, &limit->all, count))
 		return DISPATCH_BY_RATE;
 	return DISPATCH_LET_IN;
+}
+
+static __always_inline int refuse(struct dispatch_counters *count, __u32 why, struct decision *traced)
+{
+	if (count)
+		count->refused[(why - 1) % DISPATCH_REFUSALS]++;
+	if (traced)
+		traced->error = DISPATCH_REFUSED + why;
+	return SK_DROP;
 }
 
 #endif
