@@ -12,6 +12,8 @@ namespace swathe {
 namespace {
 
 constexpr int kReapedPerTurn = 64; // then the other sources have theirs
+/// Nobody waits for an orphan. The children of a busy daemon are reaped by their ChildWatch in this time, and are then nothing to look for.
+constexpr Duration kPatience = std::chrono::milliseconds(10);
 
 }
 
@@ -19,7 +21,12 @@ struct Orphans::State {
     IsMain is_main;
     Handler ended;
     std::optional<SignalSource> sigchld;
-    std::optional<DeferSource> again;
+    std::optional<TimerSource> again;
+    bool set = false; ///< `again` is
+
+    void look_soon() {
+        if (!std::exchange(set, true)) (void)again->arm(later(now(), kPatience)); // cannot fail for a source of a living loop
+    }
 
     /// waitid(P_ALL) shows the first zombie only. While that is a main child nothing else can be seen, so look again after its
     /// ChildWatch, which is readable by now, has had its turn.
@@ -31,7 +38,7 @@ struct Orphans::State {
             if (::waitid(P_PID, static_cast<id_t>(info.si_pid), &info, WEXITED | WNOHANG) == 0 && info.si_pid != 0)
                 ended(info.si_pid, exit_of(info));
         }
-        (void)again->trigger(); // cannot fail for a source of a living loop
+        look_soon();
     }
 };
 
@@ -40,13 +47,16 @@ Result<Orphans> Orphans::adopt(Loop& loop, IsMain is_main, Handler ended) {
     auto state = std::make_unique<State>();
     state->is_main = std::move(is_main);
     state->ended = std::move(ended);
-    auto again = DeferSource::create(loop, [raw = state.get()] { raw->reap(); });
+    auto again = TimerSource::create(loop, [raw = state.get()] {
+        raw->set = false;
+        raw->reap();
+    });
     if (!again) return Failure(std::move(again).error());
     state->again = std::move(*again);
-    auto sigchld = SignalSource::watch(loop, SIGCHLD, [raw = state.get()] { raw->reap(); });
+    auto sigchld = SignalSource::watch(loop, SIGCHLD, [raw = state.get()] { raw->look_soon(); });
     if (!sigchld) return Failure(std::move(sigchld).error());
     state->sigchld = std::move(*sigchld);
-    if (auto ok = state->again->trigger(); !ok) return Failure(std::move(ok).error()); // who ended before us
+    state->look_soon(); // who ended before us
     return Orphans(std::move(state));
 }
 

@@ -19,6 +19,7 @@ namespace swathe {
 namespace {
 
 constexpr Duration kLoadAge = std::chrono::seconds(1);
+constexpr Duration kSweepPause = std::chrono::seconds(1); ///< a timer for each end would be a few system calls for each connection
 constexpr std::size_t kBannerBytes = 4096; ///< of a banner_file: what any socket takes at once
 
 unsigned minute_of_day() noexcept {
@@ -49,7 +50,10 @@ Connections::~Connections() = default;
 Result<std::unique_ptr<Connections>> Connections::create(Loop& loop, UnitHost& host, std::string notify_path, std::shared_ptr<ServiceLog> log,
                                                          std::function<void()> changed) {
     std::unique_ptr<Connections> made(new Connections(loop, host, std::move(notify_path), std::move(log), std::move(changed)));
-    auto sweep = DeferSource::create(loop, [self = made.get()] { self->ended_.clear(); });
+    auto sweep = TimerSource::create(loop, [self = made.get()] {
+        self->sweeping_ = false;
+        self->ended_.clear();
+    });
     if (!sweep) return Failure(std::move(sweep).error());
     made->sweep_ = std::move(*sweep);
     return made;
@@ -89,6 +93,7 @@ bool Connections::admits(const ConnectionEnds& ends) {
 }
 
 void Connections::serve(UniqueFd fd, ConnectionEnds ends, const Listener& listener, SocketKeeper* keeper) {
+    ended_.clear(); // their call stacks are over: it is the loop that calls this
     if (!admits(ends)) return;
     const SourceKey source = source_of(ends, *service_);
     if (auto set = set_accepted_options(fd.get(), listener, ends); !set) complain(LogLevel::warning, set.error().to_string());
@@ -216,7 +221,7 @@ void Connections::ended(Session& connection) {
     }
     living_.pop_back();
     ended_.push_back(std::move(gone));
-    if (ended_.size() == 1) (void)sweep_->trigger(); // cannot fail for a source of a living loop
+    if (!std::exchange(sweeping_, true)) (void)sweep_->arm(later(now(), kSweepPause)); // cannot fail for a source of a living loop
     if (SocketKeeper* const keeper = std::exchange(connection.keeper, nullptr); keeper != nullptr) keeper->ended(connection);
     if (living_.empty() && stopping_) end_group();
     changed_();

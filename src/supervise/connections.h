@@ -102,7 +102,8 @@ private:
     std::uint64_t unsaid_ = 0;
     std::unordered_map<pid_t, Session*> processes_;
     std::vector<std::unique_ptr<Session>> living_, ended_;
-    std::optional<DeferSource> sweep_; ///< deletes those that have ended, outside their own call stacks
+    std::optional<TimerSource> sweep_; ///< deletes those that have ended, outside their own call stacks, if nobody comes before
+    bool sweeping_ = false;            ///< it is set
 };
 
 } // namespace swathe
