@@ -26,7 +26,8 @@ Result<ChildWatch> ChildWatch::watch(Loop& loop, Child child, Handler handler, b
     state->child = std::move(child);
     state->handler = std::move(handler);
     state->kill_group = kill_group;
-    auto source = IoSource::watch(loop, state->child.pidfd.get(), EPOLLIN, [raw = state.get()](std::uint32_t) { raw->ended(); });
+    // At the edge: it ends once, and of thousands that end together each would else be reported again in every turn of the loop.
+    auto source = IoSource::watch(loop, state->child.pidfd.get(), EPOLLIN | EPOLLET, [raw = state.get()](std::uint32_t) { raw->ended(); });
     if (!source) {
         (void)state->child.signal(SIGKILL);
         (void)reap(state->child);
