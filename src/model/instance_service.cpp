@@ -70,8 +70,8 @@ Service with_instance(Service service, std::string_view instance) {
 }
 
 bool needs_own_group(const Service& service) noexcept {
-    return service.memory_max || service.memory_high || service.memory_swap_max || service.tasks_max || service.cpu_weight || service.cpu_quota ||
-           service.io_weight || service.delegate;
+    return service.memory_max || service.memory_high || service.memory_swap_max || service.tasks_max || service.cpu_weight ||
+           service.cpu_quota || service.io_weight || service.delegate;
 }
 
 } // namespace swathe

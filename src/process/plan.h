@@ -39,7 +39,8 @@ struct SpawnGrounds {
 /// An error has the step that would have failed in the child if it had been left to it, as under systemd; an environment file has none.
 [[nodiscard]] tl::expected<SpawnPlan, SpawnError> plan_spawn(const Service& service, const Command& command, std::string_view key, const RunFacts& facts);
 
-/// The two halves of it. The first asks accounts and files, and of `facts` only for a private /tmp and a dynamic user; the second asks nobody.
+/// The two halves of it. The first asks accounts and files, and of `facts` only for a private /tmp and a dynamic user; the second asks
+/// nobody.
 [[nodiscard]] tl::expected<SpawnGrounds, SpawnError> look_up_grounds(const Service& service, const Command& command, std::string_view key,
                                                                      const RunFacts& facts);
 [[nodiscard]] SpawnPlan plan_on(SpawnGrounds grounds, const Service& service, const Command& command, const RunFacts& facts);

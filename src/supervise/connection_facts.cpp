@@ -7,7 +7,8 @@ namespace {
 
 bool is_ip(SocketKind kind) noexcept { return kind == SocketKind::tcp || kind == SocketKind::udp; }
 
-std::string plain(const SocketAddress& end) { return fmt::format("{}:{}", end.address.to_string(), end.port); } // IPv6 without brackets, too
+/// IPv6 without brackets, too.
+std::string plain(const SocketAddress& end) { return fmt::format("{}:{}", end.address.to_string(), end.port); }
 
 void add_ucspi(const ConnectionEnds& ends, std::uint32_t of_source, std::vector<std::pair<std::string, std::string>>& variables) {
     if (!is_ip(ends.kind)) {

@@ -42,13 +42,14 @@ std::string read_banner(const std::string& path) {
 
 } // namespace
 
-Connections::Connections(Loop& loop, UnitHost& host, std::string notify_path, std::shared_ptr<ServiceLog> log, std::function<void()> changed)
+Connections::Connections(Loop& loop, UnitHost& host, std::string notify_path, std::shared_ptr<ServiceLog> log,
+                         std::function<void()> changed)
     : loop_(loop), host_(host), notify_path_(std::move(notify_path)), log_(std::move(log)), changed_(std::move(changed)) {}
 
 Connections::~Connections() = default;
 
-Result<std::unique_ptr<Connections>> Connections::create(Loop& loop, UnitHost& host, std::string notify_path, std::shared_ptr<ServiceLog> log,
-                                                         std::function<void()> changed) {
+Result<std::unique_ptr<Connections>> Connections::create(Loop& loop, UnitHost& host, std::string notify_path,
+                                                         std::shared_ptr<ServiceLog> log, std::function<void()> changed) {
     std::unique_ptr<Connections> made(new Connections(loop, host, std::move(notify_path), std::move(log), std::move(changed)));
     auto sweep = TimerSource::create(loop, [self = made.get()] {
         self->sweeping_ = false;
@@ -230,9 +231,12 @@ void Connections::ended(Session& connection) {
 /// Those of one instance alone; the service's own are its unit's affair.
 void Connections::forget_directories(const Session& connection) {
     if (!differs_ || connection.service().runtime_directory.names.empty()) return;
-    const auto of_one = [](const Service& one, const Service& all) { return one.runtime_directory.names.front().value != all.runtime_directory.names.front().value; };
-    if (service_->runtime_directory.names.empty() || !of_one(connection.service(), *service_)) return;
-    if (auto removed = remove_runtime_directories(connection.service(), false); !removed) complain(LogLevel::error, removed.error().to_string());
+    Service own = connection.service();
+    std::erase_if(own.runtime_directory.names, [&](const auto& name) {
+        const auto& all = service_->runtime_directory.names;
+        return std::any_of(all.begin(), all.end(), [&](const auto& shared) { return shared.value == name.value; });
+    });
+    if (auto removed = remove_runtime_directories(own, false); !removed) complain(LogLevel::error, removed.error().to_string());
 }
 
 /// All connections have ended, and the service is to stop: who left the session of his connection is still in the group.
@@ -279,7 +283,8 @@ void Connections::complain(LogLevel level, const std::string& text) {
         ++unsaid_;
         return;
     }
-    if (const auto unsaid = std::exchange(unsaid_, 0); unsaid > 0) say(LogLevel::warning, fmt::format("{} lines about connections were left out", unsaid));
+    if (const auto unsaid = std::exchange(unsaid_, 0); unsaid > 0)
+        say(LogLevel::warning, fmt::format("{} lines about connections were left out", unsaid));
     say(level, text);
 }
 

@@ -58,8 +58,8 @@ public:
                                                            std::string_view key, const RunFacts& facts);
     [[nodiscard]] std::shared_ptr<InstanceGroup> group_for(const Service& service);
     /// nullptr: it is to have its own.
-    [[nodiscard]] Result<std::shared_ptr<const OutputEnds>> output_for(const std::shared_ptr<const Service>& service, const Command& command,
-                                                                       std::optional<uid_t> owner);
+    [[nodiscard]] Result<std::shared_ptr<const OutputEnds>> output_for(const std::shared_ptr<const Service>& service,
+                                                                       const Command& command, std::optional<uid_t> owner);
     void watches(pid_t pid, Session& connection) { processes_[pid] = &connection; }
     void watches_no_more(pid_t pid) { processes_.erase(pid); }
     void ended(Session& connection);

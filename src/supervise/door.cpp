@@ -42,7 +42,8 @@ std::optional<TurnedAway> Door::refuses(const ConnectionContext& limits, const S
     if (!is_open_at(limits.access_times, facts.minute)) return TurnedAway::access_times;
     if (limits.max_load && facts.load > *limits.max_load) return TurnedAway::max_load;
     if (limits.max_connections && inside_ >= *limits.max_connections) return TurnedAway::max_connections;
-    if (limits.max_connections_per_source && inside_of(source) >= *limits.max_connections_per_source) return TurnedAway::max_connections_per_source;
+    const auto& of_one = limits.max_connections_per_source;
+    if (of_one && inside_of(source) >= *of_one) return TurnedAway::max_connections_per_source;
     return std::nullopt;
 }
 

@@ -38,7 +38,8 @@ class Door {
 public:
     /// No more than max_connections are served, and who else comes is to wait in the backlog.
     [[nodiscard]] bool is_shut(const ConnectionContext& limits) const noexcept;
-    [[nodiscard]] std::optional<TurnedAway> refuses(const ConnectionContext& limits, const SourceKey& source, const DoorFacts& facts) const noexcept;
+    [[nodiscard]] std::optional<TurnedAway> refuses(const ConnectionContext& limits, const SourceKey& source,
+                                                    const DoorFacts& facts) const noexcept;
 
     void enter(const SourceKey& source);
     void leave(const SourceKey& source); ///< requires that it entered

@@ -13,7 +13,8 @@ bool is_socket(const StandardStream& stream) noexcept { return stream.kind == St
 /// Does a command besides those of exec_start get the connection?
 bool is_passed_beside(const Service& service) noexcept {
     const bool taken = is_socket(service.standard_input) || is_socket(service.standard_output) || is_socket(service.standard_error);
-    const bool later = !service.exec_start_post.empty() || !service.exec_reload.empty() || !service.exec_stop.empty() || !service.exec_stop_post.empty();
+    const bool later = !service.exec_start_post.empty() || !service.exec_reload.empty() || !service.exec_stop.empty() ||
+                       !service.exec_stop_post.empty();
     return taken && later;
 }
 

@@ -23,7 +23,8 @@ public:
     /// `service`: the configuration that it keeps, whatever a reload says later. `fd_name`: its name in LISTEN_FDNAMES.
     Session(Connections& all, std::shared_ptr<const Service> service, UniqueFd fd, ConnectionEnds ends, std::string fd_name,
                std::uint64_t number)
-        : all_(all), service_(std::move(service)), fd_(std::move(fd)), ends_(std::move(ends)), fd_name_(std::move(fd_name)), number_(number) {}
+        : all_(all), service_(std::move(service)), fd_(std::move(fd)), ends_(std::move(ends)), fd_name_(std::move(fd_name)),
+          number_(number) {}
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
     ~Session() override = default;

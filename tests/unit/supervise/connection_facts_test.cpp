@@ -41,7 +41,11 @@ TEST_CASE("connection: its instance is called as under systemd 258") {
 TEST_CASE("connection: its variables name both ends") {
     const auto v4 = ip("192.0.2.7:80", "203.0.113.9:5555");
     CHECK(connection_variables(v4, EnvironmentStyle::systemd, 1) ==
-          Variables{{"REMOTE_ADDR", "203.0.113.9"}, {"REMOTE_PORT", "5555"}, {"LOCAL_ADDR", "192.0.2.7"}, {"LOCAL_PORT", "80"}, {"SO_COOKIE", "4099"}});
+          Variables{{"REMOTE_ADDR", "203.0.113.9"},
+                    {"REMOTE_PORT", "5555"},
+                    {"LOCAL_ADDR", "192.0.2.7"},
+                    {"LOCAL_PORT", "80"},
+                    {"SO_COOKIE", "4099"}});
     CHECK(connection_variables(ip("[2001:db8::7]:80", "[2001:db8::9]:5555"), EnvironmentStyle::systemd, 1).front() ==
           Variables::value_type{"REMOTE_ADDR", "2001:db8::9"});
 }
@@ -60,7 +64,8 @@ TEST_CASE("connection: the names of ucspi come on top") {
 }
 
 TEST_CASE("connection: of a UNIX socket the address is a path, if it has one") {
-    CHECK(connection_variables(local_user(1, 1, "/run/a"), EnvironmentStyle::systemd, 1) == Variables{{"REMOTE_ADDR", "/run/a"}, {"SO_COOKIE", "77"}});
+    CHECK(connection_variables(local_user(1, 1, "/run/a"), EnvironmentStyle::systemd, 1) ==
+          Variables{{"REMOTE_ADDR", "/run/a"}, {"SO_COOKIE", "77"}});
     CHECK(connection_variables(local_user(1, 1, "@a"), EnvironmentStyle::systemd, 1).front() == Variables::value_type{"REMOTE_ADDR", "@a"});
     CHECK(connection_variables(local_user(1, 1), EnvironmentStyle::systemd, 1) == Variables{{"SO_COOKIE", "77"}});
     CHECK(peer_of(local_user(1, 1)) == "uid 1000");

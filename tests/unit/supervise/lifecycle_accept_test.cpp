@@ -95,7 +95,8 @@ TEST_CASE("accept: who accepted for himself before a reload ends, and then it li
 }
 
 TEST_CASE("accept: nothing ever leads to running, to a successor or to a back-off") {
-    const std::array<Event, 12> events{Traffic{}, LimitHit{}, StartAsked{}, StopAsked{}, RestartAsked{}, RestartAsked{true}, IdleFound{}, Up{},
+    const std::array<Event, 12> events{Traffic{},          LimitHit{},  StartAsked{}, StopAsked{},
+                                       RestartAsked{},     RestartAsked{true}, IdleFound{},  Up{},
                                        Ended{ServiceResult::exit_code, code(1)}, SuccessorUp{}, OpenFailed{}, TimerFired{}};
     std::vector<Lifecycle> seen{begin(accepting().service)};
     for (std::size_t i = 0; i < seen.size(); ++i)
