@@ -92,7 +92,8 @@ void RunTransition::on(const StopRun& asked) {
 
 void RunTransition::on(const ReloadRun&) {
     next_.reload_pending = true;
-    if (is_reloading(next_.phase)) { // its own one, or one that was asked for: another follows, and answers all who asked
+    const bool has_means = service_.type == ServiceType::notify_reload || !service_.exec_reload.empty();
+    if (is_reloading(next_.phase) || (has_means && next_.is_starting())) { // its files may have been read: one more answers all who asked
         next_.reload_again = true;
         return;
     }
@@ -149,7 +150,8 @@ void RunTransition::said_reloading() {
 RunStep RunTransition::finish() && {
     const Monotonic due = due_next();
     next_.timer = due == kNever ? std::nullopt : std::optional(due);
-    const bool reload_lost = next_.reload_pending && !is_reloading(next_.phase);
+    const bool reload_waits = is_reloading(next_.phase) || (next_.reload_again && next_.is_starting());
+    const bool reload_lost = next_.reload_pending && !reload_waits;
     if (reload_lost) next_.reload_pending = next_.reload_again = false;
     RunStep step{next_, {}};
     const std::optional<Monotonic> running_timer = timer_fired_ ? std::nullopt : before_.timer;

@@ -35,6 +35,7 @@ private:
     void begin_start();
     void begin_start_post();
     void come_up(); ///< everything that a start has to do is done, or a reload is over
+    void come_to_rest(Phase phase); ///< running or exited, unless a reload is owed
     void fail_start(ServiceResult result);
     void main_ended(const Exit& exit, bool oom);
     void control_ended(const Exit& exit);

@@ -45,13 +45,18 @@ void RunTransition::come_up() {
     if (!std::exchange(next_.was_up, true)) next_.runtime_end = later(now_, service_.runtime_max_sec);
     if (next_.result != ServiceResult::success) return terminate();
     const bool unknown_main = service_.type == ServiceType::forking && !next_.main_exit && next_.others;
-    if (!next_.main && !unknown_main) return service_.remain_after_exit ? enter(Phase::exited, kInfinity) : begin_stop();
+    if (!next_.main && !unknown_main) return service_.remain_after_exit ? come_to_rest(Phase::exited) : begin_stop();
     switch (next_.heard) { // while it could not be acted upon
     case Heard::stopping: return enter(Phase::stop_by_notify, stop_timeout());
     case Heard::reloading: return enter(Phase::reload_notify, service_.timeout_start());
     case Heard::nothing:
-    case Heard::ready: return enter(Phase::running, kInfinity);
+    case Heard::ready: return come_to_rest(Phase::running);
     }
+}
+
+void RunTransition::come_to_rest(Phase phase) {
+    enter(phase, kInfinity);
+    if (std::exchange(next_.reload_again, false)) on(ReloadRun{}); // asked for while there was no time for it
 }
 
 void RunTransition::fail_start(ServiceResult result) {
@@ -180,11 +185,8 @@ void RunTransition::end_reload(bool well) {
             return enter(Phase::reload_signal, service_.timeout_start());
     }
     if (next_.heard == Heard::reloading) next_.heard = Heard::nothing; // its READY=1 is not waited for again
-    if (std::exchange(next_.reload_again, false)) {
-        come_up();
-        return on(ReloadRun{});
-    }
-    if (std::exchange(next_.reload_pending, false)) orders_.emplace_back(ReloadEnded{well && next_.result == ServiceResult::success});
+    if (!next_.reload_again && std::exchange(next_.reload_pending, false))
+        orders_.emplace_back(ReloadEnded{well && next_.result == ServiceResult::success});
     come_up();
 }
 

@@ -76,12 +76,31 @@ TEST_CASE("reload: one that cannot be is answered at once") {
     OneRun run = up(service_of()); // nothing to reload with
     CHECK(run.give(ReloadRun{}) == "not-reloaded");
     CHECK(run.now.phase == Phase::running);
-    run = started(with_reload_commands(ServiceType::notify)); // not ready
+    run = started(service_of(ServiceType::notify)); // nothing to reload with, and not ready
     CHECK(run.give(ReloadRun{}) == "not-reloaded");
+    run = up(with_reload_commands());
     run.give(StopRun{});
     CHECK(run.give(ReloadRun{}) == "not-reloaded");
     run = OneRun{with_reload_commands(), {}, kStart};
     CHECK(run.give(ReloadRun{}) == "not-reloaded");
+}
+
+TEST_CASE("reload: who asks during a start is answered by one that follows it, or by its failure") {
+    OneRun run = started(with_reload_commands(ServiceType::notify));
+    CHECK(run.give(ReloadRun{}).empty());
+    CHECK(run.give(ReloadRun{}).empty());
+    CHECK(run.now.phase == Phase::start);
+    CHECK(run.give(said_ready()) == "exec_reload");
+    run.give_all(ProcessStarted{}, ControlExited{code(0)}, ProcessStarted{});
+    CHECK(run.give(ControlExited{code(0)}) == "reloaded");
+    CHECK(run.now.phase == Phase::running);
+
+    run = started(with_reload_commands(ServiceType::notify));
+    run.give(ReloadRun{});
+    CHECK(run.give(MainExited{code(1)}).find("not-reloaded") != std::string::npos);
+    run = started(with_reload_commands(ServiceType::notify));
+    run.give(ReloadRun{});
+    CHECK(run.give(StopRun{}).find("not-reloaded") != std::string::npos);
 }
 
 TEST_CASE("reload: a service that rests can be reloaded") {
