@@ -3,12 +3,14 @@
 #include "steering.h"
 #include "test_net.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <numeric>
 #include <poll.h>
 #include <sys/socket.h>
 #include <thread>
@@ -104,6 +106,12 @@ struct FlowNet : TestNet {
         REQUIRE_MESSAGE(socket, socket.error().to_string());
         return std::move(*socket);
     }
+    /// What has come to the listener since the hand-over.
+    void put_late(const UdpFlow& flow) {
+        inbox.read(from.fd.get());
+        for (const Payload& payload : inbox.take(flow)) REQUIRE(injector.send({flow, payload}));
+        CHECK(inbox.empty());
+    }
     HandedOver hand(const FlowSocket& socket, const UdpFlow& flow) {
         auto done = hand_over(socket, flow, from.fd.get(), inbox, injector);
         REQUIRE_MESSAGE(done, done.error().to_string());
@@ -174,38 +182,87 @@ TEST_CASE("flow: clients and asked addresses and ports are never mixed") {
     CHECK(net.inbox.empty());
 }
 
+namespace {
+
+/// A client who sends numbers one after another. Across a veth pair send(2) takes a datagram up to the other side's socket.
+class Flood {
+public:
+    explicit Flood(int fd) : sender_([this, fd](const std::stop_token& stop) { run(fd, stop); }) {}
+
+    /// How many it has sent, when it has ended.
+    std::uint32_t end() {
+        sender_.request_stop();
+        sender_.join();
+        return sent_;
+    }
+    /// The longest that one was on its way. While the processor stands still in there (in a virtual machine its host may take it away), a
+    /// datagram whose socket has been chosen is overtaken, by no fault of ours.
+    [[nodiscard]] std::chrono::nanoseconds longest() const { return longest_; }
+
+private:
+    void run(int fd, const std::stop_token& stop) {
+        while (!stop.stop_requested() && sent_ < 20000) {
+            const auto begun = std::chrono::steady_clock::now();
+            (void)::send(fd, &sent_, sizeof sent_, 0);
+            const auto done = std::chrono::steady_clock::now();
+            ++sent_;
+            longest_ = std::max(longest_, std::chrono::nanoseconds(done - begun));
+            while (std::chrono::steady_clock::now() < done + std::chrono::microseconds(20)) {}
+        }
+    }
+
+    std::uint32_t sent_ = 0;
+    std::chrono::nanoseconds longest_{};
+    std::jthread sender_;
+};
+
+std::vector<std::uint32_t> numbers_in(const FlowSocket& socket) {
+    std::vector<std::uint32_t> all;
+    for (std::uint32_t number = 0; ::recv(socket.fd(), &number, sizeof number, MSG_DONTWAIT) == sizeof number;) all.push_back(number);
+    return all;
+}
+
+std::vector<std::uint32_t> numbers_below(std::uint32_t end) {
+    std::vector<std::uint32_t> all(end);
+    std::iota(all.begin(), all.end(), 0U);
+    return all;
+}
+
+} // namespace
+
 TEST_CASE("flow: the order holds, and nothing is lost, of a client who never pauses") {
     FlowNet net;
     net.listener.receive_buffer = 16 * 1024 * 1024; // nobody reads meanwhile
     net.open();
     for (const char* address : kAsked) {
-        for (int attempt = 0; attempt < 20; ++attempt) {
+        int undisturbed = 0;
+        for (int attempt = 0; attempt < 60 && undisturbed < 20; ++attempt) {
             CAPTURE(address);
             CAPTURE(attempt);
             const UniqueFd client = dial(net.client, asked_at(address));
-            std::uint32_t sent = 0;
-            std::jthread sender([&](const std::stop_token& stop) {
-                while (!stop.stop_requested() && sent < 20000) {
-                    (void)::send(client.get(), &sent, sizeof sent, 0);
-                    ++sent;
-                    const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(20);
-                    while (std::chrono::steady_clock::now() < until) {}
-                }
-            });
+            Flood flood(client.get());
             const UdpFlow flow = net.wait_for_flow();
             const FlowSocket socket = net.open_flow(flow);
             const HandedOver done = net.hand(socket, flow);
             std::this_thread::sleep_for(std::chrono::milliseconds(1));
-            sender.request_stop();
-            sender.join();
+            const std::uint32_t sent = flood.end();
             CHECK(done.in_order);
             CHECK(done.lost == 0);
             CHECK(socket.activity().dropped == 0);
-            std::uint32_t expected = 0, number = 0;
-            while (::recv(socket.fd(), &number, sizeof number, MSG_DONTWAIT) == sizeof number) REQUIRE(number == expected++);
-            CHECK(expected == sent);
-            CHECK_FALSE(readable(net.from.fd.get(), 0));
+            std::vector<std::uint32_t> found = numbers_in(socket);
+            net.put_late(flow);
+            const std::vector<std::uint32_t> late = numbers_in(socket);
+            const bool is_quiet = flood.longest() < std::chrono::microseconds(100); // what hand_over() waits for
+            if (is_quiet) {
+                ++undisturbed;
+                CHECK(late.empty());
+                REQUIRE(found == numbers_below(sent));
+            }
+            found.insert(found.end(), late.begin(), late.end());
+            std::sort(found.begin(), found.end());
+            REQUIRE(found == numbers_below(sent));
         }
+        WARN(undisturbed > 0); // on a machine that has no quiet moment
     }
 }
 
