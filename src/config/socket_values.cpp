@@ -193,7 +193,7 @@ bool read_node_mode(const Raw& raw, const ValueContext& context, mode_t& out) { 
 
 bool read_symlinks(const Raw& raw, const ValueContext& context, std::vector<Placed<std::string>>& out) {
     if (!context.is_unit)
-        return each_item(raw, context, [&](const Raw& item) {
+        return each_of_some(raw, context, [&](const Raw& item) {
             const std::string* text = string_of(item, context);
             return text != nullptr && add_symlink(*text, item.pos, context, out);
         });
