@@ -16,7 +16,7 @@ from conftest import V4
 from daemon import BIN, eventually
 
 UNITS = pathlib.Path("/var/cache/swathe-tests/debian-units")
-NOT_OURS = re.compile(r"not implemented yet; it is ignored|^[\"]?\w+[\"]?: unknown key")
+NOT_OURS = re.compile(r"swathe does not implement this directive of systemd's; it is ignored|^[\"]?\w+[\"]?: unknown key")
 WEAKER = re.compile(r"would weaken the service's protection")
 MACHINE = re.compile(r"No such file or directory|no such (user|group)|not found") # what is not installed here
 

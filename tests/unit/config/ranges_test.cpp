@@ -99,7 +99,7 @@ TEST_CASE("strict: warnings about units become errors, and no others") {
     const Loaded loaded = scratch.load();
     CHECK(lines_of(loaded.diagnostics, scratch.path()) ==
           "services.d/gone.toml.d/1.toml: warning: a drop-in, but there is no \"gone.toml\"\n"
-          "units/web.service:3:1: TTYColumns: this directive of systemd's is not implemented yet; it is ignored (strict)\n"
+          "units/web.service:3:1: TTYColumns: swathe does not implement this directive of systemd's; it is ignored (strict)\n"
           "units/web.service:4:1: unknown section \"Odd\"; it is ignored (strict)\n"
           "units/web.socket:3:1: no \"=\" in \"keyless\"; the line is ignored (strict)\n"
           "units/web.socket:4:1: \"Unheard\": unknown key in [Socket]; it is ignored (strict)\n");
@@ -107,9 +107,9 @@ TEST_CASE("strict: warnings about units become errors, and no others") {
 }
 
 TEST_CASE("allow_unsupported: a protection that there is not may be done without, by the site or by the unit") {
-    constexpr std::string_view kRefused = "units/web.service:3:1: RestrictFileSystems: not implemented yet, and to ignore it would weaken the service's protection; "
+    constexpr std::string_view kRefused = "units/web.service:3:1: RestrictFileSystems: swathe does not implement it, and to ignore it would weaken the service's protection; "
                                           "remove it, set it to nothing or \"no\" in a drop-in, or name it in AllowUnsupported=\n";
-    constexpr std::string_view kAllowed = "units/web.service:3:1: warning: RestrictFileSystems: this directive of systemd's is not implemented yet; "
+    constexpr std::string_view kAllowed = "units/web.service:3:1: warning: RestrictFileSystems: swathe does not implement this directive of systemd's; "
                                           "the service goes without its protection\n";
     struct Case { const char* site; const char* unit; std::string_view said; };
     const Case cases[] = {
