@@ -75,11 +75,9 @@ def read_tftp(ns, address, name, timeout=10):
         return block[4:], source[0]
 
 
-def test_in_tftpd_answers_from_the_address_that_was_asked(make_daemon, config, client, base):
+def test_in_tftpd_answers_from_the_address_that_was_asked(make_daemon, config, client, open_directory):
     """On a socket of one family: on one of both it takes its own address for what was asked by IPv4."""
-    directory = base / "tftp"
-    directory.mkdir()
-    directory.chmod(0o755)
+    directory = open_directory("tftp")
     (directory / "hello").write_text("hello, tftp")
     (directory / "hello").chmod(0o644)
     config.service("tftp", {"protocol": "udp", "addresses": ADDRESSES[0], "ports": [69]},
