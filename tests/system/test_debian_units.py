@@ -94,7 +94,8 @@ def test_ten_packages_and_what_protects_their_services_is_honoured(config):
     assert len({pair.package for pair in PAIRS} | {package for package, _ in PER_CONNECTION}) >= 10
     protections = {key for pair in PAIRS for _, key in pair.directives()} - {key for pair in PAIRS for key in pair.ignored}
     assert {"DynamicUser", "RestrictAddressFamilies", "RestrictNamespaces", "RestrictRealtime", "RestrictSUIDSGID",
-            "MemoryDenyWriteExecute", "LockPersonality", "ProtectProc", "ProtectClock", "ProtectHostname", "ProtectSystem", "NonBlocking"} <= protections
+            "MemoryDenyWriteExecute", "LockPersonality", "ProtectProc", "ProtectClock", "ProtectHostname", "ProtectSystem",
+            "NonBlocking"} <= protections
 
 
 @pytest.mark.parametrize("package, name", PER_CONNECTION, ids=[name for _, name in PER_CONNECTION])

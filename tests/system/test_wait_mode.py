@@ -14,7 +14,8 @@ with socket.socket(fileno=0) as listener:
 
 
 def test_each_end_of_the_program_makes_room_for_the_next_start(daemon, config, client):
-    config.service("once", {"protocol": "tcp", "addresses": ADDRESSES, "ports": ["7000-7099"], "trigger_limit_burst": 0, "poll_limit_burst": 0},
+    config.service("once", {"protocol": "tcp", "addresses": ADDRESSES, "ports": ["7000-7099"], "trigger_limit_burst": 0,
+                            "poll_limit_burst": 0},
                    ["/usr/bin/python3", "-SEc", ONCE], standard_input="socket", start_limit_burst=0)
     daemon.start()
     answers = [client.ask_tcp(address, port) for address, port in [("192.0.2.1", 7000), ("192.0.2.200", 7099), ("2001:db8:1::5", 7001)]]
@@ -50,7 +51,8 @@ def fastcgi(ns, address, port, script):
 def test_php_cgi_serves_a_range_from_standard_input_and_is_started_again(daemon, config, client, scratch):
     script = scratch / "hello.php"
     script.write_text("<?php echo 'pid ', getmypid(), ' end';")
-    config.service("php", {"protocol": "tcp", "addresses": ADDRESSES, "ports": ["9000-9009"]}, ["/usr/bin/php-cgi"], standard_input="socket",
+    config.service("php", {"protocol": "tcp", "addresses": ADDRESSES, "ports": ["9000-9009"]}, ["/usr/bin/php-cgi"],
+                   standard_input="socket",
                    environment={"PHP_FCGI_MAX_REQUESTS": "2"}, start_limit_burst=0)
     daemon.start()
 

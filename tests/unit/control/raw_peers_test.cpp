@@ -36,7 +36,9 @@ bool hung_up_within(int fd, std::chrono::milliseconds patience) {
     }
 }
 
-void write_all(int fd, std::string_view bytes) { REQUIRE(::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size())); }
+void write_all(int fd, std::string_view bytes) {
+    REQUIRE(::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size()));
+}
 
 std::string read_some(int fd) {
     pollfd poll{fd, POLLIN, 0};

@@ -39,8 +39,8 @@ TEST_CASE("control: members of the group look and do not act, strangers do not e
         if (!client) return 1;
         if (!client->status("edge") || !client->rules() || !client->version()) return 2;
         if (!client->explain({"tcp", "192.0.2.9", "443", "", "", false})) return 3;
-        for (const auto& outcome : {client->start("edge"), client->stop("edge"), client->restart("edge", true), client->reload_service("edge"),
-                                    client->pause("edge", kInfinity), client->resume("edge")})
+        for (const auto& outcome : {client->start("edge"), client->stop("edge"), client->restart("edge", true),
+                                    client->reload_service("edge"), client->pause("edge", kInfinity), client->resume("edge")})
             if (outcome || outcome.error().kind != Trouble::denied) return 4;
         if (client->trace({}).error().kind != Trouble::denied) return 6; // it shows addresses of clients
         if (client->logs({}).error().kind != Trouble::denied) return 7; // it shows what services say

@@ -57,7 +57,8 @@ TEST_CASE("spawn: INVOCATION_ID is a random UUID of version 4, another each time
 
 TEST_CASE("spawn: names that would break LISTEN_FDNAMES are refused, with their edge") {
     const UniqueFd socket = make_socket();
-    for (const std::string& name : {std::string("a:b"), std::string("a\nb"), std::string("\x7f"), std::string("\xc3\xa4"), std::string(256, 'a')}) {
+    for (const std::string& name :
+         {std::string("a:b"), std::string("a\nb"), std::string("\x7f"), std::string("\xc3\xa4"), std::string(256, 'a')}) {
         SpawnPlan plan = probe_plan("/dev/null");
         plan.fds = {{socket.get(), name}};
         auto child = spawn(plan);

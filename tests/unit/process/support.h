@@ -65,7 +65,8 @@ inline std::map<std::string, std::string> env_of(const Report& report) {
 
 inline std::vector<int> open_fds() {
     std::vector<int> fds;
-    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) fds.push_back(std::stoi(entry.path().filename().string()));
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd"))
+        fds.push_back(std::stoi(entry.path().filename().string()));
     std::sort(fds.begin(), fds.end());
     fds.pop_back(); // the iterator's own, the highest or at least one that was free
     return fds;

@@ -52,7 +52,8 @@ TEST_CASE("log reader: batches are bounded, and what was overwritten is counted"
     LogReader reader({{}, UINT32_MAX, true});
     reader.begin({log});
     for (int i = 0; i < 2500; ++i) ring.push(line("short"));
-    for (const std::size_t expected : {kMostLinesPerBatch, kMostLinesPerBatch, std::size_t{500}, std::size_t{0}}) CHECK(reader.next({log}).lines.size() == expected);
+    for (const std::size_t expected : {kMostLinesPerBatch, kMostLinesPerBatch, std::size_t{500}, std::size_t{0}})
+        CHECK(reader.next({log}).lines.size() == expected);
     const std::string longest(kLongestLine, 'x');
     for (int i = 0; i < 10; ++i) ring.push(line(longest));
     CHECK(reader.next({log}).lines.size() == kMostBytesPerBatch / kLongestLine + 1);
@@ -108,7 +109,8 @@ TEST_CASE("log followers: each has its own pace, and their number is limited") {
     CHECK(quick.got.size() == 3);
 
     std::vector<Result<LogHandle>> many;
-    for (std::size_t i = 0; i < kMostFollowers - 2; ++i) CHECK(many.emplace_back(world.logs->followers().begin({{}, 0, true}, feed(once))).has_value());
+    for (std::size_t i = 0; i < kMostFollowers - 2; ++i)
+        CHECK(many.emplace_back(world.logs->followers().begin({{}, 0, true}, feed(once))).has_value());
     CHECK(world.logs->followers().begin({{}, 0, true}, feed(once)).error().to_string() == "16 clients read logs already");
     many.clear();
     CHECK(world.logs->followers().begin({{}, 0, true}, feed(once)).has_value());

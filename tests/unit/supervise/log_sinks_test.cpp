@@ -59,7 +59,8 @@ TEST_CASE("log file: what others could choose is refused, and a refusal at a reo
     CHECK_FALSE(FileSink::open(pipe).has_value());
     CHECK(FileSink::open(directory / "open").error().errno_value == EISDIR);
     CHECK(FileSink::open(directory / "none/x").error().errno_value == ENOENT);
-    CHECK(FileSink::open(directory / "open/x").error().to_string() == directory / "open" + ": everyone may write to this directory: Operation not permitted");
+    CHECK(FileSink::open(directory / "open/x").error().to_string() ==
+          directory / "open" + ": everyone may write to this directory: Operation not permitted");
 
     const auto sink = FileSink::open(plain);
     REQUIRE(sink);
@@ -91,7 +92,8 @@ TEST_CASE("log stream: lines say whose they are, and a reader that stops does no
     }
     std::string all;
     for (int i = 0; i < 10; ++i) { // a reader that goes on
-        if (const ssize_t size = ::read(read_end.get(), buffer, sizeof buffer); size > 0) all.append(buffer, static_cast<std::size_t>(size));
+        if (const ssize_t size = ::read(read_end.get(), buffer, sizeof buffer); size > 0)
+            all.append(buffer, static_cast<std::size_t>(size));
         (void)sink.take({"edge", ""}, line(""), "");
     }
     CHECK(all.find(much.substr(0, 29'999)) != all.npos);

@@ -11,8 +11,10 @@ using Kind = StandardStream::Kind;
 
 TEST_CASE("log: a level in front of a line, and what only looks like one") {
     struct Case { std::string_view text; std::optional<std::uint8_t> level; std::string_view rest; };
-    const Case cases[] = {{"<3>bad", 3, "bad"}, {"<0>", 0, ""},   {"<7> x", 7, " x"}, {"<8>x", std::nullopt, "<8>x"},  {"<a>x", std::nullopt, "<a>x"},
-                          {"<3", std::nullopt, "<3"}, {"", std::nullopt, ""}, {"<13>x", std::nullopt, "<13>x"}, {"x<3>", std::nullopt, "x<3>"}};
+    const Case cases[] = {{"<3>bad", 3, "bad"}, {"<0>", 0, ""},   {"<7> x", 7, " x"}, {"<8>x", std::nullopt, "<8>x"},
+                          {"<a>x", std::nullopt, "<a>x"},
+                          {"<3", std::nullopt, "<3"}, {"", std::nullopt, ""}, {"<13>x", std::nullopt, "<13>x"},
+                          {"x<3>", std::nullopt, "x<3>"}};
     for (const Case& c : cases) {
         CAPTURE(std::string(c.text));
         CHECK(split_level(c.text).level == c.level);
