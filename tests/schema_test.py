@@ -59,14 +59,16 @@ WRONG = {
 }
 
 RIGHT = {
-    "a oneshot service without command": ("service", LISTEN + '[service]\ntype = "oneshot"\nexec_stop = "/bin/true"\nremain_after_exit = true\n'),
+    "a oneshot service without command": ("service",
+                                          LISTEN + '[service]\ntype = "oneshot"\nexec_stop = "/bin/true"\nremain_after_exit = true\n'),
     "addresses from a file": ("service", LISTEN.replace('addresses = "192.0.2.1"', 'addresses_file = "list"') + SERVICE),
     "a switch where there are more words": ("service", LISTEN + SERVICE + 'protect_home = true\n'),
     "a drop-in with a key alone": ("drop-in", '[service]\nuser = "web"\n'),
     "a drop-in for one of several listeners": ("drop-in", '[[listen]]\nname = "http"\nbacklog = 7\n'),
     "a drop-in that appends": ("drop-in", '[[listen]]\n"+ports" = 81\n[service]\n"+environment" = ["A=1"]\n'),
     "more in the file itself": ("service", LISTEN + SERVICE + '"+environment" = ["A=1"]\n'),
-    "nothing but more": ("service", LISTEN.replace("ports", '"+ports"').replace('= 80', '= [80]') + SERVICE.replace("exec_start", '"+exec_start"')),
+    "nothing but more": ("service", LISTEN.replace("ports", '"+ports"').replace('= 80', '= [80]') +
+                                    SERVICE.replace("exec_start", '"+exec_start"')),
     "nothing": ("daemon", ""),
     "a rule": ("daemon", 'log_level = "debug"\n[[drop]]\naddresses = ["192.0.2.0/24", "2001:db8::/32"]\nprotocol = ["tcp", "udp"]\n'),
 }

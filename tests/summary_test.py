@@ -13,10 +13,14 @@ CASES = [ # report (None: was not written), exit status of what wrote it -> last
     ("<testsuite><testcase name='a'><failure/></testcase></testsuite>", 1, "0 passed, 1 failed, 0 skipped", 1),
     ("<testsuites><testsuite><testcase name='a'><error/></testcase></testsuite></testsuites>", 1, "0 passed, 1 failed, 0 skipped", 1),
     ("<testsuite><testcase name='a'/><testcase name='b'><skipped/></testcase></testsuite>", 0, "1 passed, 0 failed, 1 skipped", 0),
-    (f"<testsuite><testcase name='a'><system-out>{DOCTEST.format(7, 0)}</system-out></testcase></testsuite>", 0, "7 passed, 0 failed, 0 skipped", 0),
-    (f"<testsuite><testcase name='a'><failure/><system-out>{DOCTEST.format(7, 2)}</system-out></testcase></testsuite>", 8, "7 passed, 2 failed, 0 skipped", 1),
-    (f"<testsuite><testcase name='a'><failure/><system-out>{DOCTEST.format(7, 0)}</system-out></testcase></testsuite>", 8, "7 passed, 1 failed, 0 skipped", 1),
-    (f"<testsuite><testcase name='a'><system-out>{DOCTEST.format(0, 0)}</system-out></testcase></testsuite>", 0, "0 passed, 1 failed, 0 skipped", 1),
+    (f"<testsuite><testcase name='a'><system-out>{DOCTEST.format(7, 0)}</system-out></testcase></testsuite>", 0,
+     "7 passed, 0 failed, 0 skipped", 0),
+    (f"<testsuite><testcase name='a'><failure/><system-out>{DOCTEST.format(7, 2)}</system-out></testcase></testsuite>", 8,
+     "7 passed, 2 failed, 0 skipped", 1),
+    (f"<testsuite><testcase name='a'><failure/><system-out>{DOCTEST.format(7, 0)}</system-out></testcase></testsuite>", 8,
+     "7 passed, 1 failed, 0 skipped", 1),
+    (f"<testsuite><testcase name='a'><system-out>{DOCTEST.format(0, 0)}</system-out></testcase></testsuite>", 0,
+     "0 passed, 1 failed, 0 skipped", 1),
     ("<testsuite/>", 0, "0 passed, 1 failed, 0 skipped", 1), # nothing ran
     ("<testsuite><testcase name='a'/></testsuite>", 124, "1 passed, 1 failed, 0 skipped", 1), # then it hung
     (None, 2, "0 passed, 1 failed, 0 skipped", 1),

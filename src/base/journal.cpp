@@ -42,7 +42,8 @@ Result<bool> Journal::send(std::span<const LogField> fields) {
     datagram_.clear();
     for (const LogField& field : fields) append_field(datagram_, field);
     // Named each time: journald may have been started anew.
-    while (::sendto(fd_.get(), datagram_.data(), datagram_.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0) {
+    while (::sendto(fd_.get(), datagram_.data(), datagram_.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address),
+                    sizeof address) < 0) {
         if (errno == EINTR) continue;
         if (errno == EAGAIN) return false;
         return system_failure("journal");

@@ -43,7 +43,8 @@ public:
     /// False: it is not there, or refuses the entry.
     bool send(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
         const std::lock_guard lock(mutex_);
-        if (lost_ > 0 && put(LogLevel::warning, fmt::format("{} lines of this log were lost: journald did not take them", lost_), {}) == Outcome::taken)
+        if (lost_ > 0 &&
+            put(LogLevel::warning, fmt::format("{} lines of this log were lost: journald did not take them", lost_), {}) == Outcome::taken)
             lost_ = 0;
         const Outcome outcome = put(level, message, fields);
         lost_ += outcome == Outcome::busy ? 1 : 0;

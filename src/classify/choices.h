@@ -31,8 +31,8 @@ class ChoiceBuilder {
 public:
     ChoiceBuilder(const CompileInput& input, RuleIndex& index, Tables& tables);
 
-    /// The choice that tries `atoms`, sorted by tried_before() and at most the last of them unguarded, one after the other and ends at `tail`
-    /// (0 = the parent's).
+    /// The choice that tries `atoms`, sorted by tried_before() and at most the last of them unguarded, one after the other and ends at
+    /// `tail` (0 = the parent's).
     [[nodiscard]] std::uint32_t chain(std::span<const Atom* const> atoms, Family family, std::uint32_t tail);
 
     /// An end that belongs to no rule.

@@ -28,7 +28,8 @@ void ConflictFinder::check(std::span<const PlaneRule> rules) {
         return input_.rules.rules.terms(input_.rules.rules.block_of(r.rule));
     };
     const Target& target = terms_of(rules.front()).target;
-    const bool one_target = std::all_of(rules.begin(), rules.end(), [&](const PlaneRule& r) { return same_target(terms_of(r).target, target); });
+    const bool one_target =
+        std::all_of(rules.begin(), rules.end(), [&](const PlaneRule& r) { return same_target(terms_of(r).target, target); });
     if (one_target || full()) return;
 
     candidates_.clear();
@@ -40,7 +41,8 @@ void ConflictFinder::check(std::span<const PlaneRule> rules) {
     });
     for (std::size_t begin = 0, end = 0; begin < candidates_.size(); begin = end) {
         const Candidate& first = candidates_[begin];
-        while (end < candidates_.size() && candidates_[end].port_count == first.port_count && candidates_[end].interface == first.interface) ++end;
+        while (end < candidates_.size() && candidates_[end].port_count == first.port_count && candidates_[end].interface == first.interface)
+            ++end;
         check_equals(std::span(candidates_).subspan(begin, end - begin));
     }
 }
@@ -49,7 +51,8 @@ void ConflictFinder::check(std::span<const PlaneRule> rules) {
 void ConflictFinder::check_equals(std::span<const Candidate> candidates) {
     for (std::size_t begin = 0, end = 0; begin < candidates.size(); begin = end) {
         std::uint16_t last = candidates[begin].ports.last;
-        for (end = begin; end < candidates.size() && candidates[end].ports.first <= last; ++end) last = std::max(last, candidates[end].ports.last);
+        for (end = begin; end < candidates.size() && candidates[end].ports.first <= last; ++end)
+            last = std::max(last, candidates[end].ports.last);
         const auto meeting = candidates.subspan(begin, end - begin);
         if (meeting.size() <= kComparedInPairs) check_pairs(meeting);
         else check_by_source(meeting);
@@ -98,8 +101,8 @@ void ConflictFinder::check_pair(const Candidate& a, const Candidate& b) {
     if (one.ifname != 0) what += " on interface " + input_.rules.interfaces[one.ifname];
     if (one.sources != 0 || other.sources != 0) what += " from " + source->to_string();
     reported_.emplace_back(first.rule, second.rule);
-    std::string message = fmt::format("rules of equal precision: {} of {} and of {} at {}", what, name_of(one.target), name_of(other.target),
-                                      other.pos.to_string());
+    std::string message = fmt::format("rules of equal precision: {} of {} and of {} at {}", what, name_of(one.target),
+                                      name_of(other.target), other.pos.to_string());
     found_.push_back({Diagnostic::Severity::error, {std::move(message), 0, one.pos}});
 }
 
@@ -109,7 +112,8 @@ bool ConflictFinder::reported(RuleId a, RuleId b) const {
         const SourcePos place = input_.rules.rules[x].pos;
         return x == y || (place.line != 0 && place == input_.rules.rules[y].pos);
     };
-    return std::any_of(reported_.begin(), reported_.end(), [&](const auto& pair) { return same_place(pair.first, a) && same_place(pair.second, b); });
+    return std::any_of(reported_.begin(), reported_.end(),
+                       [&](const auto& pair) { return same_place(pair.first, a) && same_place(pair.second, b); });
 }
 
 std::optional<Prefix> ConflictFinder::common_source(const Rule& a, const Rule& b) {

@@ -15,7 +15,8 @@ public:
     void append_covering(std::uint32_t set, const Prefix& prefix, std::vector<PortRange>& out) const;
 
     /// Is there a packet to `prefix` and `ports` that is in no hole of `a` nor of `b`? Returns the lowest such run of ports.
-    [[nodiscard]] std::optional<PortRange> ports_outside(std::uint32_t a, std::uint32_t b, const Prefix& prefix, const PortRange& ports) const;
+    [[nodiscard]] std::optional<PortRange> ports_outside(std::uint32_t a, std::uint32_t b, const Prefix& prefix,
+                                                         const PortRange& ports) const;
 
 private:
     struct Set {

@@ -103,7 +103,8 @@ dispatch_cell Packer::index_over(std::span<const Point> points, std::uint32_t at
         const U128 behind = plus(base, shifted_left(i + 1ULL, shift));
         end = std::max(end, covering + 1);
         while (end < points.size() && (i == last || points[end].first < behind)) ++end;
-        const dispatch_cell cell = cell_over(points.subspan(covering, end - covering), at + static_cast<std::uint32_t>(covering), level + 1);
+        const dispatch_cell cell =
+            cell_over(points.subspan(covering, end - covering), at + static_cast<std::uint32_t>(covering), level + 1);
         tables_.cells[cells + 1 + i] = cell; // not before: the vector may have moved
     }
     return {number, DISPATCH_INDEXED};

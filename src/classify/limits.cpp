@@ -27,7 +27,8 @@ bool drops_beyond_source(const Service& service) noexcept {
 } // namespace
 
 bool has_limits(const Service& service, const Listener& listener) noexcept {
-    return listener.connection_rate.count != 0 || listener.source_rate.count != 0 || drops_beyond_all(service) || drops_beyond_source(service);
+    return listener.connection_rate.count != 0 || listener.source_rate.count != 0 || drops_beyond_all(service) ||
+           drops_beyond_source(service);
 }
 
 dispatch_limit limit_for(const Service& service, const Listener& listener, std::uint32_t limiter) noexcept {

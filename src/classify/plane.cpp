@@ -55,7 +55,8 @@ Plane plane_of(const RuleSet& rules, const RuleIndex& index, Family family, Prot
                std::tie(b.destination.address.bits, b.destination.length, b.group, b.rule);
     };
     if (!std::is_sorted(plane.rules.begin(), plane.rules.end(), earlier)) std::sort(plane.rules.begin(), plane.rules.end(), earlier);
-    std::sort(plane.specials.begin(), plane.specials.end(), [](const Special& a, const Special& b) { return a.destination < b.destination; });
+    std::sort(plane.specials.begin(), plane.specials.end(),
+              [](const Special& a, const Special& b) { return a.destination < b.destination; });
     return plane;
 }
 

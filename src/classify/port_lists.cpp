@@ -105,7 +105,8 @@ PortListBuilder::PortListBuilder(const CompileInput& input, const HoleIndex& hol
                                  Tables& tables, const Plane& plane)
     : input_(input), holes_(holes), choices_(choices), tables_(tables), plane_(plane),
       counting_(input.config.daemon.rule_counters), by_group_(index.groups(), kNone) {
-    for (std::uint32_t group = 0; group < index.groups(); ++group) holes_by_group_.push_back(input.rules.rules[index.first_of(group)].holes);
+    for (std::uint32_t group = 0; group < index.groups(); ++group)
+        holes_by_group_.push_back(input.rules.rules[index.first_of(group)].holes);
 }
 
 std::uint32_t PortListBuilder::list_for(const Place& place) {

@@ -10,8 +10,8 @@ void RuleList::push_back(const Rule& rule) {
     const RuleTerms& terms = rule;
     if (data.blocks.empty() || data.blocks.back().terms != terms || data.blocks.back().file != rule.pos.file)
         data.blocks.push_back({terms, rule.pos.file});
-    data.records.push_back({rule.destination.address.bits, static_cast<std::uint32_t>(data.blocks.size() - 1), rule.pos.line, rule.pos.column,
-                            rule.destination.length, rule.destination.family()});
+    data.records.push_back({rule.destination.address.bits, static_cast<std::uint32_t>(data.blocks.size() - 1), rule.pos.line,
+                            rule.pos.column, rule.destination.length, rule.destination.family()});
 }
 
 Rule RuleList::operator[](std::size_t id) const {

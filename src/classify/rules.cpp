@@ -96,7 +96,8 @@ private:
 std::size_t least_rules(const Config& config) {
     std::size_t count = 0;
     const auto add = [&](const std::vector<Endpoint>& endpoints, const Guard& guard, std::size_t protocols) {
-        for (const Endpoint& endpoint : endpoints) count += endpoint.addresses.size() * protocols * std::max<std::size_t>(guard.interfaces.size(), 1);
+        for (const Endpoint& endpoint : endpoints)
+            count += endpoint.addresses.size() * protocols * std::max<std::size_t>(guard.interfaces.size(), 1);
     };
     for (const GlobalRule& rule : config.rules) add(rule.endpoints, rule.guard, rule.protocols.size());
     for (const Service& service : config.services)

@@ -89,7 +89,7 @@ bool read_file(const Raw& item, const ValueContext& context, const Take& take) {
 }
 
 bool read_files(const Raw& raw, const ValueContext& context, const Take& take) {
-    return each_item(raw, context, [&](const Raw& item) { return read_file(item, context, take); });
+    return each_of_some(raw, context, [&](const Raw& item) { return read_file(item, context, take); });
 }
 
 } // namespace

@@ -77,7 +77,9 @@ private:
         return std::nullopt;
     }
 
-    std::optional<std::string> word() const { return text_.empty() ? refused("says nothing to look for") : std::optional<std::string>(text_); }
+    std::optional<std::string> word() const {
+        return text_.empty() ? refused("says nothing to look for") : std::optional<std::string>(text_);
+    }
 
     std::optional<std::string> path() const {
         if (!text_.starts_with('/')) return refused(fmt::format("{} is no absolute path", quoted(text_)));
@@ -119,7 +121,8 @@ private:
     std::optional<std::string> amount(bool bytes) const {
         const auto comparison = read_number_comparison(text_);
         const auto number = !comparison ? std::nullopt : bytes ? parse_size(comparison->value) : count_in(comparison->value);
-        if (!number) return refused(fmt::format("{}: expected {}", quoted(text_), bytes ? "a size such as \">=2G\"" : "a number such as \">=4\""));
+        if (!number)
+            return refused(fmt::format("{}: expected {}", quoted(text_), bytes ? "a size such as \">=2G\"" : "a number such as \">=4\""));
         return fmt::format("{}{}", symbol_of(comparison->op), *number);
     }
 

@@ -6,8 +6,8 @@
 
 namespace swathe {
 
-/// Checks what the keys about connections say together with all others. In units, what means nothing without Accept=yes, or with it, is told
-/// and put back to its default; in TOML it is an error. Requires that all values could be read. Returns false after errors.
+/// Checks what the keys about connections say together with all others. In units, what means nothing without Accept=yes, or with it, is
+/// told and put back to its default; in TOML it is an error. Requires that all values could be read. Returns false after errors.
 bool check_connections(Service& service, const ServiceText& text, Report& report);
 
 /// Has the key of [service] no meaning unless `accept` is on?

@@ -120,7 +120,7 @@ bool read_load(const Raw& raw, const ValueContext& context, std::optional<double
 }
 
 bool read_day_times(const Raw& raw, const ValueContext& context, std::vector<DayTimes>& out) {
-    return each_item(raw, context, [&](const Raw& item) {
+    return each_of_some(raw, context, [&](const Raw& item) {
         const std::string* text = string_of(item, context);
         if (text == nullptr) return false;
         const auto times = day_times_of(*text);

@@ -46,9 +46,9 @@ constexpr std::array kOldPlaces{
 std::span<const Directive> directives() {
     static const std::vector<Directive> table = [] {
         std::vector<Directive> all;
-        for (const auto part : {network_directives(), loading_directives(), socket_directives(), service_directives(), condition_directives(),
-                                connection_directives(),
-                                exec_directives(), sandbox_directives(), cgroup_directives()})
+        for (const auto part :
+             {network_directives(), loading_directives(), socket_directives(), service_directives(), condition_directives(),
+              connection_directives(), exec_directives(), sandbox_directives(), cgroup_directives()})
             all.insert(all.end(), part.begin(), part.end());
         return all;
     }();

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "config/value_context.h"
+#include "config/items.h"
 #include "config/values.h"
 #include "config/words.h"
 
@@ -8,11 +8,7 @@ namespace swathe {
 
 /// Gives `take` the words of each line: take(word, whether it is the line's first, where).
 template <class Take> bool each_word(const Raw& raw, const ValueContext& context, Take take) {
-    if (const auto* list = raw.get<Raw::List>()) {
-        bool ok = true;
-        for (const Raw& item : *list) ok = each_word(item, context, take) && ok;
-        return ok;
-    }
+    if (raw.get<Raw::List>() != nullptr) return each_item(raw, [&](const Raw& item) { return each_word(item, context, take); });
     const std::string* line = string_of(raw, context);
     if (line == nullptr) return false;
     const auto words = split_words(*line);

@@ -1,6 +1,7 @@
 #include "config/exit_values.h"
 
 #include "base/text.h"
+#include "config/items.h"
 #include "config/values.h"
 
 #include <algorithm>
@@ -110,11 +111,7 @@ bool read_signal(const Raw& raw, const ValueContext& context, int& out) {
 }
 
 bool read_exit_statuses(const Raw& raw, const ValueContext& context, ExitStatusSet& out) {
-    const auto* list = raw.get<Raw::List>();
-    if (list == nullptr) return add_status(raw, context, out);
-    bool ok = true;
-    for (const Raw& item : *list) ok = add_status(item, context, out) && ok;
-    return ok;
+    return each_item(raw, [&](const Raw& item) { return add_status(item, context, out); });
 }
 
 } // namespace swathe

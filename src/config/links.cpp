@@ -46,7 +46,8 @@ void report_contradictions(const Service& service, Report& report) {
     };
     for (const ServiceName& name : service.conflicts)
         if (wants(name))
-            report.error(name.pos, "conflicts", fmt::format("{} is one that {} cannot do without or asks for", quoted(name.value), service.name));
+            report.error(name.pos, "conflicts",
+                         fmt::format("{} is one that {} cannot do without or asks for", quoted(name.value), service.name));
 }
 
 } // namespace

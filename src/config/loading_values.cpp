@@ -20,7 +20,7 @@ bool add_protection(std::string_view name, const SourcePos& where, const ValueCo
 } // namespace
 
 bool read_protections(const Raw& raw, const ValueContext& context, std::vector<std::string>& out) {
-    return each_item(raw, context, [&](const Raw& item) {
+    return each_of_some(raw, context, [&](const Raw& item) {
         const std::string* text = string_of(item, context);
         if (text == nullptr) return false;
         bool ok = true;

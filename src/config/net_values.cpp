@@ -62,11 +62,6 @@ bool is_interface_name(std::string_view name) noexcept { // net/core/dev.c, dev_
 
 } // namespace
 
-std::span<const Raw> items_of(const Raw& raw) {
-    const auto* list = raw.get<Raw::List>();
-    return list != nullptr ? std::span<const Raw>(*list) : std::span<const Raw>(&raw, 1);
-}
-
 Endpoint& only_endpoint(std::vector<Endpoint>& endpoints, const SourcePos& where) {
     if (endpoints.empty()) endpoints.push_back({{}, {}, where});
     return endpoints.front();
@@ -91,12 +86,12 @@ std::size_t prefixes_in(const AddressRange& range) {
 bool read_addresses(const Raw& raw, const ValueContext& context, std::vector<Endpoint>& out) {
     auto& addresses = only_endpoint(out, raw.pos).addresses;
     addresses.reserve(items_of(raw).size());
-    return each_item(raw, context, [&](const Raw& item) { return read_address(item, context, addresses); });
+    return each_of_some(raw, context, [&](const Raw& item) { return read_address(item, context, addresses); });
 }
 
 bool read_ports(const Raw& raw, const ValueContext& context, std::vector<Endpoint>& out) {
     std::vector<PortRange>& ports = only_endpoint(out, raw.pos).ports;
-    const bool ok = each_item(raw, context, [&](const Raw& item) {
+    const bool ok = each_of_some(raw, context, [&](const Raw& item) {
         const auto range = port_range_of(item, context);
         if (range) ports.push_back(*range);
         return range.has_value();
@@ -107,17 +102,17 @@ bool read_ports(const Raw& raw, const ValueContext& context, std::vector<Endpoin
 }
 
 bool read_holes(const Raw& raw, const ValueContext& context, std::vector<Endpoint>& out) {
-    return each_item(raw, context,
+    return each_of_some(raw, context,
                      [&](const Raw& item) { return read_endpoint(item, context, EndpointUse::hole, out); });
 }
 
 bool read_listen_line(const Raw& raw, const ValueContext& context, std::vector<Endpoint>& out) {
-    return each_item(raw, context,
+    return each_of_some(raw, context,
                      [&](const Raw& item) { return read_endpoint(item, context, EndpointUse::listen, out); });
 }
 
 bool read_prefixes(const Raw& raw, const ValueContext& context, std::vector<Placed<Prefix>>& out) {
-    return each_item(raw, context, [&](const Raw& item) {
+    return each_of_some(raw, context, [&](const Raw& item) {
         const std::string* text = string_of(item, context);
         if (text == nullptr) return false;
         const auto prefix = parse_prefix(*text);
@@ -134,7 +129,7 @@ bool read_excepted_sources(const Raw& raw, const ValueContext& context, Listener
 }
 
 bool read_interfaces(const Raw& raw, const ValueContext& context, Guard& out) {
-    return each_item(raw, context, [&](const Raw& item) {
+    return each_of_some(raw, context, [&](const Raw& item) {
         const std::string* text = string_of(item, context);
         if (text == nullptr) return false;
         if (!is_interface_name(*text))
@@ -165,7 +160,7 @@ bool read_netns(const Raw& raw, const ValueContext& context, std::string& out) {
 }
 
 bool read_protocols(const Raw& raw, const ValueContext& context, std::vector<Protocol>& out) {
-    return each_item(raw, context, [&](const Raw& item) {
+    return each_of_some(raw, context, [&](const Raw& item) {
         Protocol protocol{};
         if (!read_choice(item, context, protocol)) return false;
         if (std::find(out.begin(), out.end(), protocol) != out.end())

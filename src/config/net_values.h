@@ -1,23 +1,13 @@
 #pragma once
 
+#include "config/items.h"
 #include "config/value_context.h"
 #include "model/config.h"
-
-#include <span>
 
 namespace swathe {
 
 /// Readers of addresses, ports and what goes with them; the form is value_context.h's.
 /// Where a list is expected, a single value is a list of one.
-
-[[nodiscard]] std::span<const Raw> items_of(const Raw& raw);
-/// Calls `read_item(item)` for each; an empty list is refused.
-template <class F> bool each_item(const Raw& raw, const ValueContext& context, F read_item) {
-    if (items_of(raw).empty()) return context.refuse(raw.pos, "an empty list");
-    bool ok = true;
-    for (const Raw& item : items_of(raw)) ok = read_item(item) && ok;
-    return ok;
-}
 
 /// The one endpoint of a listener in TOML, made at `where` if there is none.
 [[nodiscard]] Endpoint& only_endpoint(std::vector<Endpoint>& endpoints, const SourcePos& where);

@@ -19,7 +19,9 @@ using T = ValueType;
 std::vector<std::string_view> log_levels() { return {"error", "warning", "notice", "info", "debug"}; }
 std::vector<std::string_view> bind_modes() { return {"default", "both", "ipv6-only"}; }
 
-template <Protocol P> bool add_line(const Raw& raw, const ValueContext& context, SocketUnit& out) { return read_listen(raw, context, P, out); }
+template <Protocol P> bool add_line(const Raw& raw, const ValueContext& context, SocketUnit& out) {
+    return read_listen(raw, context, P, out);
+}
 
 bool read_bind_mode(const Raw& raw, const ValueContext& context, SocketUnit& out) {
     const std::string* text = string_of(raw, context);
@@ -105,8 +107,8 @@ constexpr std::array kTable{
     Directive{listen, "addresses_file", "X-Swathe", "AddressesFile", T::path, add, "none",
               "File with more addresses that the listener claims", kNoWords,
               into<&Listener::endpoints, read_addresses_file>},
-    Directive{listen, "ports", "", "", T::ports, replace, "required, unless path is given", "Ports that the listener claims on each of its addresses",
-              kNoWords, into<&Listener::endpoints, read_ports>},
+    Directive{listen, "ports", "", "", T::ports, replace, "required, unless path is given",
+              "Ports that the listener claims on each of its addresses", kNoWords, into<&Listener::endpoints, read_ports>},
     Directive{listen, "except", "X-Swathe", "Except", T::endpoints, add, "none",
               "Holes that the listener does not claim", kNoWords, into<&Listener::except, read_holes>},
     Directive{listen, "from", "X-Swathe", "From", T::prefixes, add, "any", "Source prefixes that the listener is for",
@@ -146,9 +148,11 @@ constexpr std::array kTable{
               "Times that its traffic may wake the daemon in the window", kNoWords, whole<Listener, read_burst<&Listener::poll_limit>>},
 
     Directive{socket_unit, "", "Socket", "ListenStream", T::endpoints, add, "none",
-              "A TCP listener on the endpoints of this line, or a UNIX stream socket", kNoWords, whole<SocketUnit, add_line<Protocol::tcp>>},
+              "A TCP listener on the endpoints of this line, or a UNIX stream socket", kNoWords,
+              whole<SocketUnit, add_line<Protocol::tcp>>},
     Directive{socket_unit, "", "Socket", "ListenDatagram", T::endpoints, add, "none",
-              "A UDP listener on the endpoints of this line, or a UNIX datagram socket", kNoWords, whole<SocketUnit, add_line<Protocol::udp>>},
+              "A UDP listener on the endpoints of this line, or a UNIX datagram socket", kNoWords,
+              whole<SocketUnit, add_line<Protocol::udp>>},
     Directive{socket_unit, "", "Socket", "ListenSequentialPacket", T::endpoints, add, "none",
               "A UNIX socket for sequenced packets", kNoWords, whole<SocketUnit, read_listen_seqpacket>},
     Directive{socket_unit, "", "Socket", "BindIPv6Only", T::choice, replace, "default",

@@ -105,11 +105,7 @@ bool read_address_families(const Raw& raw, const ValueContext& context, std::opt
 }
 
 bool read_namespaces(const Raw& raw, const ValueContext& context, std::optional<std::uint32_t>& out) {
-    const auto* list = raw.get<Raw::List>();
-    if (list == nullptr) return read_namespace_line(raw, context, out);
-    bool ok = true;
-    for (const Raw& item : *list) ok = read_namespace_line(item, context, out) && ok;
-    return ok;
+    return each_item(raw, [&](const Raw& item) { return read_namespace_line(item, context, out); });
 }
 
 } // namespace swathe

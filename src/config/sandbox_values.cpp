@@ -115,15 +115,10 @@ template <class T> bool read_switch(const Raw& raw, const ValueContext& context,
 bool read_sandbox_paths(const Raw& raw, const ValueContext& context, std::vector<SandboxPath>& out) {
     const auto take = [&](std::string_view word, bool, const SourcePos& where) { return add_path(word, where, context, out); };
     if (context.is_unit) return each_word(raw, context, take);
-    const auto take_whole = [&](const Raw& item) {
+    return each_item(raw, [&](const Raw& item) {
         const std::string* path = string_of(item, context);
         return path != nullptr && take(*path, true, item.pos);
-    };
-    const auto* list = raw.get<Raw::List>();
-    if (list == nullptr) return take_whole(raw);
-    bool ok = true;
-    for (const Raw& item : *list) ok = take_whole(item) && ok;
-    return ok;
+    });
 }
 
 bool read_syscall_filter(const Raw& raw, const ValueContext& context, SystemCallFilter& out) {

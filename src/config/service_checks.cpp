@@ -103,7 +103,8 @@ private:
     /// Connections of a UNIX socket do not lead back to the listener that took them.
     void check_idle() {
         if (service_.idle_stop_sec == kInfinity) return;
-        const auto known = std::find_if(service_.listeners.begin(), service_.listeners.end(), [](const Listener& l) { return l.is_unix(); });
+        const auto known =
+            std::find_if(service_.listeners.begin(), service_.listeners.end(), [](const Listener& l) { return l.is_unix(); });
         if (known != service_.listeners.end())
             refuse("idle_stop_sec", fmt::format("whether the UNIX socket at {} is in use cannot be told", known->pos.to_string()));
     }

@@ -1,6 +1,7 @@
 #include "config/service_values.h"
 
 #include "config/exec_line.h"
+#include "config/items.h"
 #include "config/limits.h"
 #include "config/service_name.h"
 #include "config/specifier.h"
@@ -152,11 +153,7 @@ bool read_environment_files(const Raw& raw, const ValueContext& context, std::ve
         out.push_back({std::move(path), optional, item.pos});
         return true;
     };
-    const auto* list = raw.get<Raw::List>();
-    if (list == nullptr) return take(raw);
-    bool ok = true;
-    for (const Raw& item : *list) ok = take(item) && ok;
-    return ok;
+    return each_item(raw, take);
 }
 
 bool read_working_directory(const Raw& raw, const ValueContext& context, Service& out) {
@@ -181,11 +178,7 @@ bool read_both_timeouts(const Raw& raw, const ValueContext& context, Service& ou
 }
 
 bool read_service_names(const Raw& raw, const ValueContext& context, std::vector<ServiceName>& out) {
-    const auto* list = raw.get<Raw::List>();
-    if (list == nullptr) return add_service(raw, context, out);
-    bool ok = true;
-    for (const Raw& item : *list) ok = add_service(item, context, out) && ok;
-    return ok;
+    return each_item(raw, [&](const Raw& item) { return add_service(item, context, out); });
 }
 
 bool read_pid_file(const Raw& raw, const ValueContext& context, std::optional<Placed<std::string>>& out) {

@@ -32,9 +32,10 @@ bool has_mark(const Raw& raw) {
 
 /// May the value have marks of model/instance_name.h in it, because it is looked at once there is a connection?
 bool may_name_instance(const Directive& directive) noexcept {
-    constexpr std::array<std::string_view, 13> kKeys{"description", "working_directory", "root_directory", "environment_file",
-                                                     "runtime_directory", "state_directory", "cache_directory", "logs_directory", "configuration_directory",
-                                                     "syslog_identifier", "standard_input", "standard_output", "standard_error"};
+    constexpr std::array<std::string_view, 13> kKeys{
+        "description",     "working_directory", "root_directory", "environment_file",        "runtime_directory",
+        "state_directory", "cache_directory",   "logs_directory", "configuration_directory", "syslog_identifier",
+        "standard_input",  "standard_output",   "standard_error"};
     const bool by_type = directive.type == ValueType::commands || directive.type == ValueType::environment;
     return by_type || std::find(kKeys.begin(), kKeys.end(), directive.toml_key) != kKeys.end();
 }

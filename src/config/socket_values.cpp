@@ -77,7 +77,8 @@ bool is_unix_name(const Raw& item) {
 }
 
 bool read_unix_line(const Raw& raw, const ValueContext& context, SocketKind kind, SocketUnit& out) {
-    if (items_of(raw).size() != 1) return context.refuse(raw.pos, "a UNIX socket stands on a line of its own, and its path has no white space");
+    if (items_of(raw).size() != 1)
+        return context.refuse(raw.pos, "a UNIX socket stands on a line of its own, and its path has no white space");
     SocketUnit::Line line{kind, {}, {}, raw.pos};
     if (!read_unix_path(items_of(raw).front(), context, line.path)) return false;
     out.lines.push_back(std::move(line));
@@ -183,7 +184,8 @@ bool read_unix_path(const Raw& raw, const ValueContext& context, std::string& ou
     const bool abstract = text->starts_with('@');
     if (!abstract && !text->starts_with('/'))
         return context.refuse(raw.pos, fmt::format("{} is neither an absolute path nor \"@NAME\"", quoted(*text)));
-    if (text->size() < 2 || (!abstract && text->ends_with('/'))) return context.refuse(raw.pos, fmt::format("{} names no socket", quoted(*text)));
+    if (text->size() < 2 || (!abstract && text->ends_with('/')))
+        return context.refuse(raw.pos, fmt::format("{} names no socket", quoted(*text)));
     if (text->size() > limits::kUnixPathBytes) return context.refuse(raw.pos, fmt::format("longer than {} bytes", limits::kUnixPathBytes));
     out = *text;
     return true;
@@ -193,7 +195,7 @@ bool read_node_mode(const Raw& raw, const ValueContext& context, mode_t& out) { 
 
 bool read_symlinks(const Raw& raw, const ValueContext& context, std::vector<Placed<std::string>>& out) {
     if (!context.is_unit)
-        return each_item(raw, context, [&](const Raw& item) {
+        return each_of_some(raw, context, [&](const Raw& item) {
             const std::string* text = string_of(item, context);
             return text != nullptr && add_symlink(*text, item.pos, context, out);
         });

@@ -22,7 +22,8 @@ struct UnitId {
 using MachineDoor = Result<std::string> (*)(char specifier);
 
 /// Replaces the specifiers of systemd.unit(5), "SPECIFIERS", of systemd 262. Errors: an unknown one, one that cannot be resolved, a
-/// single % at the end, more than limits::kLineBytes; for the instance of a connection, a mark that the text has by itself. The machine is asked once for each specifier of a text.
+/// single % at the end, more than limits::kLineBytes; for the instance of a connection, a mark that the text has by itself. The machine is
+/// asked once for each specifier of a text.
 [[nodiscard]] Result<std::string> expand_specifiers(std::string_view text, const UnitId& unit);
 [[nodiscard]] Result<std::string> expand_specifiers(std::string_view text, const UnitId& unit, MachineDoor machine);
 

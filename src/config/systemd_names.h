@@ -11,8 +11,8 @@ namespace swathe {
 enum class ForeignDirective : std::uint8_t {
     unknown,     ///< no directive of systemd 252 to 262 in this section
     harmless,    ///< asks for what holds anyway, or for something without meaning here
-    unsupported, ///< not implemented yet
-    protection,  ///< not implemented, and to ignore it would weaken the service's protection
+    unsupported, ///< swathe does not implement it
+    protection,  ///< nor this, and to ignore it would weaken the service's protection
     other_socket, ///< asks for a socket that is neither a TCP or UDP nor a UNIX socket
 };
 

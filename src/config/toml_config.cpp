@@ -87,7 +87,8 @@ public:
         const bool is_line = directive->type == ValueType::commands && entry.value.get<std::string>() != nullptr;
         const bool of_connection = accepts_ && scope == Scope::service;
         const bool expands = (expands_ || of_connection) && !is_line && !has_per_cent_signs(directive->type);
-        if (!expands || expand_all(setting.value, {of_connection ? connection_unit_ : unit_, path_}, entry.key, report_)) put(block, std::move(setting));
+        if (!expands || expand_all(setting.value, {of_connection ? connection_unit_ : unit_, path_}, entry.key, report_))
+            put(block, std::move(setting));
         return true;
     }
 

@@ -96,7 +96,8 @@ Socket build_socket(const Unit& unit, const std::vector<std::string>& allowed, R
         socket.ok = check_home(listener, unit.text.block, Format::unit, report) && socket.ok;
     }
     if (socket.listeners.empty() && socket.ok) {
-        report.error(unit.pos, "ListenStream", "missing; a socket needs at least one ListenStream=, ListenDatagram= or ListenSequentialPacket=");
+        report.error(unit.pos, "ListenStream",
+                     "missing; a socket needs at least one ListenStream=, ListenDatagram= or ListenSequentialPacket=");
         socket.ok = false;
     }
     socket.service = service_of(unit);

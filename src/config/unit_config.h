@@ -28,7 +28,8 @@ struct Unit {
 
 /// Accept=yes.
 [[nodiscard]] bool accepts(const Unit& socket);
-/// The unit that a .socket unit starts, "foo.service": what Service= says, or the one of its own name; with Accept=yes connection_unit("foo").
+/// The unit that a .socket unit starts, "foo.service": what Service= says, or the one of its own name; with Accept=yes
+/// connection_unit("foo").
 [[nodiscard]] std::string service_of(const Unit& socket);
 
 /// Puts .socket units and the .service units that they start together. A service's name is that of its .service unit, without "@";

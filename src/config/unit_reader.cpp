@@ -191,16 +191,16 @@ bool report_foreign(const UnitText& text, UnitKind kind, const std::vector<std::
         case ForeignDirective::unknown:
         case ForeignDirective::harmless: break;
         case ForeignDirective::unsupported:
-            report.warning(line.pos, line.key, "this directive of systemd's is not implemented yet; it is ignored");
+            report.warning(line.pos, line.key, "swathe does not implement this directive of systemd's; it is ignored");
             break;
         case ForeignDirective::protection:
             if (is_allowed(line.key)) {
                 report.warning(line.pos, line.key,
-                               "this directive of systemd's is not implemented yet; the service goes without its protection");
+                               "swathe does not implement this directive of systemd's; the service goes without its protection");
                 break;
             }
             report.error(line.pos, line.key,
-                         "not implemented yet, and to ignore it would weaken the service's protection; "
+                         "swathe does not implement it, and to ignore it would weaken the service's protection; "
                          "remove it, set it to nothing or \"no\" in a drop-in, or name it in AllowUnsupported=");
             ok = false;
             break;

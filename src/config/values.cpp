@@ -1,6 +1,7 @@
 #include "config/values.h"
 
 #include "config/boolean_word.h"
+#include "config/items.h"
 #include "config/limits.h"
 #include "config/time_span.h"
 #include "config/words.h"
@@ -235,11 +236,7 @@ bool read_accounts(const Raw& raw, const ValueContext& context, std::vector<Plac
         out.push_back(std::move(*account));
         return true;
     };
-    const auto* list = raw.get<Raw::List>();
-    if (list == nullptr) return take(raw);
-    bool ok = true;
-    for (const Raw& item : *list) ok = take(item) && ok;
-    return ok;
+    return each_item(raw, take);
 }
 
 bool read_placed_account(const Raw& raw, const ValueContext& context, std::optional<Placed<std::string>>& out) {

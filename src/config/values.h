@@ -60,8 +60,8 @@ template <class T> bool read_choice(const Raw& raw, const ValueContext& context,
             return true;
         }
     }
-    const bool not_yet = std::find(kNotYet<T>.begin(), kNotYet<T>.end(), *text) != kNotYet<T>.end();
-    return context.refuse(raw.pos, fmt::format("{} is not {}; {}", quoted(*text), not_yet ? "supported yet" : "known",
+    const bool not_ours = std::find(kNotOurs<T>.begin(), kNotOurs<T>.end(), *text) != kNotOurs<T>.end();
+    return context.refuse(raw.pos, fmt::format("{} is not {}; {}", quoted(*text), not_ours ? "supported" : "known",
                                                expected_one_of(names)));
 }
 

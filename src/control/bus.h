@@ -11,7 +11,8 @@ namespace swathe {
 // sd-bus' objects with owners. Included in this directory only.
 
 struct CloseBus {
-    void operator()(sd_bus* bus) const noexcept { (void)sd_bus_close_unref(bus); } // never flushes: a peer that does not read must not stop us
+    // never flushes: a peer that does not read must not stop us
+    void operator()(sd_bus* bus) const noexcept { (void)sd_bus_close_unref(bus); }
 };
 struct UnrefSlot {
     void operator()(sd_bus_slot* slot) const noexcept { (void)sd_bus_slot_unref(slot); }

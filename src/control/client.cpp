@@ -142,7 +142,8 @@ Reply<MessagePtr> ControlClient::State::call(const MessagePtr& request, std::uin
     return MessagePtr(raw);
 }
 
-Reply<std::string> ControlClient::State::ask(const char* method, const std::vector<std::string>& arguments, const std::vector<bool>& flags) {
+Reply<std::string> ControlClient::State::ask(const char* method, const std::vector<std::string>& arguments,
+                                             const std::vector<bool>& flags) {
     const auto message = request(method);
     if (!message) return Rejected(message.error());
     for (const std::string& argument : arguments)

@@ -95,8 +95,8 @@ const sd_bus_vtable kMethods[] = {
     SD_BUS_METHOD_WITH_NAMES("Rules", "", , "s", IN(json), (on_request<Access::look, &Connection::rules>), kOurCheck),
     SD_BUS_METHOD_WITH_NAMES("SelectRules", "bbu", IN(by_hits) IN(never_hit) IN(limit), "s", IN(json),
                              (on_request<Access::look, &Connection::select_rules>), kOurCheck),
-    SD_BUS_METHOD_WITH_NAMES("Explain", "ssssssbb", IN(protocol) IN(address) IN(port) IN(from) IN(interface) IN(netns) IN(kernel) IN(live), "s", IN(json),
-                             (on_request<Access::look, &Connection::explain>), kOurCheck),
+    SD_BUS_METHOD_WITH_NAMES("Explain", "ssssssbb", IN(protocol) IN(address) IN(port) IN(from) IN(interface) IN(netns) IN(kernel) IN(live),
+                             "s", IN(json), (on_request<Access::look, &Connection::explain>), kOurCheck),
     SD_BUS_METHOD_WITH_NAMES("Start", "s", IN(service), "", , (on_request<Access::act, &Connection::start>), kOurCheck),
     SD_BUS_METHOD_WITH_NAMES("Stop", "s", IN(service), "", , (on_request<Access::act, &Connection::stop>), kOurCheck),
     SD_BUS_METHOD_WITH_NAMES("Restart", "sb", IN(service) IN(overlap), "", , (on_request<Access::act, &Connection::restart>), kOurCheck),
@@ -109,7 +109,8 @@ const sd_bus_vtable kMethods[] = {
                              kOurCheck),
     SD_BUS_SIGNAL_WITH_NAMES("Traced", "s", IN(json), 0),
     // What a service says may be secret; what it is doing is not. journald, too, shows it to root and its own group alone.
-    SD_BUS_METHOD_WITH_NAMES("Logs", "asub", IN(services) IN(lines) IN(follow), "", , (on_request<Access::act, &Connection::logs>), kOurCheck),
+    SD_BUS_METHOD_WITH_NAMES("Logs", "asub", IN(services) IN(lines) IN(follow), "", , (on_request<Access::act, &Connection::logs>),
+                             kOurCheck),
     SD_BUS_SIGNAL_WITH_NAMES("Logged", "s", IN(json), 0),
     SD_BUS_METHOD_WITH_NAMES("Version", "", , "s", IN(version), (on_request<Access::look, &Connection::version>), kOurCheck),
     SD_BUS_VTABLE_END};
@@ -324,7 +325,8 @@ int Connection::logs(sd_bus_message* request, sd_bus_error* error) {
         auto service = read_argument(request, error);
         if (!service) return -EINVAL;
         query.services.push_back(std::move(*service));
-        if (query.services.size() > kMostNames) return refuse(error, {Refusal::bad_request, fmt::format("more than {} services", kMostNames)});
+        if (query.services.size() > kMostNames)
+            return refuse(error, {Refusal::bad_request, fmt::format("more than {} services", kMostNames)});
     }
     if (const int r = sd_bus_message_exit_container(request); r < 0) return r;
     int follow = 0;

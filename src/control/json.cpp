@@ -1,6 +1,6 @@
 #include "control/json.h"
 
-#include "control/json_fields.h"
+#include "control/json_status_fields.h"
 
 #include <type_traits>
 
@@ -14,8 +14,7 @@ using Json = nlohmann::ordered_json; // fields come out in the order they are li
 /// The winner: what it leads to stands in the answer itself.
 struct WinnerRule : RuleView {};
 
-template <> struct Fields<WinnerRule> {
-    static constexpr bool listed = true;
+template <> struct Fields<WinnerRule> : Listed {
     template <class V, class F> static void each(V& rule, F& f) { rule_place(rule, f); }
 };
 
@@ -86,8 +85,7 @@ template <class T> Result<T> read_as(std::string_view text) {
     }
 }
 
-template <> struct Fields<TracedView::Rule> {
-    static constexpr bool listed = true;
+template <> struct Fields<TracedView::Rule> : Listed {
     template <class V, class F> static void each(V& rule, F& f) {
         f("prefix", rule.prefix);
         f("ports", rule.ports);
@@ -97,8 +95,7 @@ template <> struct Fields<TracedView::Rule> {
     }
 };
 
-template <> struct Fields<TracedView> {
-    static constexpr bool listed = true;
+template <> struct Fields<TracedView> : Listed {
     template <class V, class F> static void each(V& decision, F& f) {
         f("time_usec", decision.time_usec);
         f.nullable("netns", decision.netns);
@@ -112,8 +109,7 @@ template <> struct Fields<TracedView> {
     }
 };
 
-template <> struct Fields<TraceBatch> {
-    static constexpr bool listed = true;
+template <> struct Fields<TraceBatch> : Listed {
     template <class V, class F> static void each(V& batch, F& f) {
         f("events", batch.events);
         f("lost", batch.lost);
@@ -121,8 +117,7 @@ template <> struct Fields<TraceBatch> {
     }
 };
 
-template <> struct Fields<LogLineView> {
-    static constexpr bool listed = true;
+template <> struct Fields<LogLineView> : Listed {
     template <class V, class F> static void each(V& line, F& f) {
         f("time_usec", line.time_usec);
         f("service", line.service);
@@ -133,8 +128,7 @@ template <> struct Fields<LogLineView> {
     }
 };
 
-template <> struct Fields<LogBatch> {
-    static constexpr bool listed = true;
+template <> struct Fields<LogBatch> : Listed {
     template <class V, class F> static void each(V& batch, F& f) {
         f("lines", batch.lines);
         f("lost", batch.lost);
@@ -143,8 +137,7 @@ template <> struct Fields<LogBatch> {
     }
 };
 
-template <> struct Fields<ForeignSocketView> {
-    static constexpr bool listed = true;
+template <> struct Fields<ForeignSocketView> : Listed {
     template <class V, class F> static void each(V& socket, F& f) {
         f("process", socket.process);
         f("pid", socket.pid);
@@ -163,8 +156,7 @@ struct Explained {
     std::optional<std::string> reason, limits;
 };
 
-template <> struct Fields<Explained> {
-    static constexpr bool listed = true;
+template <> struct Fields<Explained> : Listed {
     template <class V, class F> static void each(V& answer, F& f) {
         rule_target(answer, f);
         f("rule", answer.rule);

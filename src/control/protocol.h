@@ -40,7 +40,8 @@ inline constexpr std::size_t kMostNames = 1024;                 ///< services in
 inline constexpr std::size_t kLongestPath = 4095;               ///< the same, where it may be a path
 inline constexpr std::size_t kLargestAnswer = std::size_t{64} << 20;   ///< bytes; D-Bus ends at 128 MiB
 inline constexpr std::uint64_t kMaxUnreadAnswers = 8;           ///< per connection; who does not read is disconnected
-inline constexpr std::uint64_t kMaxUnreadBatches = 4;           ///< of a trace or of logs, per connection; what a trace has then is counted as lost
+/// of a trace or of logs, per connection; what a trace has then is counted as lost
+inline constexpr std::uint64_t kMaxUnreadBatches = 4;
 inline constexpr Duration kHandshakeTimeout = std::chrono::seconds(5); ///< from accept to the end of authentication
 
 } // namespace swathe

@@ -68,7 +68,8 @@ std::string bash_completion() {
         for (const Option& option : command.options)
             if (!option.value.empty() && valued.find(option.name) == valued.npos) valued += fmt::format("|{}", cases_of(option));
 
-    std::string text = "# bash completion for swathectl(1), made from its command table by \"swathectl completion bash\"\n\n_swathectl() {\n";
+    std::string text =
+        "# bash completion for swathectl(1), made from its command table by \"swathectl completion bash\"\n\n_swathectl() {\n";
     text += "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} verb= i words=0\n";
     text += fmt::format("    local global='{}'\n", names(global_options()).substr(1));
     text += "    COMPREPLY=()\n";

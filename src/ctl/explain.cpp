@@ -101,7 +101,8 @@ Reply<ExplainerPtr> explainer_for(const Invocation& invocation) {
     if (invocation.has("--config")) return explainer_offline(invocation);
     auto client = connect_to_daemon(invocation);
     if (!client) return tl::unexpected(std::move(client).error());
-    return ExplainerPtr(std::make_unique<ByDaemon>(std::move(*client), invocation.value_or_empty("--netns"), invocation.has("--kernel"), invocation.has("--live")));
+    return ExplainerPtr(std::make_unique<ByDaemon>(std::move(*client), invocation.value_or_empty("--netns"), invocation.has("--kernel"),
+                                                   invocation.has("--live")));
 }
 
 /// Lines in, objects out, a chunk at a time; a chunk's answers are out before the next is waited for.
@@ -182,7 +183,8 @@ Exit explain_one(const Invocation& invocation, Explainer& explainer) {
 }
 
 Reply<std::vector<RuleView>> rules_for(const Invocation& invocation) {
-    const RuleQuery query{invocation.has("--sort"), invocation.has("--never-hit"), static_cast<std::uint32_t>(invocation.number("--limit", 0))};
+    const RuleQuery query{invocation.has("--sort"), invocation.has("--never-hit"),
+                          static_cast<std::uint32_t>(invocation.number("--limit", 0))};
     if (invocation.has("--config")) {
         auto rules = rules_offline(search_path_of(invocation.value_or_empty("--config")), query);
         if (!rules) return refused(rules.error());

@@ -51,7 +51,8 @@ tl::expected<Config, Diagnostics> read_config(const SearchPath& path) {
 tl::expected<Offline, Diagnostics> compile_for(Config config, const std::string& netns) {
     const Slots slots(config);
     if (slots.count() > DISPATCH_SLOTS)
-        return tl::unexpected(refusal({fmt::format("{} listeners, and the dispatcher holds {}", slots.count(), DISPATCH_SLOTS), 0, std::nullopt}));
+        return tl::unexpected(
+            refusal({fmt::format("{} listeners, and the dispatcher holds {}", slots.count(), DISPATCH_SLOTS), 0, std::nullopt}));
     RuleSet rules = rules_of(config);
     const auto interfaces = std::make_shared<InterfaceNames>();
     auto tables = compile({rules, config, [&](ListenerRef ref, Family) { return slots.of(ref); }, index_by(interfaces)});
@@ -111,7 +112,8 @@ tl::expected<Offline, Diagnostics> load_offline(const SearchPath& path, const st
     if (!config) return tl::unexpected(std::move(config).error());
     const auto elsewhere = namespaces_of(*config);
     if (!netns.empty() && !elsewhere.contains(netns))
-        return tl::unexpected(refusal({fmt::format("no listener or rule is in a network namespace {}", swathe::quoted(netns)), 0, std::nullopt}));
+        return tl::unexpected(
+            refusal({fmt::format("no listener or rule is in a network namespace {}", swathe::quoted(netns)), 0, std::nullopt}));
     return compile_for(elsewhere.empty() ? std::move(*config) : only_in(*config, {netns}), netns);
 }
 

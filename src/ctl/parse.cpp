@@ -152,7 +152,8 @@ private:
         if (command.verb == Verb::explain) return misfit_of_explain(invocation);
         if (command.verb == Verb::rules)
             if (const char* misfit = misfit_of_rules(invocation); *misfit != '\0') return misfit;
-        for (const auto& [option, most] : {std::pair{"--sample", std::uint64_t{kMostSparse}}, {"--count", kMostEvents}, {"--limit", kMostListed}})
+        for (const auto& [option, most] :
+             {std::pair{"--sample", std::uint64_t{kMostSparse}}, {"--count", kMostEvents}, {"--limit", kMostListed}})
             if (invocation.has(option) && !number_in(invocation.value_or_empty(option), most))
                 return fmt::format("{}: expected a number in 1-{}", option, most);
         if (invocation.has("--lines") && !number_in(invocation.value_or_empty("--lines"), kMostLines, 0))

@@ -109,8 +109,8 @@ std::string socket_line(const ListenerView::Socket& socket) {
 
 /// What limits and blocks have refused, of the lookups.
 std::string refused_line(const ListenerView::Socket::Refused& refused) {
-    std::string text = fmt::format("refused: rate {}  source rate {}  blocked {}  too many {}", refused.rate, refused.source_rate, refused.blocked,
-                                   refused.closed);
+    std::string text = fmt::format("refused: rate {}  source rate {}  blocked {}  too many {}", refused.rate, refused.source_rate,
+                                   refused.blocked, refused.closed);
     if (refused.new_sources > 0) text += fmt::format("  sources {}", refused.new_sources);
     if (refused.unasked > 0) text += fmt::format("  let in unasked {}", refused.unasked);
     return text;
@@ -119,8 +119,8 @@ std::string refused_line(const ListenerView::Socket::Refused& refused) {
 std::string in_namespace(const ListenerView& listener) { return listener.netns.empty() ? "" : " in " + escaped(listener.netns); }
 
 std::string show_listener(const ListenerView& listener, const Look& look) {
-    std::string text = fmt::format("    {}: {} {}{}{}\n", escaped(listener.name), escaped(listener.protocol), joined(listener.addresses, " "),
-                                   behind_addresses(listener), in_namespace(listener));
+    std::string text = fmt::format("    {}: {} {}{}{}\n", escaped(listener.name), escaped(listener.protocol),
+                                   joined(listener.addresses, " "), behind_addresses(listener), in_namespace(listener));
     if (listener.limits) text += "        lets in " + escaped(*listener.limits) + "\n";
     for (const auto& socket : listener.sockets) {
         text += "        " + (is_unix(listener) ? fmt::format("queued {}", socket.queued) : socket_line(socket)) + "\n";
@@ -176,7 +176,8 @@ std::string question_of(const ExplainQuery& query) {
 
 /// "nginx (pid 812) on 0.0.0.0:80"
 std::string holder_of(const ForeignSocketView& socket) {
-    const std::string who = socket.pid ? fmt::format("{} (pid {})", escaped(socket.process.value_or("?")), *socket.pid) : "an unknown process";
+    const std::string who =
+        socket.pid ? fmt::format("{} (pid {})", escaped(socket.process.value_or("?")), *socket.pid) : "an unknown process";
     return fmt::format("{} on {}", who, escaped(socket.address));
 }
 
@@ -209,7 +210,8 @@ std::string show_instance(const InstanceView& instance) {
 /// "    Connections: 3 of at most 64, 2 of one source; 1024 accepted, 1 failed; refused: 5 by max_connections"
 std::string show_connections(const ConnectionsView& connections, std::size_t shown) {
     const auto& [total, source, load, times, condition] = connections.refused;
-    std::string text = fmt::format("    Connections: {}{}", connections.now, connections.limit ? fmt::format(" of at most {}", *connections.limit) : "");
+    std::string text =
+        fmt::format("    Connections: {}{}", connections.now, connections.limit ? fmt::format(" of at most {}", *connections.limit) : "");
     if (connections.now > 0) text += fmt::format(", {} of one source", connections.most_of_a_source);
     text += fmt::format("; {} accepted, {} failed", connections.accepted, connections.failed);
     std::string refused;

@@ -22,7 +22,8 @@ Result<bool> ensure_bpffs(const std::string& path) {
     std::error_code error;
     std::filesystem::create_directories(path, error);
     if (error) return failure(fmt::format("mkdir {}", path), error.value());
-    if (::mount("bpf", path.c_str(), "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") < 0) return system_failure(fmt::format("mount bpf on {}", path));
+    if (::mount("bpf", path.c_str(), "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") < 0)
+        return system_failure(fmt::format("mount bpf on {}", path));
     return true;
 }
 

@@ -20,8 +20,11 @@ namespace {
 
 constexpr std::size_t kMostRulesListed = 100'000; ///< some 25 MB of answer
 
-constexpr std::pair<std::string_view, LogLevel> kLogLevels[] = {
-    {"error", LogLevel::error}, {"warning", LogLevel::warning}, {"notice", LogLevel::notice}, {"info", LogLevel::info}, {"debug", LogLevel::debug}};
+constexpr std::pair<std::string_view, LogLevel> kLogLevels[] = {{"error", LogLevel::error},
+                                                                {"warning", LogLevel::warning},
+                                                                {"notice", LogLevel::notice},
+                                                                {"info", LogLevel::info},
+                                                                {"debug", LogLevel::debug}};
 
 LogLevel level_of(const DaemonSettings& settings) {
     for (const auto& [name, level] : kLogLevels)
@@ -132,7 +135,8 @@ Status Daemon::open_parts(NetNamespace ns, std::shared_ptr<void> lock, const Dae
     const auto have_lock = [&](const NetNamespace&) { return Result<std::shared_ptr<void>>(std::move(lock)); };
     auto own = SiteMaker{pins, have_lock}.make(std::move(ns));
     if (!own) return Failure(std::move(own).error());
-    auto supervisor = Supervisor::create(loop_, std::move(*own), {pins, take_lock}, {options_.runtime_dir + "/notify", CgroupTree::label_of(options_.runtime_dir)});
+    auto supervisor = Supervisor::create(loop_, std::move(*own), {pins, take_lock},
+                                         {options_.runtime_dir + "/notify", CgroupTree::label_of(options_.runtime_dir)});
     if (!supervisor) return Failure(std::move(supervisor).error());
     supervisor_ = std::move(*supervisor);
     return watch_signals();
@@ -244,13 +248,16 @@ Answer<std::vector<RuleView>> Daemon::rules(const RuleQuery& query) {
     const World& world = supervisor_->world();
     const bool about_hits = query.by_hits || query.never_hit;
     const auto refuse = [](std::string why) { return tl::unexpected(ControlError{Refusal::failed, std::move(why)}); };
-    if (about_hits && !world.config.daemon.rule_counters) return refuse("rules are not counted: say rule_counters = true in swathe.toml, and reload");
+    if (about_hits && !world.config.daemon.rule_counters)
+        return refuse("rules are not counted: say rule_counters = true in swathe.toml, and reload");
     const std::size_t count = world.rules();
     const bool few = about_hits && query.limit != 0 && query.limit <= kMostRulesListed;
     if (count > kMostRulesListed && !few)
-        return refuse(about_hits ? fmt::format("{} rules are too many for one answer; say --limit N (at most {})", count, kMostRulesListed)
-                                 : fmt::format("{} rules are too many for one answer (at most {}); swathectl rules --config DIR reads the files itself",
-                                               count, kMostRulesListed));
+        return refuse(
+            about_hits
+                ? fmt::format("{} rules are too many for one answer; say --limit N (at most {})", count, kMostRulesListed)
+                : fmt::format("{} rules are too many for one answer (at most {}); swathectl rules --config DIR reads the files itself",
+                              count, kMostRulesListed));
     std::vector<RuleView> views;
     for (const Part& part : world.parts)
         append(views, rule_views(part.rules, world.config, part.site->dispatcher.rule_hits(), query), part.name());
@@ -263,7 +270,8 @@ Answer<ExplainView> Daemon::explain(const ExplainQuery& query) {
     const World& world = supervisor_->world();
     const auto bad = [](const Error& error) { return tl::unexpected(ControlError{Refusal::bad_request, error.to_string()}); };
     const Part* part = world.part_of(query.netns);
-    if (part == nullptr) return bad({fmt::format("nothing is steered in a network namespace {}", swathe::quoted(query.netns)), 0, std::nullopt});
+    if (part == nullptr)
+        return bad({fmt::format("nothing is steered in a network namespace {}", swathe::quoted(query.netns)), 0, std::nullopt});
     const InterfaceIndex index = [&](const std::string& name) { return interface_index(part->site->ns, name).value_or(0); };
     auto flow = flow_of(query, index);
     if (!flow) return bad(flow.error());

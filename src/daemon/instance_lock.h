@@ -5,8 +5,8 @@
 
 namespace swathe {
 
-/// At most one swathed steers in a network namespace. The lock is a file of the namespace's device and inode under /run/swathe-netns, whatever
-/// --runtime-dir says, so that two daemons with different directories still meet. The kernel releases it with the process.
+/// At most one swathed steers in a network namespace. The lock is a file of the namespace's device and inode under /run/swathe-netns,
+/// whatever --runtime-dir says, so that two daemons with different directories still meet. The kernel releases it with the process.
 class InstanceLock {
 public:
     /// Errors: another daemon holds it; the message names its pid.

@@ -33,7 +33,8 @@ std::string unknown(std::string_view name) {
     names.reserve(kSpecs.size());
     for (const OptionSpec& spec : kSpecs) names.emplace_back(spec.name);
     const auto near = nearest_name(name, names);
-    return fmt::format("unknown option {}{}", swathe::quoted(fmt::format("--{}", name)), near ? fmt::format("; did you mean --{}?", *near) : "");
+    return fmt::format("unknown option {}{}", swathe::quoted(fmt::format("--{}", name)),
+                       near ? fmt::format("; did you mean --{}?", *near) : "");
 }
 
 void store(Options& options, std::string_view name, std::string value) {
@@ -77,7 +78,8 @@ Result<Options> parse_options(int argc, char** argv) {
 std::string usage() {
     std::string text = "usage: swathed [OPTION]...\n\n";
     for (const OptionSpec& spec : kSpecs) {
-        const std::string left = fmt::format("--{}{}{}", spec.name, spec.argument != nullptr ? " " : "", spec.argument != nullptr ? spec.argument : "");
+        const std::string left =
+            fmt::format("--{}{}{}", spec.name, spec.argument != nullptr ? " " : "", spec.argument != nullptr ? spec.argument : "");
         text += fmt::format("  {:<18} {}\n", left, spec.help);
     }
     return text + "\nSee swathed(8), swathe.toml(5), swathe.service(5), swathectl(1).\n";

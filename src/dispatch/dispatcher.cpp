@@ -99,13 +99,15 @@ Dispatcher::~Dispatcher() = default;
 Result<Dispatcher> Dispatcher::create(const Options& options) {
     auto netns = own_netns(options.netns_fd);
     if (!netns) return Failure(std::move(netns).error());
-    UniqueFd sockets(bpf_map_create(BPF_MAP_TYPE_SOCKMAP, "swathe_sockets", sizeof(std::uint32_t), sizeof(std::uint64_t), kSlotCapacity, nullptr));
+    UniqueFd sockets(
+        bpf_map_create(BPF_MAP_TYPE_SOCKMAP, "swathe_sockets", sizeof(std::uint32_t), sizeof(std::uint64_t), kSlotCapacity, nullptr));
     if (!sockets) return system_failure("create SOCKMAP");
     auto counters = CounterMap::create(0);
     if (!counters) return Failure(std::move(counters).error());
     auto grace = GracePeriod::create();
     if (!grace) return Failure(std::move(grace).error());
-    return Dispatcher(std::make_unique<State>(std::move(*netns), std::move(sockets), std::move(*counters), std::move(*grace), options.pin_path));
+    return Dispatcher(
+        std::make_unique<State>(std::move(*netns), std::move(sockets), std::move(*counters), std::move(*grace), options.pin_path));
 }
 
 Result<std::uint32_t> Dispatcher::allocate_slot() {
@@ -149,13 +151,15 @@ Status Dispatcher::set_socket(std::uint32_t slot, int fd) {
 }
 
 Status Dispatcher::set_gate(std::uint32_t limiter, bool closed) {
-    if (!state_->limits || !state_->slots.taken(limiter)) return failure(fmt::format("no limits for the listener in slot {}", limiter), EINVAL);
+    if (!state_->limits || !state_->slots.taken(limiter))
+        return failure(fmt::format("no limits for the listener in slot {}", limiter), EINVAL);
     state_->limits->set_gate(limiter, closed);
     return {};
 }
 
 Status Dispatcher::block(std::uint32_t limiter, const Prefix& source, bool on) {
-    if (!state_->limits || !state_->slots.taken(limiter)) return failure(fmt::format("no limits for the listener in slot {}", limiter), EINVAL);
+    if (!state_->limits || !state_->slots.taken(limiter))
+        return failure(fmt::format("no limits for the listener in slot {}", limiter), EINVAL);
     return state_->limits->block(limiter, source, on);
 }
 
@@ -322,7 +326,8 @@ Result<std::vector<AttachedProgram>> Dispatcher::programs() const {
 
 Status Dispatcher::detach() {
     if (!state_->link) return {};
-    if (!state_->pin_path.empty() && unlink(state_->pin_path.c_str()) < 0 && errno != ENOENT) return system_failure("remove pin " + state_->pin_path);
+    if (!state_->pin_path.empty() && unlink(state_->pin_path.c_str()) < 0 && errno != ENOENT)
+        return system_failure("remove pin " + state_->pin_path);
     if (auto detached = state_->link->detach(); !detached) return detached;
     state_->link.reset();
     if (!state_->pin_path.empty()) (void)rmdir(std::filesystem::path(state_->pin_path).parent_path().c_str()); // ENOTEMPTY: not ours alone

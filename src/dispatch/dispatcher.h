@@ -82,8 +82,8 @@ public:
     /// Closes a listener for all, or opens it again, at once. `limiter`: CompileInput::limiter_of. It has an effect where the current
     /// tables have limits for the listener; that stays over generations until release_slot(). Errors: no tables with limits yet.
     [[nodiscard]] Status set_gate(std::uint32_t limiter, bool closed);
-    /// Refuses `source` for a listener, or lets it in again, at once; as set_gate(). Its length is the service's source_prefix_ipv4 or _ipv6: others
-    /// never match. Errors: also that DISPATCH_BLOCKS are blocked already.
+    /// Refuses `source` for a listener, or lets it in again, at once; as set_gate(). Its length is the service's source_prefix_ipv4 or
+    /// _ipv6: others never match. Errors: also that DISPATCH_BLOCKS are blocked already.
     [[nodiscard]] Status block(std::uint32_t limiter, const Prefix& source, bool on);
 
     void clear_socket(std::uint32_t slot); ///< leaves the slot taken but empty: the listener's when_down decides

@@ -12,7 +12,8 @@ Result<GracePeriod> GracePeriod::create() {
     if (!grace.inner_) return system_failure("create BPF array");
     LIBBPF_OPTS(bpf_map_create_opts, options);
     options.inner_map_fd = static_cast<std::uint32_t>(grace.inner_.get());
-    grace.outer_.reset(bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "swathe_grace", sizeof(std::uint32_t), sizeof(std::uint32_t), 1, &options));
+    grace.outer_.reset(
+        bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "swathe_grace", sizeof(std::uint32_t), sizeof(std::uint32_t), 1, &options));
     if (!grace.outer_) return system_failure("create BPF array of maps");
     return grace;
 }

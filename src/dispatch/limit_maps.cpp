@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::size_t kStatesBytes = DISPATCH_SLOTS * sizeof(dispatch_limiter);
 
-Result<UniqueFd> make_map(bpf_map_type type, const char* name, std::uint32_t key, std::uint32_t value, std::uint32_t entries, std::uint32_t flags) {
+Result<UniqueFd> make_map(bpf_map_type type, const char* name, std::uint32_t key, std::uint32_t value, std::uint32_t entries,
+                          std::uint32_t flags) {
     LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = flags);
     UniqueFd map(bpf_map_create(type, name, key, value, entries, &options));
     if (!map) return system_failure(std::string("create map ") + name);
@@ -23,13 +24,15 @@ Result<UniqueFd> make_map(bpf_map_type type, const char* name, std::uint32_t key
 Result<LimitMaps> LimitMaps::create(std::uint32_t sources, SourceMap kind) {
     LimitMaps maps;
     const bpf_map_type source_map = kind == SourceMap::forgets ? BPF_MAP_TYPE_LRU_HASH : BPF_MAP_TYPE_HASH;
-    auto limiters = make_map(BPF_MAP_TYPE_ARRAY, "swathe_limiters", sizeof(std::uint32_t), sizeof(dispatch_limiter), DISPATCH_SLOTS, BPF_F_MMAPABLE);
+    auto limiters =
+        make_map(BPF_MAP_TYPE_ARRAY, "swathe_limiters", sizeof(std::uint32_t), sizeof(dispatch_limiter), DISPATCH_SLOTS, BPF_F_MMAPABLE);
     if (!limiters) return Failure(std::move(limiters).error());
     maps.limiters_ = std::move(*limiters);
     auto buckets = make_map(source_map, "swathe_sources", sizeof(dispatch_source), sizeof(std::uint64_t), sources, 0);
     if (!buckets) return Failure(std::move(buckets).error());
     maps.sources_ = std::move(*buckets);
-    auto blocks = make_map(BPF_MAP_TYPE_HASH, "swathe_blocks", sizeof(dispatch_source), sizeof(std::uint32_t), DISPATCH_BLOCKS, BPF_F_NO_PREALLOC);
+    auto blocks =
+        make_map(BPF_MAP_TYPE_HASH, "swathe_blocks", sizeof(dispatch_source), sizeof(std::uint32_t), DISPATCH_BLOCKS, BPF_F_NO_PREALLOC);
     if (!blocks) return Failure(std::move(blocks).error());
     maps.blocks_ = std::move(*blocks);
     void* memory = ::mmap(nullptr, kStatesBytes, PROT_READ | PROT_WRITE, MAP_SHARED, maps.limiters_.get(), 0);

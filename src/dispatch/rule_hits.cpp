@@ -13,7 +13,8 @@ Result<RuleHits> RuleHits::create(std::uint32_t rules) {
     RuleHits hits;
     hits.rules_ = rules;
     const std::uint32_t elements = std::max(1U, (rules + DISPATCH_HITS - 1) / DISPATCH_HITS);
-    hits.map_.reset(bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "swathe_hits", sizeof(std::uint32_t), sizeof(dispatch_hits), elements, nullptr));
+    hits.map_.reset(
+        bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "swathe_hits", sizeof(std::uint32_t), sizeof(dispatch_hits), elements, nullptr));
     if (!hits.map_) return system_failure("create counters for " + std::to_string(rules) + " rules");
     return hits;
 }

@@ -221,8 +221,8 @@ bool XinetdService::put_flags(const XinetdAttribute& attribute) {
 
 bool XinetdService::put_rest() {
     for (const auto& [name, attribute] : values_) {
-        const auto known =
-            std::find_if(std::begin(kHandlers), std::end(kHandlers), [&wanted = attribute.name](const Handler& h) { return h.attribute == wanted; });
+        const auto known = std::find_if(std::begin(kHandlers), std::end(kHandlers),
+                                        [&wanted = attribute.name](const Handler& h) { return h.attribute == wanted; });
         if (known == std::end(kHandlers)) {
             (void)left_out(attribute, "has no counterpart");
         } else if (known->each_only && !each_) {

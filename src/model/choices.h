@@ -67,9 +67,9 @@ template <> inline constexpr auto kChoices<RestartPolicy> = std::to_array<Choice
      {"on-failure", RestartPolicy::on_failure}, {"on-abnormal", RestartPolicy::on_abnormal},
      {"on-abort", RestartPolicy::on_abort}, {"on-watchdog", RestartPolicy::on_watchdog}});
 
-/// Words of systemd's for the same that are not supported yet.
-template <class T> inline constexpr std::array<std::string_view, 0> kNotYet{};
-template <> inline constexpr auto kNotYet<ServiceType> = std::to_array<std::string_view>({"dbus", "idle"});
+/// Words of systemd's for the same that swathe does not have.
+template <class T> inline constexpr std::array<std::string_view, 0> kNotOurs{};
+template <> inline constexpr auto kNotOurs<ServiceType> = std::to_array<std::string_view>({"dbus", "idle"});
 
 /// What `value` is called. Every value has a name.
 template <class T> [[nodiscard]] constexpr std::string_view name_of(T value) noexcept {

@@ -15,13 +15,15 @@ using Operator = Comparison::Operator;
 using Symbol = std::pair<std::string_view, Operator>;
 
 // longer ones first
-constexpr std::array kOfTexts{Symbol{"!$=", Operator::matches_not}, Symbol{"$=", Operator::matches},         Symbol{"<>", Operator::unequal},
-                              Symbol{"<=", Operator::less_or_equal}, Symbol{">=", Operator::greater_or_equal}, Symbol{"==", Operator::equal},
-                              Symbol{"!=", Operator::other_text},    Symbol{"<", Operator::less},              Symbol{">", Operator::greater},
-                              Symbol{"=", Operator::same_text}};
-constexpr std::array kOfNumbers{Symbol{"<>", Operator::unequal}, Symbol{"!=", Operator::unequal},        Symbol{"<=", Operator::less_or_equal},
-                                Symbol{"==", Operator::equal},   Symbol{">=", Operator::greater_or_equal}, Symbol{"<", Operator::less},
-                                Symbol{">", Operator::greater},  Symbol{"=", Operator::equal}};
+constexpr std::array kOfTexts{Symbol{"!$=", Operator::matches_not},     Symbol{"$=", Operator::matches},
+                              Symbol{"<>", Operator::unequal},          Symbol{"<=", Operator::less_or_equal},
+                              Symbol{">=", Operator::greater_or_equal}, Symbol{"==", Operator::equal},
+                              Symbol{"!=", Operator::other_text},       Symbol{"<", Operator::less},
+                              Symbol{">", Operator::greater},           Symbol{"=", Operator::same_text}};
+constexpr std::array kOfNumbers{Symbol{"<>", Operator::unequal},          Symbol{"!=", Operator::unequal},
+                                Symbol{"<=", Operator::less_or_equal},    Symbol{"==", Operator::equal},
+                                Symbol{">=", Operator::greater_or_equal}, Symbol{"<", Operator::less},
+                                Symbol{">", Operator::greater},           Symbol{"=", Operator::equal}};
 
 template <std::size_t N>
 std::optional<Comparison> read(std::string_view text, const std::array<Symbol, N>& symbols, std::optional<Operator> bare) {
@@ -72,7 +74,8 @@ std::optional<Comparison> read_text_comparison(std::string_view text, std::optio
 std::optional<Comparison> read_number_comparison(std::string_view text) { return read(text, kOfNumbers, Operator::greater_or_equal); }
 
 std::string_view symbol_of(Operator op) noexcept {
-    const auto found = std::find_if(kOfNumbers.begin(), kOfNumbers.end(), [&](const Symbol& s) { return s.second == op && s.first != "<>"; });
+    const auto found =
+        std::find_if(kOfNumbers.begin(), kOfNumbers.end(), [&](const Symbol& s) { return s.second == op && s.first != "<>"; });
     return found == kOfNumbers.end() ? std::string_view() : found->first;
 }
 

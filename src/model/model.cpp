@@ -14,7 +14,8 @@ bool Listener::has_family(Family family) const noexcept {
 bool UnixSocket::has_same_file(const UnixSocket& other) const noexcept {
     using Account = std::optional<Placed<std::string>>;
     const auto same = [](const Account& a, const Account& b) { return a.has_value() == b.has_value() && (!a || a->value == b->value); };
-    return socket_mode == other.socket_mode && same(socket_user, other.socket_user) && same(socket_group, other.socket_group) && remove_on_stop == other.remove_on_stop &&
+    return socket_mode == other.socket_mode && same(socket_user, other.socket_user) && same(socket_group, other.socket_group) &&
+           remove_on_stop == other.remove_on_stop &&
            std::equal(symlinks.begin(), symlinks.end(), other.symlinks.begin(), other.symlinks.end(),
                       [](const auto& a, const auto& b) { return a.value == b.value; });
 }

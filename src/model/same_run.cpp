@@ -28,7 +28,9 @@ bool same(const std::vector<Command>& a, const std::vector<Command>& b) noexcept
 }
 
 bool same(const std::vector<EnvironmentFile>& a, const std::vector<EnvironmentFile>& b) noexcept {
-    return all_same(a, b, [](const EnvironmentFile& x, const EnvironmentFile& y) { return std::tie(x.path, x.optional) == std::tie(y.path, y.optional); });
+    return all_same(a, b, [](const EnvironmentFile& x, const EnvironmentFile& y) {
+        return std::tie(x.path, x.optional) == std::tie(y.path, y.optional);
+    });
 }
 
 bool same(const std::vector<SandboxPath>& a, const std::vector<SandboxPath>& b) noexcept {
@@ -61,23 +63,25 @@ bool same_accounts(const ExecContext& a, const ExecContext& b) noexcept {
 }
 
 bool same_environment(const ExecContext& a, const ExecContext& b) noexcept {
-    return std::tie(a.pass_environment, a.environment, a.unset_environment) == std::tie(b.pass_environment, b.environment, b.unset_environment) &&
+    return std::tie(a.pass_environment, a.environment, a.unset_environment) ==
+               std::tie(b.pass_environment, b.environment, b.unset_environment) &&
            same(a.environment_files, b.environment_files) && same(a.root_directory, b.root_directory) &&
-           same(a.working_directory, b.working_directory) && std::tie(a.working_directory_optional, a.umask) == std::tie(b.working_directory_optional, b.umask);
+           same(a.working_directory, b.working_directory) &&
+           std::tie(a.working_directory_optional, a.umask) == std::tie(b.working_directory_optional, b.umask);
 }
 
 bool same_scheduling(const ExecContext& a, const ExecContext& b) noexcept {
     const auto all = [](const ExecContext& c) {
-        return std::tie(c.nice, c.oom_score_adjust, c.cpu_scheduling_policy, c.cpu_scheduling_priority, c.cpu_scheduling_reset_on_fork, c.cpu_affinity,
-                        c.io_scheduling_class, c.io_scheduling_priority, c.ignore_sigpipe);
+        return std::tie(c.nice, c.oom_score_adjust, c.cpu_scheduling_policy, c.cpu_scheduling_priority, c.cpu_scheduling_reset_on_fork,
+                        c.cpu_affinity, c.io_scheduling_class, c.io_scheduling_priority, c.ignore_sigpipe);
     };
     return all(a) == all(b) && same(a.limits, b.limits);
 }
 
 bool same_restrictions(const ExecContext& a, const ExecContext& b) noexcept {
     const auto all = [](const ExecContext& c) {
-        return std::tie(c.restrict_address_families, c.restrict_namespaces, c.restrict_realtime, c.restrict_suid_sgid, c.memory_deny_write_execute,
-                        c.lock_personality);
+        return std::tie(c.restrict_address_families, c.restrict_namespaces, c.restrict_realtime, c.restrict_suid_sgid,
+                        c.memory_deny_write_execute, c.lock_personality);
     };
     return all(a) == all(b);
 }
@@ -85,26 +89,28 @@ bool same_restrictions(const ExecContext& a, const ExecContext& b) noexcept {
 bool same_sandbox(const ExecContext& a, const ExecContext& b) noexcept {
     const auto flags = [](const ExecContext& c) {
         return std::tie(c.private_tmp, c.private_network, c.private_devices, c.protect_system, c.protect_home, c.protect_kernel_tunables,
-                        c.protect_kernel_modules, c.protect_kernel_logs, c.protect_control_groups, c.protect_clock, c.protect_hostname, c.protect_proc,
-                        c.proc_subset, c.private_mounts);
+                        c.protect_kernel_modules, c.protect_kernel_logs, c.protect_control_groups, c.protect_clock, c.protect_hostname,
+                        c.protect_proc, c.proc_subset, c.private_mounts);
     };
-    return flags(a) == flags(b) && same_restrictions(a, b) && same(a.read_only_paths, b.read_only_paths) && same(a.read_write_paths, b.read_write_paths) &&
-           same(a.inaccessible_paths, b.inaccessible_paths) && same(a.system_call_filter, b.system_call_filter);
+    return flags(a) == flags(b) && same_restrictions(a, b) && same(a.read_only_paths, b.read_only_paths) &&
+           same(a.read_write_paths, b.read_write_paths) && same(a.inaccessible_paths, b.inaccessible_paths) &&
+           same(a.system_call_filter, b.system_call_filter);
 }
 
 bool same_files(const ExecContext& a, const ExecContext& b) noexcept {
-    return same(a.runtime_directory, b.runtime_directory) && same(a.state_directory, b.state_directory) && same(a.cache_directory, b.cache_directory) &&
-           same(a.logs_directory, b.logs_directory) && same(a.configuration_directory, b.configuration_directory) &&
-           same(a.standard_input, b.standard_input) && same(a.standard_output, b.standard_output) && same(a.standard_error, b.standard_error) &&
+    return same(a.runtime_directory, b.runtime_directory) && same(a.state_directory, b.state_directory) &&
+           same(a.cache_directory, b.cache_directory) && same(a.logs_directory, b.logs_directory) &&
+           same(a.configuration_directory, b.configuration_directory) && same(a.standard_input, b.standard_input) &&
+           same(a.standard_output, b.standard_output) && same(a.standard_error, b.standard_error) &&
            std::tie(a.syslog_identifier, a.non_blocking) == std::tie(b.syslog_identifier, b.non_blocking);
 }
 
 } // namespace
 
 bool same_run(const Service& a, const Service& b) noexcept {
-    return a.type == b.type && same(a.exec_condition, b.exec_condition) && same(a.exec_start_pre, b.exec_start_pre) && same(a.exec_start, b.exec_start) &&
-           same(a.exec_start_post, b.exec_start_post) && same(a.pid_file, b.pid_file) && same_accounts(a, b) && same_environment(a, b) &&
-           same_scheduling(a, b) && same_sandbox(a, b) && same_files(a, b);
+    return a.type == b.type && same(a.exec_condition, b.exec_condition) && same(a.exec_start_pre, b.exec_start_pre) &&
+           same(a.exec_start, b.exec_start) && same(a.exec_start_post, b.exec_start_post) && same(a.pid_file, b.pid_file) &&
+           same_accounts(a, b) && same_environment(a, b) && same_scheduling(a, b) && same_sandbox(a, b) && same_files(a, b);
 }
 
 } // namespace swathe

@@ -17,8 +17,8 @@ struct Child {
     [[nodiscard]] Status signal(int number) const; ///< a child that is gone is no error
 
     /// To its whole process group: what KillMode=control-group does, as far as it can be done without a cgroup. Whoever left the group
-    /// (setsid: a session of sshd, say) is left alone. A group that is gone is no error. From Linux 6.9 on it works when the child itself was
-    /// reaped, too; before, such a group is taken for gone.
+    /// (setsid: a session of sshd, say) is left alone. A group that is gone is no error. From Linux 6.9 on it works when the child itself
+    /// was reaped, too; before, such a group is taken for gone.
     [[nodiscard]] Status signal_group(int number) const;
     [[nodiscard]] bool has_group() const noexcept; ///< is anybody in its process group, if only a zombie?
 };

@@ -175,7 +175,8 @@ bool has_security(const Machine& machine, const std::string& what) {
     if (what == "ima") return machine.file("/sys/kernel/security/ima", true).has_value();
     if (what == "audit") return machine.has_audit();
     if (what == "tpm2") return !machine.names_in("/sys/class/tpmrm").empty();
-    if (what == "measured-uki") return machine.file(variables + "StubPcrKernelImage-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f", true).has_value();
+    if (what == "measured-uki")
+        return machine.file(variables + "StubPcrKernelImage-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f", true).has_value();
     if (what != "uefi-secureboot") return false;
     const auto state = machine.text(variables + "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"); // four bytes of attributes first
     return state && state->size() == 5 && state->back() == 1;
@@ -257,7 +258,8 @@ Result<bool> has_capability(const Machine& machine, const std::string& name) {
 
 bool is_first_boot(const Machine& machine) {
     for (const std::string& word : command_line_of(machine))
-        if (word.starts_with("systemd.condition_first_boot=")) return word.ends_with("=1") || word.ends_with("=yes") || word.ends_with("=true");
+        if (word.starts_with("systemd.condition_first_boot="))
+            return word.ends_with("=1") || word.ends_with("=yes") || word.ends_with("=true");
     return machine.file("/run/systemd/first-boot", true).has_value();
 }
 
@@ -322,7 +324,8 @@ std::optional<Unmet> unmet_in(const std::vector<Condition>& conditions, bool ass
     const Condition* triggering = nullptr;
     bool triggered = false;
     const auto unmet = [&](const Condition& condition, std::string_view more) {
-        return Unmet{assertions, fmt::format("{} {} not met{}", assertions ? "assertion" : "condition", escaped(to_string(condition)), more)};
+        return Unmet{assertions,
+                     fmt::format("{} {} not met{}", assertions ? "assertion" : "condition", escaped(to_string(condition)), more)};
     };
     for (const Condition& condition : conditions) {
         if (condition.assertion != assertions) continue;

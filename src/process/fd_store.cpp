@@ -38,7 +38,8 @@ std::size_t FdStore::add(std::vector<UniqueFd> fds, const std::string& name, boo
 
 /// What epoll does not take (a regular file) never hangs up.
 void FdStore::watch(std::list<Entry>::iterator entry) {
-    auto source = IoSource::watch(loop_, entry->fd.get(), 0, [this, entry](std::uint32_t) { entries_.erase(entry); }); // EPOLLHUP and ERR come unasked
+    // EPOLLHUP and ERR come unasked
+    auto source = IoSource::watch(loop_, entry->fd.get(), 0, [this, entry](std::uint32_t) { entries_.erase(entry); });
     if (source) entry->source = std::move(*source);
 }
 

@@ -13,8 +13,8 @@
 namespace swathe {
 
 /// All processes of one instance of a service: its main process, the commands beside it, and whoever these have started. Found by their
-/// control group or, where there is none of their own, by their process groups, so that one that made a group of its own (setsid(2)) is not among them.
-/// Not to be moved while it is watched.
+/// control group or, where there is none of their own, by their process groups, so that one that made a group of its own (setsid(2)) is not
+/// among them. Not to be moved while it is watched.
 class Members {
 public:
     /// Makes the control group with the limits that the service has. Errors: InstanceGroup::make()'s.

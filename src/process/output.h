@@ -12,7 +12,8 @@
 namespace swathe {
 
 inline constexpr std::size_t kLongestLine = std::size_t{48} * 1024;    ///< bytes of one line of output; systemd's LineMax=
-inline constexpr std::size_t kOutputPerTurn = 4096; ///< bytes of one stream that are read before the loop goes on: they may be as many lines
+/// bytes of one stream that are read before the loop goes on: they may be as many lines
+inline constexpr std::size_t kOutputPerTurn = 4096;
 
 /// One line that a process has written, without its line feed. Any bytes.
 struct OutputLine {

@@ -37,7 +37,8 @@ struct SpawnGrounds {
 /// `fds`, `output_fd` and `error_fd`. `key` is the one that has the command, for errors, which carry its place. A "+" before the command
 /// frees it from user, root directory, limits, capabilities and no_new_privileges, a "!" from the user alone. Used by `check`, too.
 /// An error has the step that would have failed in the child if it had been left to it, as under systemd; an environment file has none.
-[[nodiscard]] tl::expected<SpawnPlan, SpawnError> plan_spawn(const Service& service, const Command& command, std::string_view key, const RunFacts& facts);
+[[nodiscard]] tl::expected<SpawnPlan, SpawnError> plan_spawn(const Service& service, const Command& command, std::string_view key,
+                                                             const RunFacts& facts);
 
 /// The two halves of it. The first asks accounts and files, and of `facts` only for a private /tmp and a dynamic user; the second asks
 /// nobody.

@@ -25,7 +25,8 @@ constexpr std::array kFirmware{
     Name{"KVM", "kvm"},       Name{"OpenStack", "kvm"},       Name{"KubeVirt", "kvm"},  Name{"Amazon EC2", "amazon"},
     Name{"QEMU", "qemu"},     Name{"VMware", "vmware"},       Name{"VMW", "vmware"},    Name{"innotek GmbH", "oracle"},
     Name{"VirtualBox", "oracle"}, Name{"Xen", "xen"},         Name{"Bochs", "bochs"},   Name{"Parallels", "parallels"},
-    Name{"BHYVE", "bhyve"},   Name{"Hyper-V", "microsoft"},   Name{"Apple Virtualization", "apple"}, Name{"Google Compute Engine", "google"},
+    Name{"BHYVE", "bhyve"},   Name{"Hyper-V", "microsoft"},   Name{"Apple Virtualization", "apple"},
+    Name{"Google Compute Engine", "google"},
 };
 
 constexpr std::array<std::string_view, 10> kContainers{"openvz", "lxc", "lxc-libvirt", "systemd-nspawn", "docker",

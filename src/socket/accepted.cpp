@@ -16,6 +16,7 @@ namespace swathe {
 namespace {
 
 constexpr int kCloseWait = 8, kLastAck = 9, kClosing = 11; // TCP_..., net/tcp_states.h: the other side has sent all that it will
+constexpr int kMostSkipped = 64; // a filter of system calls, or a security module, may give one of these errors for ever
 constexpr int kPeerPidfd = 77; // SO_PEERPIDFD, asm-generic/socket.h from Linux 6.5
 
 /// accept(2): errors of a connection that is gone, or of the network on its way, are not the listener's.
@@ -114,12 +115,14 @@ bool is_unix(SocketKind kind) noexcept {
 } // namespace
 
 AcceptedSocket accept_next(int listener) noexcept {
-    for (;;) {
+    int error = 0;
+    for (int skipped = 0; skipped < kMostSkipped; ++skipped) {
         UniqueFd fd(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (fd) return {AcceptedSocket::Outcome::taken, std::move(fd), 0};
-        const int error = errno;
+        error = errno;
         if (!is_of_the_connection(error)) return {outcome_of(error), UniqueFd(), error};
     }
+    return {AcceptedSocket::Outcome::failed, UniqueFd(), error};
 }
 
 Result<ConnectionEnds> ends_of(int fd, SocketKind kind) {

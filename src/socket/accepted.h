@@ -27,7 +27,7 @@ struct AcceptedSocket {
         taken,
         nobody,    ///< nobody waits any more
         exhausted, ///< `error`: no descriptor or no memory for it; it still waits
-        failed,    ///< `error`: the listener is none
+        failed,    ///< `error`: the listener is none, or gives up one connection after the other
     };
     Outcome outcome = Outcome::nobody;
     UniqueFd fd; ///< NONBLOCK and CLOEXEC

@@ -72,7 +72,8 @@ std::vector<DeliverySpan> spans_of(std::vector<LocalRoute> routes) {
 
 std::vector<DeliverySpan> gaps_in(const AddressRange& range, const std::vector<DeliverySpan>& spans) {
     std::vector<DeliverySpan> gaps;
-    auto span = std::lower_bound(spans.begin(), spans.end(), range.first, [](const DeliverySpan& s, const Address& a) { return s.range.last < a; });
+    auto span =
+        std::lower_bound(spans.begin(), spans.end(), range.first, [](const DeliverySpan& s, const Address& a) { return s.range.last < a; });
     Address at = range.first;
     for (; span != spans.end() && span->range.first <= range.last; ++span) {
         if (at < span->range.first) gaps.push_back({{at, previous(span->range.first)}, Delivery::none});

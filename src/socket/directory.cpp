@@ -80,7 +80,8 @@ private:
         const auto status = status_of(at_.get());
         if (!status) return Failure(status.error());
         const bool ours = status->st_uid == 0 || status->st_uid == ::geteuid();
-        if (!ours || (status->st_mode & (S_IWGRP | S_IWOTH)) != 0) return failure("a symbolic link where others may write is not followed", ELOOP);
+        if (!ours || (status->st_mode & (S_IWGRP | S_IWOTH)) != 0)
+            return failure("a symbolic link where others may write is not followed", ELOOP);
         if (++links_ > kMostLinks) return failure("symbolic links", ELOOP);
         char target[PATH_MAX];
         const ssize_t size = ::readlinkat(link, "", target, sizeof target);

@@ -28,7 +28,8 @@ std::vector<PortRange> without(const std::vector<PortRange>& ports, const PortRa
 /// What the listener's holes leave of `ports` at this address.
 std::vector<PortRange> claimed(const Listener& listener, const Address& address, std::vector<PortRange> ports) {
     for (const Endpoint& hole : listener.except) {
-        const bool here = std::any_of(hole.addresses.begin(), hole.addresses.end(), [&](const auto& r) { return r.value.contains(address); });
+        const bool here =
+            std::any_of(hole.addresses.begin(), hole.addresses.end(), [&](const auto& r) { return r.value.contains(address); });
         if (!here) continue;
         for (const PortRange& range : hole.ports) ports = without(ports, range);
     }
@@ -67,12 +68,13 @@ std::optional<Overlap> overlap_of(const Listener& listener, const std::vector<Ad
 
 Diagnostic warning_for(const Overlap& overlap, const EphemeralPorts& ephemeral) {
     const std::string ports = to_string(overlap.ports);
-    const std::string host = overlap.address.family == Family::ipv4 ? overlap.address.to_string() : fmt::format("[{}]", overlap.address.to_string());
+    const std::string host =
+        overlap.address.family == Family::ipv4 ? overlap.address.to_string() : fmt::format("[{}]", overlap.address.to_string());
     std::string on = overlap.address.to_string();
     if (overlap.more > 0) on += fmt::format(" and {} more", overlap.more);
     return {Diagnostic::Severity::warning,
-            {fmt::format("ports: udp {} on {} is what this host's own clients use (net.ipv4.ip_local_port_range = {} {}): it would take the "
-                         "replies to them; reserve the ports (sysctl net.ipv4.ip_local_reserved_ports={}), or except = [\"{}:{}\"]",
+            {fmt::format("ports: udp {} on {} is what this host's own clients use (net.ipv4.ip_local_port_range = {} {}): "
+                         "it would take the replies to them; reserve the ports (sysctl net.ipv4.ip_local_reserved_ports={}), or except = [\"{}:{}\"]",
                          ports, on, ephemeral.range.first, ephemeral.range.last, ports, host, ports),
              0, overlap.pos}};
 }
@@ -101,7 +103,9 @@ Diagnostics find_ephemeral_overlaps(const Config& config, const NetNamespace& ns
         all = ephemeral_overlaps(config, *configured, *ports);
         return {};
     });
-    if (!done) all.push_back({Diagnostic::Severity::warning, std::move(done).error().within("overlap with the ports of this host's clients not checked")});
+    if (!done)
+        all.push_back(
+            {Diagnostic::Severity::warning, std::move(done).error().within("overlap with the ports of this host's clients not checked")});
     return all;
 }
 

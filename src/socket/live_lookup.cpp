@@ -47,7 +47,8 @@ Status check_handler(Netlink& netlink, const LiveQuestion& question) {
     DiagRequest request = diag_request(question.protocol, question.destination.address.family == Family::ipv4 ? AF_INET : AF_INET6);
     auto dumped = netlink.dump(request.header, [](const nlmsghdr&) {});
     if (dumped || dumped.error().errno_value == EINTR) return {};
-    return Failure(std::move(dumped).error().within(fmt::format("the kernel's {0} lookup (is there a module {0}_diag?)", to_string(question.protocol))));
+    return Failure(std::move(dumped).error().within(
+        fmt::format("the kernel's {0} lookup (is there a module {0}_diag?)", to_string(question.protocol))));
 }
 
 bool is_connected(Protocol protocol, unsigned state) {

@@ -15,7 +15,8 @@ namespace {
 class Troubles {
 public:
     void add(const Prefix& prefix, std::string why, int error) {
-        if (count_++ == 0) first_ = {fmt::format("local route {}{}{}", prefix.to_string(), why.empty() ? "" : ": ", why), error, std::nullopt};
+        if (count_++ == 0)
+            first_ = {fmt::format("local route {}{}{}", prefix.to_string(), why.empty() ? "" : ": ", why), error, std::nullopt};
     }
     Status status() && {
         if (count_ == 0) return {};

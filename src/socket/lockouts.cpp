@@ -114,7 +114,8 @@ private:
         if (loss.count > loss.addresses.size()) on += fmt::format(" and {} more", loss.count - loss.addresses.size());
         if (loss.count > loss.addresses.size()) holes += ", ...";
         if (!native.is_wildcard()) on.clear(); // the socket's own address says it
-        std::string text = fmt::format("addresses: {} over {} from {}{}", listener_.steal ? "takes" : "would take", native.name(), native.holder(), on);
+        std::string text =
+            fmt::format("addresses: {} over {} from {}{}", listener_.steal ? "takes" : "would take", native.name(), native.holder(), on);
         if (listener_.steal) return {Diagnostic::Severity::note, {text, 0, loss.pos}};
         text += native.ephemeral ? " (a server? its port is one that clients get, too)" : "";
         text += fmt::format("; say steal = true, or except = [{}]", holes);

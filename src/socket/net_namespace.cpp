@@ -66,7 +66,8 @@ Result<NetNamespace> NetNamespace::current() {
 
 Result<NetNamespace> NetNamespace::open(const std::string& name) {
     const bool path = !name.empty() && name.front() == '/' && name.find('\0') == name.npos;
-    if (!path && !is_plain_name(name)) return failure(fmt::format("network namespace \"{}\": expected a name of ip-netns(8), or an absolute path", name));
+    if (!path && !is_plain_name(name))
+        return failure(fmt::format("network namespace \"{}\": expected a name of ip-netns(8), or an absolute path", name));
     const std::string file = path ? name : kNamedNamespaces + name;
     UniqueFd fd{::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)}; // not to hang on a FIFO
     if (!fd) return system_failure(fmt::format("network namespace {}: open {}", name, file));

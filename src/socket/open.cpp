@@ -89,7 +89,8 @@ Status bind_to(int fd, const Listener& listener, Stack stack, const SocketAddres
     sockaddr_storage raw{};
     const socklen_t size = home.to_sockaddr(raw, stack == Stack::dual);
     if (::bind(fd, reinterpret_cast<const sockaddr*>(&raw), size) < 0) return system_failure(fmt::format("bind {}", home.to_string()));
-    if (listener.protocol == Protocol::tcp && ::listen(fd, listener.backlog) < 0) return system_failure(fmt::format("listen {}", home.to_string()));
+    if (listener.protocol == Protocol::tcp && ::listen(fd, listener.backlog) < 0)
+        return system_failure(fmt::format("listen {}", home.to_string()));
     return {};
 }
 

@@ -113,7 +113,8 @@ Status make(int fd, const Call& call) {
         const std::size_t size = call.word.empty() ? sizeof call.value : call.word.size();
         return ::setsockopt(fd, call.level, name, value, static_cast<socklen_t>(size)) == 0;
     };
-    if (call.is_buffer() && set(call.name == SO_RCVBUF ? kReceiveBufferForce : kSendBufferForce)) return {}; // EPERM: within the limits, then
+    // EPERM: within the limits, then
+    if (call.is_buffer() && set(call.name == SO_RCVBUF ? kReceiveBufferForce : kSendBufferForce)) return {};
     if (!set(call.name)) return system_failure(call.text);
     return {};
 }
@@ -136,7 +137,9 @@ const Call* find(const std::vector<Call>& calls, const Call& option) {
 
 Result<UniqueFd> new_socket(const Listener& listener, Families families) {
     const int domain = listener.is_unix() ? AF_UNIX : families.ipv6 ? AF_INET6 : AF_INET;
-    const int type = listener.kind() == SocketKind::unix_seqpacket ? SOCK_SEQPACKET : listener.protocol == Protocol::tcp ? SOCK_STREAM : SOCK_DGRAM;
+    const int type = listener.kind() == SocketKind::unix_seqpacket ? SOCK_SEQPACKET
+                     : listener.protocol == Protocol::tcp          ? SOCK_STREAM
+                                                                   : SOCK_DGRAM;
     UniqueFd fd{::socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
     if (!fd) return system_failure("socket");
     return fd;

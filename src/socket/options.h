@@ -18,8 +18,8 @@ struct Families {
 /// and why it refuses.
 [[nodiscard]] Status set_options(int fd, const Listener& listener, Families families);
 
-/// Of a socket that lives: from the options of `before` to those of `next`, which wait in no queue for it. What is given no more gets the value
-/// of a new socket; but a buffer keeps its size, since the kernel never again sizes it by itself.
+/// Of a socket that lives: from the options of `before` to those of `next`, which wait in no queue for it. What is given no more gets the
+/// value of a new socket; but a buffer keeps its size, since the kernel never again sizes it by itself.
 [[nodiscard]] Status change_options(int fd, const Listener& before, const Listener& next, Families families, const NetNamespace& ns);
 
 /// Would a new socket of the listener in `ns` take its options?

@@ -33,7 +33,8 @@ bool is_everything(const AddressRange& range) {
 /// Looks through a configuration for what the namespace does not deliver.
 class RouteCheck {
 public:
-    RouteCheck(const NetNamespace& ns, Netlink& netlink, const std::vector<DeliverySpan>& spans) : ns_(ns), netlink_(netlink), spans_(spans) {}
+    RouteCheck(const NetNamespace& ns, Netlink& netlink, const std::vector<DeliverySpan>& spans)
+        : ns_(ns), netlink_(netlink), spans_(spans) {}
 
     void visit(const Listener& listener) {
         std::size_t unrouted = 0;
@@ -48,7 +49,8 @@ public:
         }
         if (unrouted > kMostUnrouted)
             add(Diagnostic::Severity::warning, listener.pos,
-                fmt::format("addresses: {} more of them are not routed to this host; local_routes = true adds all routes", unrouted - kMostUnrouted));
+                fmt::format("addresses: {} more of them are not routed to this host; local_routes = true adds all routes",
+                            unrouted - kMostUnrouted));
     }
 
     Diagnostics take() { return std::move(all_); }
@@ -79,7 +81,8 @@ private:
         for (const DeliverySpan& gap : gaps)
             if (gap.delivery == Delivery::broadcast)
                 add(Diagnostic::Severity::note, range.pos,
-                    fmt::format("addresses: {} is a broadcast or anycast address of an interface: what is sent there is not steered", gap.range.to_string()));
+                    fmt::format("addresses: {} is a broadcast or anycast address of an interface: what is sent there is not steered",
+                                gap.range.to_string()));
     }
 
     /// The commands that would deliver `range`; dangerous ones are explained instead.
@@ -93,7 +96,8 @@ private:
             if (const auto danger = danger_of(prefix, gateways()))
                 return fmt::format("a local route to {} is no cure, it {}: claim only addresses of this host", prefix.to_string(), *danger);
             if (++count > kMostCommands) continue;
-            commands += fmt::format("{}{} route add local {} dev lo", commands.empty() ? "" : "; ", ip_command(ns_, prefix.family()), prefix.to_string());
+            commands += fmt::format("{}{} route add local {} dev lo", commands.empty() ? "" : "; ", ip_command(ns_, prefix.family()),
+                                    prefix.to_string());
         }
         if (count > kMostCommands) commands += fmt::format("; and {} more", count - kMostCommands);
         return fmt::format("mend it with: {} (or say local_routes = true)", commands);
@@ -102,7 +106,8 @@ private:
     void warn(const Placed<AddressRange>& range, const std::vector<DeliverySpan>& gaps) {
         const bool whole = gaps.size() == 1 && gaps.front().range == range.value;
         add(Diagnostic::Severity::warning, range.pos,
-            fmt::format("addresses: {} is not{} routed to this host; {}", range.value.to_string(), whole ? "" : " completely", cure_of(range.value)));
+            fmt::format("addresses: {} is not{} routed to this host; {}", range.value.to_string(), whole ? "" : " completely",
+                        cure_of(range.value)));
     }
 
     /// Read once, and only on a host where something is not routed: table "main" may be long. Unreadable counts as none.

@@ -72,7 +72,8 @@ Status open_into(BoundSocket& bound, const Listener& listener, const NodeOwner& 
         if (!node) return Failure(std::move(node).error());
         bound.node = std::move(*node);
     }
-    if (listener.protocol == Protocol::tcp && ::listen(bound.fd.get(), listener.backlog) < 0) return system_failure("listen " + listener.path);
+    if (listener.protocol == Protocol::tcp && ::listen(bound.fd.get(), listener.backlog) < 0)
+        return system_failure("listen " + listener.path);
     socklen_t size = sizeof bound.cookie;
     if (::getsockopt(bound.fd.get(), SOL_SOCKET, SO_COOKIE, &bound.cookie, &size) < 0) return system_failure("SO_COOKIE");
     return {};

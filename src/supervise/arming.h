@@ -51,8 +51,8 @@ enum class Waking : std::uint8_t {
 /// A listener that is watched has become readable.
 [[nodiscard]] Waking wake(Arming& arming, std::size_t listener, Monotonic now) noexcept;
 
-/// Of a listener whose connections are accepted one by one, and which wake() has let through: may another one be taken in the same turn? The
-/// trigger limit counts them all; what is to happen beyond it is for the next wake-up to say.
+/// Of a listener whose connections are accepted one by one, and which wake() has let through: may another one be taken in the same turn?
+/// The trigger limit counts them all; what is to happen beyond it is for the next wake-up to say.
 [[nodiscard]] bool may_take_another(const Arming& arming, std::size_t listener, Monotonic now) noexcept;
 void took_another(Arming& arming, std::size_t listener, Monotonic now) noexcept;
 /// Nothing can be accepted for want of descriptors or memory: the listener is not watched for a moment.

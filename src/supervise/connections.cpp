@@ -104,8 +104,10 @@ void Connections::serve(UniqueFd fd, ConnectionEnds ends, const Listener& listen
     const std::uint64_t number = counts_.accepted++;
     auto made = std::make_unique<Session>(*this, std::move(service), std::move(fd), std::move(ends), listener.name, number);
     Session& connection = *made;
-    if (auto ready = connection.make_instance(loop_); !ready)
+    if (auto ready = connection.make_instance(loop_); !ready) {
+        ++counts_.failed;
         return complain(LogLevel::error, fmt::format("{}: {}", connection.title(), ready.error().to_string()));
+    }
     connection.source = source;
     connection.keeper = keeper;
     connection.place = living_.size();

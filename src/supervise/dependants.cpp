@@ -12,7 +12,8 @@ std::vector<Peer> Supervisor::peers() const {
     std::vector<Peer> all;
     all.reserve(units_.size());
     for (const auto& [name, unit] : units_)
-        all.push_back({&unit->service(), unit->state() == State::running, unit->is_starting(), unit->has_instance() || unit->will_restart()});
+        all.push_back(
+            {&unit->service(), unit->state() == State::running, unit->is_starting(), unit->has_instance() || unit->will_restart()});
     return all;
 }
 

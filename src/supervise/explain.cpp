@@ -37,7 +37,8 @@ std::string rate_in_words(const ConnectionRate& rate) {
     const std::int64_t usec = rate.per.count();
     const bool minutes = usec % 60'000'000 == 0, seconds = usec % 1'000'000 == 0, milliseconds = usec % 1000 == 0;
     const char* unit = minutes ? "min" : seconds ? "s" : milliseconds ? "ms" : "us";
-    std::string text = fmt::format("{} in {}{}", rate.count, usec / (minutes ? 60'000'000 : seconds ? 1'000'000 : milliseconds ? 1000 : 1), unit);
+    const auto unit_usec = minutes ? 60'000'000 : seconds ? 1'000'000 : milliseconds ? 1000 : 1;
+    std::string text = fmt::format("{} in {}{}", rate.count, usec / unit_usec, unit);
     if (rate.burst != 0 && rate.burst != rate.count) text += fmt::format(", {} at once", rate.burst);
     return text;
 }
@@ -51,7 +52,8 @@ RuleView matched_view(const RuleSet& rules, const Config& config, const Flow& fl
 }
 
 /// Whole rules: the most hit first, or in the order of the configuration. A million of them are not sorted for the first ten.
-std::vector<RuleView> views_by_hits(const RuleSet& rules, const Config& config, std::span<const std::uint64_t> hits, const RuleQuery& query) {
+std::vector<RuleView> views_by_hits(const RuleSet& rules, const Config& config, std::span<const std::uint64_t> hits,
+                                    const RuleQuery& query) {
     std::vector<RuleId> chosen;
     for (RuleId id = 0; id < hits.size(); ++id)
         if (!query.never_hit || hits[id] == 0) chosen.push_back(id);
@@ -126,7 +128,8 @@ std::optional<std::string> limits_in_words(const Service& service, const Listene
     if (listener.connection_rate.count != 0) add(rate_in_words(listener.connection_rate));
     if (listener.source_rate.count != 0) add(fmt::format("{} {}", source, rate_in_words(listener.source_rate)));
     if (!service.accept) return text;
-    if (service.max_connections && service.max_connections_hit == OverLimit::drop) add(fmt::format("{} connections", *service.max_connections));
+    if (service.max_connections && service.max_connections_hit == OverLimit::drop)
+        add(fmt::format("{} connections", *service.max_connections));
     if (service.max_connections_per_source && service.max_connections_per_source_hit == OverLimit::drop)
         add(fmt::format("{} {} connections", source, *service.max_connections_per_source));
     return text;

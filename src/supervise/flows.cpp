@@ -169,7 +169,9 @@ void Flows::ended(Live& live) {
         return remove(live);
     }
     ++counts_.continued;
+    const std::uint64_t lost_before = inbox->second.lost();
     inbox->second.put_back(live.flow, std::move(left));
+    if (const std::uint64_t lost = inbox->second.lost() - lost_before; lost > 0) lose(lost, "no room for what its process has not read");
     remove(live);
     waiting_();
 }

@@ -119,7 +119,9 @@ bool Instance::perform(const RunAction& action) {
         void operator()(const ClearRunTimer&) const {}
         void operator()(const ReloadEnded& ended) const {
             for (const Reloaded& done : std::exchange(self.reloads_, {}))
-                done(ended.well ? Status{} : Status(failure("it was not reloaded: it is not running, has nothing to reload with, or the reload failed")));
+                done(ended.well
+                         ? Status{}
+                         : Status(failure("it was not reloaded: it is not running, has nothing to reload with, or the reload failed")));
         }
     };
     std::visit(Visitor{*this}, action);
@@ -157,7 +159,8 @@ void Instance::phase_changed(Phase from) {
 }
 
 void Instance::change_limits() {
-    if (auto changed = members_.change_limits(host_.cgroups(), host_.service()); !changed) say(LogLevel::error, changed.error().to_string());
+    if (auto changed = members_.change_limits(host_.cgroups(), host_.service()); !changed)
+        say(LogLevel::error, changed.error().to_string());
 }
 
 /// What all commands of one run share. Once.
@@ -168,7 +171,8 @@ Status Instance::prepare_surroundings(SpawnStep& failed_at) {
         if (auto made = members_.make_group(host_.cgroups(), service, group_); !made) return made;
         const std::string left = members_.left_over();
         const bool kill = service.kill_mode == KillMode::control_group || service.kill_mode == KillMode::mixed;
-        if (!left.empty()) say(LogLevel::warning, fmt::format("processes are left over from an earlier run{}: {}", kill ? ", and are killed" : "", left));
+        if (!left.empty())
+            say(LogLevel::warning, fmt::format("processes are left over from an earlier run{}: {}", kill ? ", and are killed" : "", left));
         if (!left.empty() && kill)
             if (auto killed = members_.signal(SIGKILL); !killed) return killed;
         oom_kills_ = members_.oom_kills();
@@ -202,7 +206,8 @@ RunFacts Instance::facts_for(CommandKind kind) const {
     host_.add_variables(facts.variables);
     if (kind == CommandKind::start) {
         if (run_.watchdog != kInfinity) facts.variables.emplace_back("WATCHDOG_USEC", std::to_string(run_.watchdog.count()));
-        if (service.file_descriptor_store_max > 0) facts.variables.emplace_back("FDSTORE", std::to_string(service.file_descriptor_store_max));
+        if (service.file_descriptor_store_max > 0)
+            facts.variables.emplace_back("FDSTORE", std::to_string(service.file_descriptor_store_max));
     } else if (main_) {
         facts.variables.emplace_back("MAINPID", std::to_string(main_pid()));
     }
@@ -218,7 +223,8 @@ void Instance::start_process(const StartProcess& order) {
     auto pid = spawn_process(order, failed_at);
     if (pid) return post(ProcessStarted{});
     const bool has_code = failed_at != SpawnStep::none;
-    const std::string why = pid.error().to_string() + (has_code ? fmt::format(" (status {}/{})", static_cast<int>(failed_at), to_string(failed_at)) : "");
+    const std::string why =
+        pid.error().to_string() + (has_code ? fmt::format(" (status {}/{})", static_cast<int>(failed_at), to_string(failed_at)) : "");
     const auto& commands = commands_of(host_.service(), order.kind);
     const bool ignored = order.index < commands.size() && commands[order.index].ignore_failure;
     if (!ignored) last_failure_ = why;
@@ -266,7 +272,8 @@ Result<pid_t> Instance::spawn_process(const StartProcess& order, SpawnStep& fail
 }
 
 Status Instance::watch_process(bool as_main, Child child) {
-    const bool kill_group = !groups_outlive_leaders() && host_.service().kill_mode != KillMode::process && host_.service().kill_mode != KillMode::none;
+    const bool kill_group =
+        !groups_outlive_leaders() && host_.service().kill_mode != KillMode::process && host_.service().kill_mode != KillMode::none;
     auto watch = ChildWatch::watch(
         loop_, std::move(child), [this, as_main](const Exit& exit) { as_main ? main_exited(exit) : control_exited(exit); }, kill_group);
     if (!watch) return Failure(std::move(watch).error());

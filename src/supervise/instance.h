@@ -61,7 +61,8 @@ public:
     using Reloaded = std::function<void(Status)>; ///< called once
 
     /// `number`: of the worker, from 1; `group`: no other instance of the service has it now. `host` and `loop` outlive the instance.
-    [[nodiscard]] static Result<std::unique_ptr<Instance>> create(Loop& loop, InstanceHost& host, std::uint32_t number, std::uint32_t group);
+    [[nodiscard]] static Result<std::unique_ptr<Instance>> create(Loop& loop, InstanceHost& host, std::uint32_t number,
+                                                                  std::uint32_t group);
     Instance(const Instance&) = delete;
     Instance& operator=(const Instance&) = delete;
     ~Instance() = default; ///< processes that are still there go on running

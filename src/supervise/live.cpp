@@ -46,9 +46,11 @@ std::string blame_programs(const Evidence& evidence) {
 
 std::string cause_of(const Evidence& evidence) {
     if (evidence.connected) return fmt::format("a connection comes before all rules: {}", winner_of(evidence));
-    if (!is_attached(evidence.programs)) return fmt::format("our program is not attached to the network namespace: {} gets it", winner_of(evidence));
+    if (!is_attached(evidence.programs))
+        return fmt::format("our program is not attached to the network namespace: {} gets it", winner_of(evidence));
     if (evidence.limited) return fmt::format("the limits of {} let in no more at the moment", evidence.tables.target);
-    if (!evidence.unusable.empty()) return fmt::format("the socket of {} is of no use: {}; {} gets it", evidence.tables.target, evidence.unusable, winner_of(evidence));
+    if (!evidence.unusable.empty())
+        return fmt::format("the socket of {} is of no use: {}; {} gets it", evidence.tables.target, evidence.unusable, winner_of(evidence));
     if (std::string blamed = blame_programs(evidence); !blamed.empty()) return blamed;
     if (evidence.tables.verdict == Verdict::pass && evidence.live.verdict == Verdict::steer)
         return fmt::format("the kernel's own lookup finds the home of {}", winner_of(evidence));

@@ -36,8 +36,8 @@ struct LiveListener {
 /// The slot of the socket that takes packets of `family`, if there is one.
 [[nodiscard]] std::optional<std::uint32_t> slot_for(const std::vector<LiveSocket>& sockets, Family family) noexcept;
 
-/// What a listener with these sockets is called where its limits are kept: Dispatcher::set_gate(), block(). It stays the same as long as the
-/// listener has its first socket.
+/// What a listener with these sockets is called where its limits are kept: Dispatcher::set_gate(), block(). It stays the same as long as
+/// the listener has its first socket.
 [[nodiscard]] inline std::uint32_t limiter_of(const std::vector<LiveSocket>& sockets) noexcept { return sockets.front().slot; }
 
 } // namespace swathe

@@ -60,7 +60,9 @@ void LogReader::skip_to_last(const Logs& chosen) {
             starts.push_back({*time, log->number(), at});
     if (starts.size() <= query_.lines) return;
     for (const auto& log : chosen) place_of(*log).now = log->ring().end();
-    const auto older = [](const Start& a, const Start& b) { return std::tie(a.time_usec, a.log, a.at.number) < std::tie(b.time_usec, b.log, b.at.number); };
+    const auto older = [](const Start& a, const Start& b) {
+        return std::tie(a.time_usec, a.log, a.at.number) < std::tie(b.time_usec, b.log, b.at.number);
+    };
     const auto first = starts.end() - query_.lines;
     std::nth_element(starts.begin(), first, starts.end(), older);
     for (auto start = first; start != starts.end(); ++start) {

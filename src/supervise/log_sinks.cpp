@@ -37,7 +37,8 @@ Result<UniqueFd> open_log_file(const std::string& path) {
     auto directory = open_directory(path);
     if (!directory) return directory;
     const std::string name = path.substr(path.rfind('/') + 1);
-    constexpr int kHow = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC; // NONBLOCK: a FIFO is refused, not waited for
+    // NONBLOCK: a FIFO is refused, not waited for
+    constexpr int kHow = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
     UniqueFd file(::openat(directory->get(), name.c_str(), kHow, kFileMode));
     if (!file) return errno == ELOOP ? Result<UniqueFd>(failure(path + " is a symbolic link", ELOOP)) : system_failure(path);
     struct stat status {};

@@ -37,7 +37,8 @@ std::unordered_set<std::uint64_t> sockets_of_systemd(const Config& config, const
     const std::unordered_set<std::uint64_t> held = sockets_of(1);
     std::unordered_set<std::uint64_t> inodes;
     for (const NativeSocket& native : natives)
-        if (held.contains(native.inode) && std::find(theirs.begin(), theirs.end(), UnitSocket{native.protocol, native.address}) != theirs.end())
+        if (held.contains(native.inode) &&
+            std::find(theirs.begin(), theirs.end(), UnitSocket{native.protocol, native.address}) != theirs.end())
             inodes.insert(native.inode);
     return inodes;
 }
@@ -70,8 +71,10 @@ Diagnostics check_interfaces(const Config& config, const NetNamespace& ns) {
     const auto check = [&](const Guard& guard) {
         for (const auto& name : guard.interfaces)
             if (interface_index(ns, name.value).value_or(0) == 0)
-                found.push_back({Diagnostic::Severity::warning,
-                                 {fmt::format("interface: there is no {}; its rules match nothing until a reload finds it", quoted(name.value)), 0, name.pos}});
+                found.push_back(
+                    {Diagnostic::Severity::warning,
+                     {fmt::format("interface: there is no {}; its rules match nothing until a reload finds it", quoted(name.value)), 0,
+                      name.pos}});
     };
     for (const Service& service : config.services)
         for (const Listener& listener : service.listeners) check(listener.guard);
@@ -95,7 +98,8 @@ Diagnostics check_directories(const Config& config) {
         if (service.exec_start.empty() || names_instance(service)) continue;
         const auto plan = plan_spawn(service, service.exec_start.front(), "exec_start", facts_of_check(service));
         if (!plan) continue;                              // check_programs() has told
-        if (auto good = check_plan(*plan, service); !good) found.push_back({Diagnostic::Severity::error, std::move(good).error().at(service.pos)});
+        if (auto good = check_plan(*plan, service); !good)
+            found.push_back({Diagnostic::Severity::error, std::move(good).error().at(service.pos)});
     }
     return found;
 }
@@ -103,7 +107,8 @@ Diagnostics check_directories(const Config& config) {
 ClaimCheck claim_check(const Config& config, const Tables& tables, SlotOf slot_of) {
     std::unordered_map<const Listener*, ListenerRef> refs;
     for (std::uint32_t s = 0; s < config.services.size(); ++s)
-        for (std::uint32_t l = 0; l < config.services[s].listeners.size(); ++l) refs.emplace(&config.services[s].listeners[l], ListenerRef{s, l});
+        for (std::uint32_t l = 0; l < config.services[s].listeners.size(); ++l)
+            refs.emplace(&config.services[s].listeners[l], ListenerRef{s, l});
     return [refs = std::move(refs), &tables, slot_of = std::move(slot_of)](const Listener& listener, const SocketAddress& at) {
         if (!listener.guard.empty()) return true; // it wins for some sources, and one is enough to lock out
         const Family family = at.address.family;

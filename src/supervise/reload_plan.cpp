@@ -10,8 +10,8 @@ namespace {
 
 /// What makes a listener the same listener. Not the families: a socket that takes more than it is sent is good enough, and what it does
 /// not take gets a socket of its own.
-using Identity = std::tuple<std::string, bool, std::string, unsigned, SocketKind, std::string, FamilySockets, ListenerMode, std::optional<SocketAddress>,
-                            std::string>;
+using Identity = std::tuple<std::string, bool, std::string, unsigned, SocketKind, std::string, FamilySockets, ListenerMode,
+                            std::optional<SocketAddress>, std::string>;
 
 std::map<Identity, ListenerRef> identities(const Config& config, const PlaceOf& place) {
     std::map<Identity, ListenerRef> all;
@@ -75,7 +75,8 @@ ReloadPlan plan_reload(const Config& old, const Config& next, const PlaceOf& old
     for (const auto& [ref, found] : steps) {
         plan.listeners.push_back(found);
         const bool systemds = next.services[ref.service].systemd.has_value();
-        if (!found.kept) plan.lines.push_back(fmt::format("{}: {}", label(next, ref), systemds ? "steered to systemd's socket" : "socket opened"));
+        if (!found.kept)
+            plan.lines.push_back(fmt::format("{}: {}", label(next, ref), systemds ? "steered to systemd's socket" : "socket opened"));
         if (found.new_options) plan.lines.push_back(fmt::format("{}: options changed", label(next, ref)));
         if (found.new_backlog) plan.lines.push_back(fmt::format("{}: backlog changed", label(next, ref)));
     }

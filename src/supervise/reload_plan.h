@@ -28,9 +28,9 @@ struct ReloadPlan {
 using PlaceOf = std::function<std::string(const std::string& netns)>;
 
 /// Matches old and new by identity: a service by its name; a listener by service, name, place among equal names, and what
-/// its socket was made from (protocol, or the kind and path of a UNIX socket; mode, home, network namespace). A listener that gains a family
-/// keeps its socket and gets a second one.
-/// Addresses, ports, guards and limits are not part of it: they change without touching the socket. Pure.
+/// its socket was made from (protocol, or the kind and path of a UNIX socket; mode, home, network namespace). A listener that gains a
+/// family keeps its socket and gets a second one. Addresses, ports, guards and limits are not part of it: they change without touching the
+/// socket. Pure.
 [[nodiscard]] ReloadPlan plan_reload(const Config& old, const Config& next, const PlaceOf& old_place, const PlaceOf& next_place);
 
 } // namespace swathe

@@ -101,7 +101,8 @@ Result<OutputEnds> ServiceLog::begin(const Service& service, const Command& comm
         return {};
     };
     const LogStream first = routes.joined ? LogStream::both : LogStream::output;
-    if (auto ok = open(output, first, routes.output, service.standard_output, "standard_output"); !ok) return Failure(std::move(ok).error());
+    if (auto ok = open(output, first, routes.output, service.standard_output, "standard_output"); !ok)
+        return Failure(std::move(ok).error());
     if (!routes.joined)
         if (auto ok = open(error, LogStream::error, routes.error, service.standard_error, "standard_error"); !ok)
             return Failure(std::move(ok).error()); // the stream of `output` ends by itself

@@ -59,7 +59,8 @@ public:
 };
 
 inline constexpr Duration kBusyRetry = std::chrono::milliseconds(10);
-inline constexpr Duration kBusyPatience = std::chrono::seconds(1); ///< then lines that a sink does not take are lost, so that the service goes on
+/// then lines that a sink does not take are lost, so that the service goes on
+inline constexpr Duration kBusyPatience = std::chrono::seconds(1);
 
 /// The output of all processes of one service, over their lifetimes.
 class ServiceLog {

@@ -52,7 +52,8 @@ std::vector<std::string> SiteMaker::remove_abandoned(const std::vector<std::shar
         if (!claimed) continue; // another daemon's
         const auto removed = remove_pinned(pin, ns->fd());
         if (!removed) lines.push_back(removed.error().to_string());
-        if (removed && *removed) lines.push_back(fmt::format("network namespace {}: removed the program that an earlier swathed left there", ns->name()));
+        if (removed && *removed)
+            lines.push_back(fmt::format("network namespace {}: removed the program that an earlier swathed left there", ns->name()));
         if (auto routes = sync_local_routes({}, *ns); !routes) lines.push_back(routes.error().to_string());
     }
     return lines;

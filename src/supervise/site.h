@@ -25,8 +25,8 @@ struct SiteMaker {
     /// Attaches nothing yet. Errors: another daemon steers there.
     [[nodiscard]] Result<std::shared_ptr<Site>> make(NetNamespace ns) const;
 
-    /// A daemon that was killed leaves programs attached, and local routes. Removes those in namespaces with names of ip-netns(8) that are not
-    /// `in_use` by us and in which nobody else steers. What was done, and what could not be, a line each.
+    /// A daemon that was killed leaves programs attached, and local routes. Removes those in namespaces with names of ip-netns(8) that are
+    /// not `in_use` by us and in which nobody else steers. What was done, and what could not be, a line each.
     [[nodiscard]] std::vector<std::string> remove_abandoned(const std::vector<std::shared_ptr<Site>>& in_use) const;
 };
 

@@ -13,7 +13,8 @@ std::vector<TraceSource> Supervisor::trace_sources() {
         for (std::uint32_t l = 0; l < listeners.size(); ++l)
             for (const LiveSocket& socket : listeners[l].sockets)
                 for (TraceSource& source : sources)
-                    if (socket.is_steered() && source.dispatcher == &socket.site->dispatcher) source.slots.emplace_back(socket.slot, ListenerRef{s, l});
+                    if (socket.is_steered() && source.dispatcher == &socket.site->dispatcher)
+                        source.slots.emplace_back(socket.slot, ListenerRef{s, l});
     }
     return sources;
 }

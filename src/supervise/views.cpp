@@ -83,9 +83,10 @@ void describe_connections(const Connections& all, const Service& service, Servic
     if (!service.accept) return;
     const Connections::Counts& counts = all.counts();
     const auto refused = [&](TurnedAway why) { return counts.refused[static_cast<std::size_t>(why)]; };
-    view.connections = ConnectionsView{all.door().inside(), service.max_connections, all.door().most_of_a_source(), counts.accepted, counts.failed,
-                                       {refused(TurnedAway::max_connections), refused(TurnedAway::max_connections_per_source),
-                                        refused(TurnedAway::max_load), refused(TurnedAway::access_times), refused(TurnedAway::condition)}, {}};
+    view.connections = ConnectionsView{all.door().inside(), service.max_connections, all.door().most_of_a_source(),
+                                       counts.accepted, counts.failed, {}, {}};
+    view.connections->refused = {refused(TurnedAway::max_connections), refused(TurnedAway::max_connections_per_source),
+                                 refused(TurnedAway::max_load), refused(TurnedAway::access_times), refused(TurnedAway::condition)};
 }
 
 std::optional<ListenerView::Socket::Refused> refused_at(const LiveSocket& socket, const Service& service, const Listener& listener) {

@@ -1,6 +1,6 @@
 // bench_child [answer|say|sit]: the child of spawn_bench, first_byte and inetd_bench, static, so that it starts as fast as a program can.
-// Ends at once; with `answer` it first accepts one connection on descriptor 3, as LISTEN_FDS has it, and sends one byte. With `say` it sends
-// the byte to standard input, as inetd has it; with `sit` it then stays until the client is gone.
+// Ends at once; with `answer` it first accepts one connection on descriptor 3, as LISTEN_FDS has it, and sends one byte. With `say` it
+// sends the byte to standard input, as inetd has it; with `sit` it then stays until the client is gone.
 
 #include <cstring>
 #include <sys/socket.h>

@@ -219,6 +219,8 @@ int main(int argc, char** argv) {
     const std::vector<LimitRow> limits = measure_limits(sockets.get(), bottom.floor_fd(), repeat);
     if (!options.json) print(limits);
     else
-        fmt::print("{}\n", nlohmann::json{{"empty_ns", least[0].ns}, {"floor_ns", least[1].ns}, {"rows", rows}, {"limits", to_json(limits)}}.dump(2));
+        fmt::print(
+            "{}\n",
+            nlohmann::json{{"empty_ns", least[0].ns}, {"floor_ns", least[1].ns}, {"rows", rows}, {"limits", to_json(limits)}}.dump(2));
     return 0;
 }

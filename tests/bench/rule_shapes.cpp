@@ -128,7 +128,8 @@ RuleSet blocking_rules(std::uint32_t count, Protocol protocol) {
     rule.target = {Verdict::steer, {0, 0}};
     std::mt19937 random(45);
     if (count > 0) rule.blocked = 1, rules.source_sets.emplace_back();
-    for (std::uint32_t i = 0; i < count; ++i) rules.source_sets.back().push_back(Prefix::host(Address::v4(static_cast<std::uint32_t>(random()) | 0xe0000000U)));
+    for (std::uint32_t i = 0; i < count; ++i)
+        rules.source_sets.back().push_back(Prefix::host(Address::v4(static_cast<std::uint32_t>(random()) | 0xe0000000U)));
     rules.rules.push_back(rule);
     return rules;
 }

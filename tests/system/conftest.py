@@ -53,12 +53,20 @@ def base():
 
 
 @pytest.fixture
-def scratch(base):
+def open_directory(base):
+    """open_directory("name") is one for services of any user; where they may write it is with mode 0o777."""
+    def make(name, mode=0o755):
+        directory = base / name
+        directory.mkdir()
+        directory.chmod(mode) # whatever the umask is
+        return directory
+    return make
+
+
+@pytest.fixture
+def scratch(open_directory):
     """Where services of any user may write."""
-    directory = base / "scratch"
-    directory.mkdir()
-    directory.chmod(0o777)
-    return directory
+    return open_directory("scratch", 0o777)
 
 
 @pytest.fixture

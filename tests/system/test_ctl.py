@@ -22,7 +22,8 @@ def ctl(*args, **options):
 def rules(config, program):
     """One of everything that can win."""
     config.service("net", {**HTTP, "ports": ["8000-8999"], "except": ["192.0.2.5:8080"]}, program("tell.py"))
-    config.service("host", {"name": "all", "protocol": "tcp", "addresses": ["192.0.2.7", "2001:db8:1::7"], "ports": "all"}, program("tell.py"))
+    config.service("host", {"name": "all", "protocol": "tcp", "addresses": ["192.0.2.7", "2001:db8:1::7"], "ports": "all"},
+                   program("tell.py"))
     config.service("port", {"name": "one", "protocol": "tcp", "addresses": ["192.0.2.7"], "ports": [8080]}, program("tell.py"))
     config.service("echo", ECHO, program("echo.py"))
     config.service("guarded", {"name": "g", "protocol": "tcp", "addresses": ["192.0.2.128/25"], "ports": [8080],
@@ -35,7 +36,8 @@ def rules(config, program):
 class TestExitStatus:
     """As LSB says: 0 ok, 1 failure, 2 usage, 3 not running, 4 no such service."""
 
-    @pytest.mark.parametrize("args", [[], ["nonsense"], ["start"], ["status", "a", "b"], ["explain", "tcp"], ["list", "--nonsense"]], ids=str)
+    @pytest.mark.parametrize("args", [[], ["nonsense"], ["start"], ["status", "a", "b"], ["explain", "tcp"], ["list", "--nonsense"]],
+                             ids=str)
     def test_usage(self, args):
         done = ctl(*args)
         assert done.returncode == 2 and done.stderr and not done.stdout
@@ -81,7 +83,8 @@ class TestCheck:
             config.service(f"s{number}", {**HTTP, "addresses": [f"192.0.2.{number}"]}, program("tell.py"), **{key: value})
         config.service("program", {**HTTP, "addresses": ["192.0.2.9"]}, ["/no/such/program"])
         lines = self.refused(config, server)
-        for file, word in [(f"s{number}.toml:", value) for number, value in enumerate(names.values())] + [("program.toml:", "/no/such/program")]:
+        named = [(f"s{number}.toml:", value) for number, value in enumerate(names.values())]
+        for file, word in named + [("program.toml:", "/no/such/program")]:
             assert any(file in line and word in line for line in lines), (file, lines)
 
     @staticmethod

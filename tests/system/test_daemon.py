@@ -277,7 +277,8 @@ def test_the_installed_tree_is_complete(base):
     env = {**os.environ, "DESTDIR": str(base)}
     subprocess.run(["cmake", "--install", build, "--prefix", "/usr"], check=True, capture_output=True, env=env)
     for path in ("sbin/swathed", "bin/swathectl", "lib/systemd/system/swathed.service", "share/man/man8/swathed.8",
-                 "share/man/man1/swathectl.1", "share/man/man5/swathe.toml.5", "share/man/man5/swathe.service.5", "share/man/man7/swathe-dispatch.7",
+                 "share/man/man1/swathectl.1", "share/man/man5/swathe.toml.5", "share/man/man5/swathe.service.5",
+                 "share/man/man7/swathe-dispatch.7",
                  "share/man/man7/swathe-units.7", "share/bash-completion/completions/swathectl", "share/swathe/schema/service.json",
                  "share/swathe/schema/drop-in.json", "share/swathe/schema/daemon.json",
                  "share/doc/swathe/examples/quickstart/services.d/hello.toml"):

@@ -142,7 +142,8 @@ def test_equal_rules_of_two_listeners_are_refused_with_both_places(config, serve
     one = config.service("one", {"protocol": "tcp", "addresses": ["192.0.2.0/24"], "ports": [8080]}, program("tell.py"))
     two = config.service("two", {"protocol": "tcp", "addresses": ["192.0.2.0/25", "192.0.2.128-192.0.2.255", "192.0.2.0/24"],
                                  "ports": [8080]}, program("tell.py"))
-    done = subprocess.run([BIN / "swathectl", "check", "--config", config.directory, "--netns", server.name], capture_output=True, text=True)
+    done = subprocess.run([BIN / "swathectl", "check", "--config", config.directory, "--netns", server.name], capture_output=True,
+                          text=True)
     text = done.stdout + done.stderr
     assert done.returncode == 1, text
     assert any(f"{one}:" in line and f"{two}:" in line for line in text.splitlines()), text

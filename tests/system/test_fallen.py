@@ -63,7 +63,8 @@ class TestWhileItRuns:
         daemon.stop()
 
 
-@pytest.mark.parametrize("listen", [HTTP, ONE_UDP, {**HTTP, "addresses": ["192.0.2.0/24"], "from": ["198.51.100.0/24"]}, {**HTTP, "family_sockets": "split", "addresses": ["192.0.2.9"]}],
+@pytest.mark.parametrize("listen", [HTTP, ONE_UDP, {**HTTP, "addresses": ["192.0.2.0/24"], "from": ["198.51.100.0/24"]},
+                                    {**HTTP, "family_sockets": "split", "addresses": ["192.0.2.9"]}],
                          ids=["tcp", "udp", "port of the kernel's choice", "ipv4"])
 @pytest.mark.parametrize("keys", [{}, {"restart": "always", "restart_sec": "20ms"}], ids=["on demand", "restart"])
 def test_when_the_service_has_gone_who_comes_is_served_again(daemon, config, client, program, scratch, listen, keys):

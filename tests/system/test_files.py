@@ -24,7 +24,8 @@ class Site:
              "mount --bind /mnt/lib /usr/local/lib; mkdir /usr/local/lib/swathe; echo ready; exec sleep infinity")
 
     def __init__(self):
-        self.holder = subprocess.Popen(["unshare", "-m", "--propagation", "private", "sh", "-ec", self.SETUP], stdout=subprocess.PIPE, text=True)
+        self.holder = subprocess.Popen(["unshare", "-m", "--propagation", "private", "sh", "-ec", self.SETUP], stdout=subprocess.PIPE,
+                                       text=True)
         assert self.holder.stdout.readline() == "ready\n"
         root = pathlib.Path(f"/proc/{self.holder.pid}/root")
         self.etc, self.lib = root / "etc/swathe", root / "usr/local/lib/swathe"
@@ -36,7 +37,8 @@ class Site:
 
     def ctl(self, *args, status=0, editor=None, **options):
         env = {**os.environ, "SWATHE_EDITOR": editor or "false"}
-        done = subprocess.run(["nsenter", "-m", "-t", str(self.holder.pid), CTL, *map(str, args)], capture_output=True, text=True, timeout=60,
+        done = subprocess.run(["nsenter", "-m", "-t", str(self.holder.pid), CTL, *map(str, args)], capture_output=True, text=True,
+                              timeout=60,
                               env=env, stdin=subprocess.DEVNULL, **options)
         assert done.returncode == status, (args, done.stdout, done.stderr)
         return done
@@ -87,7 +89,8 @@ class TestShow:
             "kill_mode = control-group  default\n")
         shown = json.loads(site.ctl("show", "web", "--json").stdout)
         values = {value["key"]: value for value in shown["values"] if value["block"] == "service"}
-        assert values["restart"]["parts"][0]["places"][0] == {"file": "/etc/swathe/services.d/web.toml.d/override.toml", "line": 2, "column": 1}
+        assert values["restart"]["parts"][0]["places"][0] == {"file": "/etc/swathe/services.d/web.toml.d/override.toml", "line": 2,
+                                                              "column": 1}
         assert values["kill_mode"]["default"] and not values["kill_mode"]["parts"]
         assert len(shown["files"]) == 2
 
@@ -165,7 +168,8 @@ class TestEdit:
         site.ctl("edit", "web", "--no-reload", editor=editor('description = "x"\n'))
         assert (site.etc / "services.d/web.toml.d/override.toml").exists()
 
-    @pytest.mark.parametrize("text, status, exit", [("", 0, 0), (" \n\n", 0, 0), ('description = "x"\n', 3, 1)], ids=["empty", "blank", "editor failed"])
+    @pytest.mark.parametrize("text, status, exit", [("", 0, 0), (" \n\n", 0, 0), ('description = "x"\n', 3, 1)],
+                             ids=["empty", "blank", "editor failed"])
     def test_nothing_is_written(self, site, editor, text, status, exit):
         site.write(site.lib / "services.d/web.toml", WEB)
         site.ctl("edit", "web", "--no-reload", status=exit, editor=editor(text, status))
@@ -177,7 +181,8 @@ class TestEdit:
         script.write_text(f'#!/bin/sh\nif [ -e {base}/second ]; then echo \'description = "x"\'; else echo wrong; touch {base}/second; fi >"$1"\n')
         script.chmod(0o755)
         ours, theirs = pty.openpty()
-        child = subprocess.Popen(["nsenter", "-m", "-t", str(site.holder.pid), CTL, "edit", "web", "--no-reload"], stdin=theirs, stdout=theirs,
+        child = subprocess.Popen(["nsenter", "-m", "-t", str(site.holder.pid), CTL, "edit", "web", "--no-reload"], stdin=theirs,
+                                 stdout=theirs,
                                  stderr=theirs, env={**os.environ, "EDITOR": str(script), "SWATHE_EDITOR": ""})
         os.close(theirs)
         os.write(ours, b"y\n")
@@ -194,7 +199,8 @@ class TestEdit:
         assert (site.etc / "units/dns.service.d/override.conf").read_text() == "[Service]\nUser=root\n"
         assert (site.etc / "units/dns.socket.d/range.conf").exists()
         assert (site.etc / "units/dns.service").read_text() == "# ours\n[Service]\nExecStart=/bin/true\n"
-        assert site.ctl("show", "dns", "steal").stdout == "# listener dns.socket\nsteal = true  /etc/swathe/units/dns.socket.d/range.conf:2\n"
+        shown = site.ctl("show", "dns", "steal").stdout
+        assert shown == "# listener dns.socket\nsteal = true  /etc/swathe/units/dns.socket.d/range.conf:2\n"
 
     def test_a_file_keeps_its_mode_and_a_copy_has_that_of_its_original(self, site, editor):
         site.write(site.lib / "services.d/web.toml", WEB)
@@ -268,7 +274,8 @@ class TestConvert:
         assert done.returncode == 0 and done.stdout.splitlines() == [f"{units}/web.socket", f"{units}/web.service"], done.stderr
         subprocess.run([CTL, "convert", "--output", toml, units / "web.socket", units / "web.service"], check=True, capture_output=True)
         shown = [[(value["key"], value["value"], value["listener"]) for value in json.loads(subprocess.run(
-            [CTL, "show", "web", "--config", base / side, "--json"], check=True, capture_output=True).stdout)["values"] if not value["default"]]
+            [CTL, "show", "web", "--config", base / side, "--json"], check=True,
+            capture_output=True).stdout)["values"] if not value["default"]]
             for side in ("a", "c")]
         assert set(shown[0]) <= set(shown[1])
         again = subprocess.run([CTL, "convert", "--output", units, base / "a/services.d/web.toml"], capture_output=True, text=True)
@@ -293,7 +300,8 @@ class TestConvert:
         toml.mkdir(parents=True)
         (units / "chat.socket").write_text("[Socket]\nListenStream=192.0.2.1:80\nAccept=yes\nMaxConnections=7\n")
         (units / "chat@.service").write_text("[Service]\nExecStart=-/bin/echo %i\nStandardInput=socket\n")
-        done = subprocess.run([CTL, "convert", "--output", toml, units / "chat.socket", units / "chat@.service"], capture_output=True, text=True)
+        done = subprocess.run([CTL, "convert", "--output", toml, units / "chat.socket", units / "chat@.service"], capture_output=True,
+                              text=True)
         assert done.returncode == 0 and done.stdout.splitlines() == [f"{toml}/chat.toml"], done.stderr
         text = (toml / "chat.toml").read_text()
         assert "accept = true\n" in text and 'exec_start = "-/bin/echo %i"\n' in text and "max_connections = 7\n" in text
@@ -311,7 +319,8 @@ class TestImport:
         (base / "xinetd.d/echo").write_text(service)
         (base / "xinetd.d/echo.old").write_text(service)
         (base / "xinetd.d/echo").chmod(0o600)
-        done = subprocess.run([CTL, "import", "xinetd", base / "xinetd.conf", "--output", base / "services.d"], capture_output=True, text=True)
+        done = subprocess.run([CTL, "import", "xinetd", base / "xinetd.conf", "--output", base / "services.d"], capture_output=True,
+                              text=True)
         assert done.returncode == 0 and done.stdout.splitlines() == [f"{base}/services.d/echo.toml"]
         assert done.stderr == f"{base}/xinetd.d/echo:6: warning: frobs: has no counterpart\n"
         made = base / "services.d/echo.toml"

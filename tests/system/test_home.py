@@ -68,7 +68,8 @@ def test_a_given_home_is_no_back_door(daemon, config, server, client, program, h
 
 def test_an_except_hole_is_not_reached_through_the_home(daemon, config, server, client, program):
     """The hole lies on the home's own address and port."""
-    config.service("web", {**HTTP, "addresses": ["192.0.2.0/24"], "home": "192.0.2.5:8080", "except": ["192.0.2.5:8080"]}, program("tell.py"))
+    config.service("web", {**HTTP, "addresses": ["192.0.2.0/24"], "home": "192.0.2.5:8080", "except": ["192.0.2.5:8080"]},
+                   program("tell.py"))
     daemon.start()
     assert client.refuses_tcp("192.0.2.5", 8080)
     assert server.refuses_tcp("192.0.2.5", 8080)

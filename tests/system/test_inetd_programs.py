@@ -30,11 +30,8 @@ def configure(config, program):
 
 
 @pytest.fixture
-def place(base):
-    directory = base / "program"
-    directory.mkdir()
-    directory.chmod(0o755)
-    return directory
+def place(open_directory):
+    return open_directory("program")
 
 
 @pytest.mark.parametrize("kind", PROGRAMS + WAITING, ids=lambda kind: kind.__name__)

@@ -130,7 +130,8 @@ def test_services_that_come_and_go_meanwhile_keep_their_sockets(daemon, config, 
     daemon.start()
     for octet in (11, 12, 13):
         many(octet)
-        config.service("frail", [{**HTTP, "ports": [8081]}, {**HTTP, "name": f"n{octet}", "ports": [8000 + octet]}], program("tell.py", "--once"), start_limit_burst=10_000)
+        config.service("frail", [{**HTTP, "ports": [8081]}, {**HTTP, "name": f"n{octet}", "ports": [8000 + octet]}],
+                       program("tell.py", "--once"), start_limit_burst=10_000)
         reload = Reload(daemon)
         while not reload.over():
             daemon.ctl("stop", "frail")

@@ -152,7 +152,8 @@ class TestForeignPrograms:
         daemon.expected_links = 1
         daemon.stop()
 
-    def test_one_that_refuses_what_a_process_listens_for_is_named_with_the_process(self, daemon, web, server, client, foreign, foreign_listener):
+    def test_one_that_refuses_what_a_process_listens_for_is_named_with_the_process(self, daemon, web, server, client, foreign,
+                                                                                    foreign_listener):
         daemon.start()
         foreign.attach(server, foreign_listener, "foreign_drop")
         assert live(daemon, "tcp", "192.0.2.67", 7777)["disagreement"] is None # nobody loses anything

@@ -68,7 +68,8 @@ def test_a_full_disk_loses_lines_that_are_counted_and_the_service_goes_on(daemon
     daemon.start()
     eventually(wrote.exists, what="the service has written all that it had to say")
     pid = daemon.service("edge")["main_pid"]
-    daemon.wait_for(lambda line: re.search(r"edge: its output cannot be written: .*edge: No space left on device", line), "that the disk is full")
+    daemon.wait_for(lambda line: re.search(r"edge: its output cannot be written: .*edge: No space left on device", line),
+                    "that the disk is full")
     filler.unlink()
     fifo.write_text("go\n")
     eventually(lambda: log.read_text().endswith("go\n"), what="a line is written once there is room")

@@ -93,7 +93,8 @@ class TestNames:
         config.service("web", [{**HTTP, **keys}, inside(blue, name="blue", **keys)], program("tell.py"))
         daemon.start()
         pids = [tell(ns, "192.0.2.9", 8080)["pid"] for ns in (daemon.ns, blue)]
-        config.service("web", [{**HTTP, **keys, "netns": daemon.ns.name}, inside(blue, name="blue", netns=blue.path, **keys)], program("tell.py"))
+        config.service("web", [{**HTTP, **keys, "netns": daemon.ns.name}, inside(blue, name="blue", netns=blue.path, **keys)],
+                       program("tell.py"))
         assert "socket" not in daemon.reload().stdout
         assert [tell(ns, "192.0.2.9", 8080)["pid"] for ns in (daemon.ns, blue)] == pids
         daemon.stop()

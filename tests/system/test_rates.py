@@ -117,7 +117,8 @@ class TestRates:
         daemon.start()
         stop = time.monotonic() + 3
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
-            floods = [pool.submit(lambda source=source: sum(let_in(sources, "192.0.2.9", source, 50) for _ in iter(lambda: time.monotonic() < stop, False)))
+            floods = [pool.submit(lambda source=source: sum(let_in(sources, "192.0.2.9", source, 50)
+                                                            for _ in iter(lambda: time.monotonic() < stop, False)))
                       for source in NEAR4[:3]]
             others = 0
             while time.monotonic() < stop:

@@ -76,7 +76,8 @@ def php_fpm(config, client, scratch, **_):
                    environment={"FPM_SOCKETS": "192.0.2.9:9000=3"}, start_limit_burst=0, kill_signal="QUIT", kill_mode="mixed")
 
     def ask(number):
-        said = fastcgi(client, f"{FROM}{number % MANY}", 9000 + number % 100, REQUEST_METHOD="GET", SCRIPT_FILENAME=script, QUERY_STRING=number)
+        said = fastcgi(client, f"{FROM}{number % MANY}", 9000 + number % 100, REQUEST_METHOD="GET", SCRIPT_FILENAME=script,
+                       QUERY_STRING=number)
         assert said.endswith(b"\r\n\r\n%d" % number), said
     return "php", ask, False
 
@@ -87,7 +88,8 @@ def test_nobody_is_refused_or_cut_off_while_a_server_is_reloaded_replaced_and_re
     daemon.start()
     with Load(ask) as load:
         load.wait_for(200)
-        for words in [("reload", name)] * reloads + [("restart", "--overlap", name)] * 3 + [("restart", name), ("stop", name), ("start", name)]:
+        for words in [("reload", name)] * reloads + [("restart", "--overlap", name)] * 3 + [
+                ("restart", name), ("stop", name), ("start", name)]:
             daemon.ctl(*words)
             if words[0] != "stop":
                 load.wait_for_more(200)

@@ -81,7 +81,8 @@ def test_the_udp_echo_example_answers_from_the_address_that_was_asked(daemon, ex
     daemon.start()
     for address in ("192.0.2.0", "192.0.2.77", "192.0.2.255", "2001:db8:1::", "2001:db8:1::beef"):
         assert client.ask_udp(address, 7, b"hello " + address.encode()) == f"hello {address}"
-        socat = client.run("socat", "-T5", "-", f"UDP{6 if ':' in address else 4}:{f'[{address}]' if ':' in address else address}:7", input="by socat\n")
+        socat = client.run("socat", "-T5", "-", f"UDP{6 if ':' in address else 4}:{f'[{address}]' if ':' in address else address}:7",
+                           input="by socat\n")
         assert socat == "by socat\n"
     daemon.stop()
 

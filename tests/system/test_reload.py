@@ -155,7 +155,8 @@ def test_reloads_under_a_flood_misdirect_and_refuse_nothing(daemon, config, serv
     variants = [([], []), (["8081-8999"], many), ([1, 9999], many[:1])]
     services(*variants[0])
     daemon.start()
-    tcp = [(a, 8080, "host" if a.endswith("7") else "net") for a in ("192.0.2.7", "192.0.2.8", "192.0.2.150", "2001:db8:1::7", "2001:db8:1::8")]
+    tcp = [(a, 8080, "host" if a.endswith("7") else "net") for a in ("192.0.2.7", "192.0.2.8", "192.0.2.150", "2001:db8:1::7",
+                                                                     "2001:db8:1::8")]
     udp = [(a, 5300, tag) for a, _, tag in tcp]
     for address, port, _ in tcp: # both run before the flood, which is about steering
         tell(client, address, port)

@@ -5,8 +5,10 @@ import socket
 
 TCP = {"name": "web", "protocol": "tcp", "addresses": ["192.0.2.0/24"], "ports": [8080]}
 CONGESTION = [socket.IPPROTO_TCP, 13, 16] # TCP_CONGESTION
-WANTED = [[socket.SOL_SOCKET, socket.SO_KEEPALIVE, 0], [socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 0], [socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 0],
-          [socket.IPPROTO_TCP, socket.TCP_NODELAY, 0], [socket.IPPROTO_IP, socket.IP_TTL, 0], [socket.SOL_SOCKET, 36, 0], CONGESTION] # SO_MARK
+WANTED = [[socket.SOL_SOCKET, socket.SO_KEEPALIVE, 0], [socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 0],
+          [socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 0],
+          # SO_MARK
+          [socket.IPPROTO_TCP, socket.TCP_NODELAY, 0], [socket.IPPROTO_IP, socket.IP_TTL, 0], [socket.SOL_SOCKET, 36, 0], CONGESTION]
 
 
 def ask(client, options=WANTED):

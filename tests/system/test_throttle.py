@@ -122,7 +122,8 @@ def test_a_crash_loop_that_pauses_never_closes_the_listener(daemon, config, clie
     daemon.stop()
 
 
-def test_a_program_that_is_not_there_is_tried_for_ever_without_limits_and_everyone_else_has_a_turn(daemon, config, client, program, scratch):
+def test_a_program_that_is_not_there_is_tried_for_ever_without_limits_and_everyone_else_has_a_turn(daemon, config, client, program,
+    scratch):
     missing = scratch / "web"
     config.service("web", {**HTTP, "trigger_limit_burst": 0, "poll_limit_burst": 0}, [missing], start_limit_burst=0)
     config.service("other", {**HTTP, "ports": [8081]}, program("tell.py"))

@@ -388,32 +388,31 @@ def tool(shared):
 ASKED = [("192.0.2.0", 5000), ("192.0.2.77", 5999), ("192.0.2.255", 5001), ("2001:db8:1::", 5000), ("2001:db8:1::beef", 5555)]
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_ranges_are_answered_from_the_address_and_the_port_that_were_asked(make_daemon, config, client, tool, service):
-    common = {"addresses": [V4, V6], "ports": ["5000-5999"]}
-    config.service(service, [{"name": "tcp", "protocol": "tcp"} | common, {"name": "udp", "protocol": "udp"} | common],
-                   [tool(service)], user="nobody")
-    daemon = make_daemon(inside=True).start()
+RANGES = [{"name": protocol, "protocol": protocol, "addresses": [V4, V6], "ports": ["5000-5999"]} for protocol in ("tcp", "udp")]
+
+
+def ask_all(client, service):
     for address, port in ASKED:
         with client.udp(address) as sock:
             sock.connect((address, port))
             use_datagrams(service, sock)
         use_stream(service, client.connect(address, port))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_ranges_are_answered_from_the_address_and_the_port_that_were_asked(make_daemon, config, client, tool, service):
+    config.service(service, RANGES, [tool(service)], user="nobody")
+    daemon = make_daemon(inside=True).start()
+    ask_all(client, service)
     assert daemon.service(service)["starts"] == 1
     daemon.stop()
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_ranges_are_served_by_one_process_for_each_connection_and_flow(make_daemon, config, client, tool, service):
-    common = {"addresses": [V4, V6], "ports": ["5000-5999"]}
-    config.service(service, [{"name": "tcp", "protocol": "tcp"} | common, {"name": "udp", "protocol": "udp"} | common],
-                   [tool(service), "--idle", "5"], user="nobody", accept=True, standard_input="socket")
+    config.service(service, RANGES, [tool(service), "--idle", "5"], user="nobody", accept=True, standard_input="socket")
     daemon = make_daemon(inside=True).start()
-    for address, port in ASKED:
-        with client.udp(address) as sock:
-            sock.connect((address, port))
-            use_datagrams(service, sock)
-        use_stream(service, client.connect(address, port))
+    ask_all(client, service)
     assert daemon.service(service)["connections"]["accepted"] == 2 * len(ASKED)
     daemon.stop()
 

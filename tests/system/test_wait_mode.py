@@ -14,7 +14,8 @@ with socket.socket(fileno=0) as listener:
 
 
 def test_each_end_of_the_program_makes_room_for_the_next_start(daemon, config, client):
-    config.service("once", {"protocol": "tcp", "addresses": ADDRESSES, "ports": ["7000-7099"], "trigger_limit_burst": 0, "poll_limit_burst": 0},
+    config.service("once", {"protocol": "tcp", "addresses": ADDRESSES, "ports": ["7000-7099"], "trigger_limit_burst": 0,
+                            "poll_limit_burst": 0},
                    ["/usr/bin/python3", "-SEc", ONCE], standard_input="socket", start_limit_burst=0)
     daemon.start()
     answers = [client.ask_tcp(address, port) for address, port in [("192.0.2.1", 7000), ("192.0.2.200", 7099), ("2001:db8:1::5", 7001)]]
@@ -50,7 +51,8 @@ def fastcgi(ns, address, port, script):
 def test_php_cgi_serves_a_range_from_standard_input_and_is_started_again(daemon, config, client, scratch):
     script = scratch / "hello.php"
     script.write_text("<?php echo 'pid ', getmypid(), ' end';")
-    config.service("php", {"protocol": "tcp", "addresses": ADDRESSES, "ports": ["9000-9009"]}, ["/usr/bin/php-cgi"], standard_input="socket",
+    config.service("php", {"protocol": "tcp", "addresses": ADDRESSES, "ports": ["9000-9009"]}, ["/usr/bin/php-cgi"],
+                   standard_input="socket",
                    environment={"PHP_FCGI_MAX_REQUESTS": "2"}, start_limit_burst=0)
     daemon.start()
 
@@ -75,11 +77,9 @@ def read_tftp(ns, address, name, timeout=10):
         return block[4:], source[0]
 
 
-def test_in_tftpd_answers_from_the_address_that_was_asked(make_daemon, config, client, base):
+def test_in_tftpd_answers_from_the_address_that_was_asked(make_daemon, config, client, open_directory):
     """On a socket of one family: on one of both it takes its own address for what was asked by IPv4."""
-    directory = base / "tftp"
-    directory.mkdir()
-    directory.chmod(0o755)
+    directory = open_directory("tftp")
     (directory / "hello").write_text("hello, tftp")
     (directory / "hello").chmod(0o644)
     config.service("tftp", {"protocol": "udp", "addresses": ADDRESSES[0], "ports": [69]},

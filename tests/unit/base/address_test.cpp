@@ -9,7 +9,8 @@ TEST_CASE("address: what inet_pton reads is printed back as RFC 5952 writes it")
     struct Case { const char* text; const char* printed; };
     const Case cases[] = {
         {"0.0.0.0", "0.0.0.0"}, {"192.0.2.255", "192.0.2.255"}, {"255.255.255.255", "255.255.255.255"},
-        {"::", "::"}, {"2001:DB8:0:0:0:0:0:1", "2001:db8::1"}, {"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
+        {"::", "::"}, {"2001:DB8:0:0:0:0:0:1", "2001:db8::1"}, {"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+                                                                "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
     };
     for (const Case& c : cases) {
         CAPTURE(c.text);
@@ -20,8 +21,8 @@ TEST_CASE("address: what inet_pton reads is printed back as RFC 5952 writes it")
 }
 
 TEST_CASE("address: what is no address is refused") {
-    for (const char* text : {"", "192.0.2", "192.0.2.256", "192.0.02.1", "1.2.3.4 ", "2001:db8", ":::", "fe80::1%eth0", "::ffff:192.0.2.1", "localhost",
-                             "2001:db8:0000:0000:0000:0000:0000:0000:0000:0001"}) {
+    for (const char* text : {"", "192.0.2", "192.0.2.256", "192.0.02.1", "1.2.3.4 ", "2001:db8", ":::", "fe80::1%eth0", "::ffff:192.0.2.1",
+                             "localhost", "2001:db8:0000:0000:0000:0000:0000:0000:0000:0001"}) {
         CAPTURE(text);
         CHECK_FALSE(parse_address(text));
     }

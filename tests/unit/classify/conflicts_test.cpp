@@ -65,7 +65,8 @@ private:
         return false;
     }
     [[nodiscard]] bool conflict(const Rule& a, const Rule& b) const {
-        if (a.protocol != b.protocol || a.destination != b.destination || a.ifname != b.ifname || same_target(a.target, b.target)) return false;
+        if (a.protocol != b.protocol || a.destination != b.destination || a.ifname != b.ifname || same_target(a.target, b.target))
+            return false;
         if (!equal_sources(a, b)) return false;
         for (const Address& address : addresses_) {
             if (!a.destination.contains(address)) continue;
@@ -106,7 +107,8 @@ private:
 
 TEST_CASE("conflicts: equal rules are refused with both places, whichever comes first") {
     const HandRules rules{{"edge", "192.0.2.0/24", {{80, 80}}}, {"web", "192.0.2.0/24", {{80, 80}}}};
-    CHECK(complaints(rules) == Texts{"rules.toml:1:3: rules of equal precision: 192.0.2.0/24 port 80 (tcp) of edge/l and of web/l at rules.toml:2:3"});
+    CHECK(complaints(rules) ==
+          Texts{"rules.toml:1:3: rules of equal precision: 192.0.2.0/24 port 80 (tcp) of edge/l and of web/l at rules.toml:2:3"});
 }
 
 TEST_CASE("conflicts: what differs in a criterion, or cannot meet, is no conflict") {
@@ -146,13 +148,15 @@ TEST_CASE("conflicts: interfaces conflict by name or by what they are") {
     CHECK(complaints({on("a", "eth0"), on("b", "wan")}).size() == 1);   // wan is another name of eth0
     CHECK(complaints({on("a", "gone"), on("b", "gone")}).size() == 1);  // nor does it matter that it is not there now
     CHECK(complaints({on("a", "gone"), on("b", "lost")}).empty());
-    CHECK(complaints({on("a", "eth0"), on("b", "eth0")}).front().find("192.0.2.0/24 port 80 (tcp) on interface eth0 of a/l") != std::string::npos);
+    CHECK(complaints({on("a", "eth0"), on("b", "eth0")}).front().find("192.0.2.0/24 port 80 (tcp) on interface eth0 of a/l") !=
+          std::string::npos);
 }
 
 TEST_CASE("conflicts: one prefix that two long source lists share is found and named") {
     Said a{"a", "192.0.2.0/24", {{80, 80}}, {"198.51.100.0/24", "203.0.113.0/26"}};
     Said b{"b", "192.0.2.0/24", {{80, 80}}, {"10.0.0.0/8", "203.0.113.0/26"}};
-    CHECK(complaints({a, b}) == Texts{"rules.toml:1:3: rules of equal precision: 192.0.2.0/24 port 80 (tcp) from 203.0.113.0/26 of a/l and of b/l at rules.toml:2:3"});
+    CHECK(complaints({a, b}) == Texts{"rules.toml:1:3: rules of equal precision: 192.0.2.0/24 port 80 (tcp) from 203.0.113.0/26 of a/l and "
+                                      "of b/l at rules.toml:2:3"});
     b.from[1] = "203.0.113.0/27"; // longer: wins, no conflict
     CHECK(complaints({a, b}).empty());
 }
@@ -167,7 +171,8 @@ TEST_CASE("conflicts: thousands of rules that differ in their sources only are c
     CHECK(complaints(rules).empty());
     rules.add({"c", "192.0.2.0/24", {{80, 80}}});
     rules.amend([](Rule& rule) { rule.sources = 7777; });
-    CHECK(complaints(rules) == Texts{"rules.toml:7777:3: rules of equal precision: 192.0.2.0/24 port 80 (tcp) from 10.0.30.96/32 of a/l and of c/l at rules.toml:20001:3"});
+    CHECK(complaints(rules) == Texts{"rules.toml:7777:3: rules of equal precision: 192.0.2.0/24 port 80 (tcp) from 10.0.30.96/32 of a/l "
+                                     "and of c/l at rules.toml:20001:3"});
 }
 
 TEST_CASE("conflicts: all are reported at once, once per pair, up to a limit") {

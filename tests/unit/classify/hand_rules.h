@@ -56,14 +56,17 @@ public:
         rules.rules.pop_back();
         rules.rules.push_back(rule);
     }
-    void home(const char* address, Protocol protocol = Protocol::tcp) { rules.homes.push_back({protocol, parse_socket_address(address).value()}); }
+    void home(const char* address, Protocol protocol = Protocol::tcp) {
+        rules.homes.push_back({protocol, parse_socket_address(address).value()});
+    }
 
     [[nodiscard]] CompileInput input() const {
         return {rules, config, [](ListenerRef l, Family) { return l.service; }, interface_index};
     }
     static std::uint32_t interface_index(const std::string& name) { return name == "eth0" || name == "wan" ? 2 : name == "eth1" ? 3 : 0; }
 
-    [[nodiscard]] static Flow flow(const char* address, int port, const char* from = nullptr, std::uint32_t ifindex = 0, Protocol protocol = Protocol::tcp) {
+    [[nodiscard]] static Flow flow(const char* address, int port, const char* from = nullptr, std::uint32_t ifindex = 0,
+                                   Protocol protocol = Protocol::tcp) {
         Flow f;
         f.protocol = protocol;
         f.local = {parse_address(address).value(), static_cast<std::uint16_t>(port)};

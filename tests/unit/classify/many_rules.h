@@ -86,7 +86,9 @@ public:
         if (below(50) == 0) f.local = pick(rules.homes).address;
         f.remote = {address(Prefix{Address::any(f.local.address.family), 0}), 40000};
         const std::uint32_t about = below(2) == 0 ? r.sources : below(2) == 0 ? r.strangers : r.blocked;
-        const auto& from = rules.source_sets[about != 0 ? about : r.sources != 0 ? r.sources : below(static_cast<std::uint32_t>(rules.source_sets.size()))];
+        const auto& from = rules.source_sets[about != 0       ? about
+                                             : r.sources != 0 ? r.sources
+                                                              : below(static_cast<std::uint32_t>(rules.source_sets.size()))];
         if (!from.empty())
             if (const Prefix& p = pick(from); p.family() == f.local.address.family) f.remote.address = edge(p);
         constexpr std::uint32_t kInterfaces[] = {0, 2, 7, 9};

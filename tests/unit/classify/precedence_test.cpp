@@ -42,13 +42,15 @@ TEST_CASE("precedence: sources that a rule excepts go to the next one, and it is
     const HandRules rules{
         {.to = "open", .prefix = "192.0.2.0/24", .ports = {{80, 81}}},
         {.to = "most", .prefix = "192.0.2.0/24", .ports = {{80, 80}}, .except_from = {"203.0.113.0/24", "198.51.100.0/24", "10.0.0.0/8"}},
-        {.to = "near", .prefix = "192.0.2.0/24", .ports = {{80, 80}}, .from = {"203.0.113.0/24"}, .except_from = {"203.0.113.0/26", "203.0.113.128/32"}},
+        {.to = "near", .prefix = "192.0.2.0/24", .ports = {{80, 80}}, .from = {"203.0.113.0/24"},
+         .except_from = {"203.0.113.0/26", "203.0.113.128/32"}},
         {.to = "host", .prefix = "192.0.2.0/24", .ports = {{80, 80}}, .from = {"203.0.113.7", "10.1.2.3"}, .except_from = {"10.0.0.0/8"}},
     };
     struct Case { const char* from; const char* winner; };
     const Case cases[] = {
         {"8.8.8.8", "most"},       {"203.0.113.255", "near"}, {"203.0.113.64", "near"}, {"203.0.113.63", "open"},
-        {"203.0.113.128", "open"}, {"203.0.113.7", "host"},   {"198.51.100.1", "open"}, {"10.1.2.3", "open"}, // a longer `from` does not help
+        // a longer `from` does not help
+        {"203.0.113.128", "open"}, {"203.0.113.7", "host"},   {"198.51.100.1", "open"}, {"10.1.2.3", "open"},
     };
     for (const Case& c : cases) {
         CAPTURE(c.from);

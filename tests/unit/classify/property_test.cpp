@@ -105,7 +105,8 @@ TEST_CASE("classify: a hundred thousand rules decide a million packets as the ru
             return test::ManyRules::slot_of(world.rules.rules[id].target.listener, flow.local.address.family);
         };
         const bool same_slot = expected.verdict != Verdict::steer || found.slot == slot_of(*expected.rule);
-        if (found.verdict != expected.verdict || found.blocked != expected.blocked || found.rule != expected.rule || !same_slot) FAIL(to_text(flow));
+        if (found.verdict != expected.verdict || found.blocked != expected.blocked || found.rule != expected.rule || !same_slot)
+            FAIL(to_text(flow));
         if (i < kPacketsReadOneByOne)
             if (decide_by_rules(world.rules, flow, test::ManyRules::interface_index).rule != expected.rule) FAIL(to_text(flow));
         tally.add(expected);

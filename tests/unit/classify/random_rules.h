@@ -35,7 +35,8 @@ public:
         for (int i = 0; i < 2; ++i) rules.hole_sets.push_back(holes());
         const auto count = below(most_rules);
         for (std::uint32_t i = 0; i < count; ++i) rules.rules.push_back(rule());
-        for (std::uint32_t i = below(3); i > 0; --i) rules.homes.push_back({protocol(), {below(12) == 0 ? Address::any(family()) : address(), port()}});
+        for (std::uint32_t i = below(3); i > 0; --i)
+            rules.homes.push_back({protocol(), {below(12) == 0 ? Address::any(family()) : address(), port()}});
     }
 
     /// Takes rules away until none conflict; what is left is random still.

@@ -20,7 +20,8 @@ TEST_CASE("rules: a listener's addresses x interfaces become rules that share th
     Config config;
     config.services.resize(2);
     Listener listener;
-    listener.endpoints = {endpoint({"192.0.2.0/24", "198.51.100.10-198.51.100.20", "2001:db8::/32"}, {{80, 80}, {443, 443}}), endpoint({"192.0.2.1"}, {{80, 80}, {443, 443}})};
+    listener.endpoints = {endpoint({"192.0.2.0/24", "198.51.100.10-198.51.100.20", "2001:db8::/32"}, {{80, 80}, {443, 443}}),
+                          endpoint({"192.0.2.1"}, {{80, 80}, {443, 443}})};
     listener.except = {endpoint({"192.0.2.7"}, {{22, 22}})};
     listener.guard.from = {{parse_prefix("203.0.113.0/24").value(), {}}, {parse_prefix("10.0.0.0/8").value(), {}}};
     listener.guard.interfaces = {{"eth0", {}}, {"eth1", {}}};

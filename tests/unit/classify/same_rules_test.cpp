@@ -46,7 +46,8 @@ TEST_CASE("same rules: a rule with another target, prefix, port, source, interfa
     CHECK(same(before, {{"a", "192.0.2.0/24", {{80, 80}}, {}, "eth0"}}).empty());
     CHECK(same(before, {{"a", "192.0.2.0/24", {{80, 80}}, {"203.0.113.0/24"}, "eth1"}}).empty());
     CHECK(same(before, {{"a", "192.0.2.0/24", {{80, 80}}, {"203.0.113.0/24"}, "eth0", {}, Protocol::udp}}).empty());
-    CHECK(same(before, {{"a", "192.0.2.0/24", {{80, 80}}, {"203.0.113.0/24"}, "eth0", {{"192.0.2.1/32", {{80, 80}}}}}}).size() == 1); // a hole
+    // a hole
+    CHECK(same(before, {{"a", "192.0.2.0/24", {{80, 80}}, {"203.0.113.0/24"}, "eth0", {{"192.0.2.1/32", {{80, 80}}}}}}).size() == 1);
 }
 
 TEST_CASE("same rules: none where rules are not counted") {

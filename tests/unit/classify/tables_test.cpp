@@ -37,10 +37,12 @@ TEST_CASE("tables: first and last address and port of a range, one below and one
     };
     check(rules, {
         {"192.0.2.0", 80, "net"}, {"192.0.2.255", 80, "net"}, {"192.0.1.255", 80, ""}, {"192.0.3.0", 80, "next"},
-        {"192.0.2.5", 79, ""}, {"192.0.2.5", 81, ""}, {"192.0.2.5", 7999, ""}, {"192.0.2.5", 8000, "net"}, {"192.0.2.5", 8999, "net"}, {"192.0.2.5", 9000, ""},
+        {"192.0.2.5", 79, ""}, {"192.0.2.5", 81, ""}, {"192.0.2.5", 7999, ""}, {"192.0.2.5", 8000, "net"}, {"192.0.2.5", 8999, "net"},
+        {"192.0.2.5", 9000, ""},
         {"192.0.2.127", 65535, ""}, {"192.0.2.128", 65535, "nested"}, {"192.0.2.128", 65534, ""}, {"192.0.2.128", 80, "net"},
         {"192.0.3.255", 65535, "next"}, {"192.0.3.255", 1, "next"}, {"192.0.3.255", 0, ""}, {"192.0.4.0", 1, ""},
-        {"2001:db8:1::", 80, "six"}, {"2001:db8:1:0:ffff:ffff:ffff:ffff", 80, "six"}, {"2001:db8:1:1::", 80, ""}, {"2001:db8:0:ffff:ffff:ffff:ffff:ffff", 80, ""},
+        {"2001:db8:1::", 80, "six"}, {"2001:db8:1:0:ffff:ffff:ffff:ffff", 80, "six"}, {"2001:db8:1:1::", 80, ""},
+        {"2001:db8:0:ffff:ffff:ffff:ffff:ffff", 80, ""},
         {"255.255.255.255", 1, "top"}, {"255.255.255.254", 1, ""}, {"0.0.0.0", 1, ""},
     });
 }
@@ -57,7 +59,8 @@ TEST_CASE("tables: a hole is not claimed by its listener, any other rule may, an
         {"inner", "192.0.2.64/27", {{54, 54}}},
     };
     check(rules, {
-        {"192.0.2.7", 22, "wide"}, {"192.0.2.7", 21, "edge"}, {"192.0.2.7", 23, "edge"}, {"192.0.2.6", 22, "edge"}, {"192.0.2.8", 22, "edge"},
+        {"192.0.2.7", 22, "wide"}, {"192.0.2.7", 21, "edge"}, {"192.0.2.7", 23, "edge"}, {"192.0.2.6", 22, "edge"},
+        {"192.0.2.8", 22, "edge"},
         {"192.0.2.63", 53, "edge"}, {"192.0.2.64", 53, ""}, {"192.0.2.127", 53, ""}, {"192.0.2.128", 53, "edge"},
         {"192.0.2.64", 54, "inner"}, {"192.0.2.64", 55, "edge"}, // a node inside a hole finds the way up
     });
@@ -74,7 +77,8 @@ TEST_CASE("tables: a hole as large as the rule, and one around it") {
         {"around", "198.51.100.0/24", {{80, 89}}, {}, "", {{"198.51.0.0/16", {{80, 88}}}}},
         {"all", "0.0.0.0/0", {{80, 80}}},
     };
-    check(rules, {{"192.0.2.1", 80, "all"}, {"192.0.2.1", 81, "same"}, {"198.51.100.1", 88, ""}, {"198.51.100.1", 89, "around"}, {"198.51.100.1", 80, "all"}});
+    check(rules, {{"192.0.2.1", 80, "all"}, {"192.0.2.1", 81, "same"}, {"198.51.100.1", 88, ""}, {"198.51.100.1", 89, "around"},
+                  {"198.51.100.1", 80, "all"}});
 }
 
 TEST_CASE("tables: holes of two listeners meet, and guards inside a hole are tried in order") {
@@ -85,7 +89,8 @@ TEST_CASE("tables: holes of two listeners meet, and guards inside a hole are tri
         {"last", "0.0.0.0/0", {{80, 80}}},
     };
     check(rules, {
-        {"192.0.2.16", 80, "a"}, {"192.0.2.4", 80, "b"}, {"192.0.2.1", 80, "guarded", "203.0.113.1"}, {"192.0.2.1", 80, "last", "10.0.0.1"}, {"192.0.2.1", 81, "a"},
+        {"192.0.2.16", 80, "a"}, {"192.0.2.4", 80, "b"}, {"192.0.2.1", 80, "guarded", "203.0.113.1"}, {"192.0.2.1", 80, "last", "10.0.0.1"},
+        {"192.0.2.1", 81, "a"},
     });
 }
 
@@ -96,7 +101,8 @@ TEST_CASE("tables: what reaches a home address by no rule is dropped, every rule
         {"pass", "203.0.113.5/32", {{9, 9}}},
         {"far", "10.0.0.0/8", {{80, 80}}, {}, "", {{"10.1.0.0/16", {{80, 80}}}}},
     };
-    for (const char* home : {"192.0.2.0:80", "192.0.2.0:81", "198.51.100.1:443", "203.0.113.5:9", "10.1.0.1:80", "[2001:db8::1]:80"}) rules.home(home);
+    for (const char* home : {"192.0.2.0:80", "192.0.2.0:81", "198.51.100.1:443", "203.0.113.5:9", "10.1.0.1:80", "[2001:db8::1]:80"})
+        rules.home(home);
     check(rules, {
         {"192.0.2.0", 80, "edge"}, {"192.0.2.0", 81, "home"}, {"192.0.2.0", 82, ""}, {"192.0.2.1", 81, ""},
         {"198.51.100.1", 443, "guarded", "203.0.113.1"}, {"198.51.100.1", 443, "home", "10.0.0.1"}, {"198.51.100.1", 444, "", "10.0.0.1"},
@@ -127,7 +133,8 @@ TEST_CASE("tables: a home inside its own range costs nothing") {
 TEST_CASE("tables: the memory is linear in the rules, nested prefixes and wide port sets do not multiply out") {
     constexpr std::uint32_t kHosts = 100'000, kPorts = 1000;
     HandRules rules;
-    for (std::uint32_t port = 1; port <= kPorts; ++port) rules.add({"below", "0.0.0.0/0", {{static_cast<std::uint16_t>(port * 2), static_cast<std::uint16_t>(port * 2)}}});
+    for (std::uint32_t port = 1; port <= kPorts; ++port)
+        rules.add({"below", "0.0.0.0/0", {{static_cast<std::uint16_t>(port * 2), static_cast<std::uint16_t>(port * 2)}}});
     const std::size_t below = bytes_of(rules);
     Rule host;
     host.ports = static_cast<std::uint32_t>(rules.rules.port_sets.size());
@@ -179,7 +186,8 @@ TEST_CASE("tables: a source list is stored once, whatever it leads to and on how
 
 TEST_CASE("tables: so many guarded rules may follow each other, and not one more") {
     HandRules rules;
-    for (std::uint32_t i = 0; i < kMaxLinks - 1; ++i) rules.add({"a", "192.0.2.0/24", {{80, static_cast<std::uint16_t>(80 + i)}}, {"203.0.113.0/24"}});
+    for (std::uint32_t i = 0; i < kMaxLinks - 1; ++i)
+        rules.add({"a", "192.0.2.0/24", {{80, static_cast<std::uint16_t>(80 + i)}}, {"203.0.113.0/24"}});
     rules.add({"last", "192.0.2.0/24", {{80, static_cast<std::uint16_t>(80 + kMaxLinks)}}});
     const Tables tables = compile(rules.input()).value();
     CHECK(tables.bounds.links == kMaxLinks);
@@ -188,7 +196,8 @@ TEST_CASE("tables: so many guarded rules may follow each other, and not one more
     const auto refused = compile(rules.input());
     REQUIRE_FALSE(refused.has_value());
     REQUIRE(refused.error().size() == 1);
-    CHECK(refused.error().front().to_string() == "rules.toml:1:3: more than 1024 rules with from or interface follow each other from this one on");
+    CHECK(refused.error().front().to_string() ==
+          "rules.toml:1:3: more than 1024 rules with from or interface follow each other from this one on");
 }
 
 TEST_CASE("tables: a million points in few places are found in few steps") {

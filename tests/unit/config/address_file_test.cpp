@@ -75,7 +75,8 @@ TEST_CASE("address file: a path is absolute or begins where the file that names 
     scratch.write("services.d/a.toml.d/10-list.toml", "[[listen]]\nname = \"a\"\naddresses_file = \"list\"\n");
     scratch.write("services.d/a.toml.d/list", "192.0.2.1\n");
     CHECK(problems(scratch) == "");
-    scratch.write("services.d/a.toml.d/20-list.toml", fmt::format("[[listen]]\nname = \"a\"\naddresses_file = \"{}\"\n", scratch.path("other").string()));
+    scratch.write("services.d/a.toml.d/20-list.toml",
+                  fmt::format("[[listen]]\nname = \"a\"\naddresses_file = \"{}\"\n", scratch.path("other").string()));
     scratch.write("other", "192.0.2.2\n");
     const Loaded loaded = scratch.load();
     CHECK(lines_of(loaded.diagnostics, scratch.path()) == "");
@@ -103,7 +104,8 @@ TEST_CASE("address file: what is no regular file is refused, and never waited fo
     CHECK(problems(scratch) == "services.d/a.toml:4:18: addresses_file: services.d/list: not a regular file\n");
     REQUIRE(::unlink(path.c_str()) == 0);
     scratch.link("services.d/list", "list");
-    CHECK(problems(scratch) == "services.d/a.toml:4:18: addresses_file: services.d/list: cannot be opened: Too many levels of symbolic links\n");
+    CHECK(problems(scratch) ==
+          "services.d/a.toml:4:18: addresses_file: services.d/list: cannot be opened: Too many levels of symbolic links\n");
 }
 
 TEST_CASE("address file: a rule of nobody matches nothing, rather than everybody") {
@@ -159,7 +161,8 @@ TEST_CASE("address file limits: a few long ranges that are millions of prefixes 
     REQUIRE(prefixes_in(*parse_address_range(worst.substr(0, worst.size() - 1))) == 254);
     const std::size_t fit = limits::kAddresses / 254;
     CHECK(with_list(repeated(worst, fit)) == "");
-    CHECK(with_list(repeated(worst, fit + 1)) == fmt::format("services.d/list:{}:1: addresses_file: more than 4194304 address ranges\n", fit + 1));
+    CHECK(with_list(repeated(worst, fit + 1)) ==
+          fmt::format("services.d/list:{}:1: addresses_file: more than 4194304 address ranges\n", fit + 1));
 }
 
 TEST_CASE("line source: lines across buffers come out whole, and a file that grows past its limit is refused") {

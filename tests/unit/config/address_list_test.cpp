@@ -16,7 +16,8 @@ bool same(const Placed<AddressRange>& a, const Placed<AddressRange>& b) { return
 
 TEST_CASE("address list: a range comes out as it was put in, with its place") {
     const std::vector<Placed<AddressRange>> all{
-        at("192.0.2.1", "a", 1, 1),          at("2001:db8::/64", "a", 2, 65'535), at("2001:db8::1", "b", 3, 65'536), // the column has 16 bits
+        // the column has 16 bits
+        at("192.0.2.1", "a", 1, 1),          at("2001:db8::/64", "a", 2, 65'535), at("2001:db8::1", "b", 3, 65'536),
         at("192.0.2.3-192.0.2.9", "b", 4, 2), at("0.0.0.0/0", "a", 5, 0),          at("::/0", "", 0, 0),
         at("::-::2", "a", 4'000'000'000, 1),  at("255.255.255.255", "a", 7, 1),    at("ffff::/16", "a", 8, 1),
     };

@@ -50,7 +50,8 @@ TEST_CASE("conditions: an empty one takes back all of its file, and an empty ass
 
 TEST_CASE("conditions: a file of TOML replaces or appends them, kind by kind") {
     const Scratch scratch;
-    scratch.write("services.d/a.toml", small_service() + "condition_path_exists = [\"/a\", \"|!/b\"]\ncondition_host = \"www\"\nassert_cpus = \"<8\"\n");
+    scratch.write("services.d/a.toml",
+                  small_service() + "condition_path_exists = [\"/a\", \"|!/b\"]\ncondition_host = \"www\"\nassert_cpus = \"<8\"\n");
     scratch.write("services.d/a.toml.d/10.toml", "[service]\n\"+condition_path_exists\" = \"/c\"\ncondition_host = []\n");
     CHECK(conditions_of(scratch) == "ConditionPathExists=/a\nConditionPathExists=|!/b\nConditionPathExists=/c\nAssertCPUs=<8\n");
 }

@@ -11,8 +11,10 @@ TEST_CASE("words: quotes hold spaces together, C escapes are resolved") {
     struct Case { const char* line; Words words; };
     const Case cases[] = {
         {"", {}}, {"  \t ", {}}, {"a", {"a"}}, {" a  b\tc ", {"a", "b", "c"}}, {"'a b' \"c d\"", {"a b", "c d"}}, {"'' \"\"", {"", ""}},
-        {"\"it's\" 'say \"x\"'", {"it's", "say \"x\""}}, {"a'b c'd", {"ab cd"}}, {"\\x41\\102\\u00e9\\U0001f600", {"AB\xc3\xa9\xf0\x9f\x98\x80"}},
-        {"a\\sb \\t \"\\n\" '\\\\'", {"a b", "\t", "\n", "\\"}}, {"\\\"q\\' \\a\\b\\f\\r\\v", {"\"q'", "\a\b\f\r\v"}}, {"a\\ b", {"a\\", "b"}},
+        {"\"it's\" 'say \"x\"'", {"it's", "say \"x\""}}, {"a'b c'd", {"ab cd"}},
+        {"\\x41\\102\\u00e9\\U0001f600", {"AB\xc3\xa9\xf0\x9f\x98\x80"}},
+        {"a\\sb \\t \"\\n\" '\\\\'", {"a b", "\t", "\n", "\\"}}, {"\\\"q\\' \\a\\b\\f\\r\\v", {"\"q'", "\a\b\f\r\v"}},
+        {"a\\ b", {"a\\", "b"}},
         {"\\q \\x4 \\xzz \\08", {"\\q", "\\x4", "\\xzz", "\\08"}}, {"x=\"1 2\"", {"x=1 2"}}, {"\\377", {"\xff"}},
     };
     for (const Case& c : cases) {
@@ -23,7 +25,8 @@ TEST_CASE("words: quotes hold spaces together, C escapes are resolved") {
         for (const Word& word : *words) texts.push_back(word.text);
         CHECK(texts == c.words);
     }
-    for (const char* line : {"\"open", "'open", "a 'b", "end\\", "\"a\\\"", "\\x00", "\\000", "\\u0000", "\\ud800", "\\U00110000", "\\400"}) {
+    for (const char* line :
+         {"\"open", "'open", "a 'b", "end\\", "\"a\\\"", "\\x00", "\\000", "\\u0000", "\\ud800", "\\U00110000", "\\400"}) {
         CAPTURE(std::string(line));
         CHECK_FALSE(split_words(line));
     }
@@ -92,8 +95,10 @@ TEST_CASE("exec line: a word \";\" separates commands, each with its own prefixe
 }
 
 TEST_CASE("exec line: what could not be run as asked is refused, what can is warned of") {
-    for (const char* line : {"", " ", "-", "@", "@/bin/true", "--/bin/true", "::/bin/true", "++/bin/true", "+!/bin/true", "!!+/bin/true", "!!!/bin/true", "!-!/bin/true", "|/bin/true", "-|/bin/true", "bin/true", "./true", "/bin/",
-                             "$PROG", "${PROG} x", "; /bin/b", "/bin/a ; ; /bin/b", "/bin/a ; -", ";", "; ;", "'/bin/a", "/bin/a %x", "/bin/a %", "/bin/\\n", "\"\""}) {
+    for (const char* line : {"", " ", "-", "@", "@/bin/true", "--/bin/true", "::/bin/true", "++/bin/true", "+!/bin/true", "!!+/bin/true",
+                             "!!!/bin/true", "!-!/bin/true", "|/bin/true", "-|/bin/true", "bin/true", "./true", "/bin/",
+                             "$PROG", "${PROG} x", "; /bin/b", "/bin/a ; ; /bin/b", "/bin/a ; -", ";", "; ;", "'/bin/a", "/bin/a %x",
+                             "/bin/a %", "/bin/\\n", "\"\""}) {
         CAPTURE(std::string(line));
         CHECK_FALSE(parse_exec_line(line, "x.service"));
     }

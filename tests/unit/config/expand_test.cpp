@@ -8,7 +8,8 @@ using namespace swathe;
 using Words = std::vector<std::string>;
 
 TEST_CASE("expand: variables in command lines, as systemd replaces them") {
-    const std::map<std::string, std::string, std::less<>> environment{{"ONE", "one"}, {"TWO", "two two"}, {"QUOTED", "'a b' \"c\"d \\'"}, {"EMPTY", ""}, {"SPACE", " \t"}};
+    const std::map<std::string, std::string, std::less<>> environment{
+        {"ONE", "one"}, {"TWO", "two two"}, {"QUOTED", "'a b' \"c\"d \\'"}, {"EMPTY", ""}, {"SPACE", " \t"}};
     const auto lookup = [&](std::string_view name) {
         const auto found = environment.find(name);
         return found == environment.end() ? std::nullopt : std::optional(found->second);
@@ -16,8 +17,10 @@ TEST_CASE("expand: variables in command lines, as systemd replaces them") {
     struct Case { const char* word; Words words; };
     const Case cases[] = {
         {"plain", {"plain"}}, {"", {""}}, {"$ONE", {"one"}}, {"${ONE}", {"one"}}, {"$TWO", {"two", "two"}}, {"${TWO}", {"two two"}},
-        {"-x${TWO}y", {"-xtwo twoy"}}, {"-x$ONE", {"-x$ONE"}}, {"$EMPTY", {}}, {"${EMPTY}", {""}}, {"$SPACE", {}}, {"$QUOTED", {"a b", "cd", "'"}},
-        {"$$", {"$"}}, {"$$ONE", {"$ONE"}}, {"$${ONE}", {"${ONE}"}}, {"a$$b${ONE}${ONE}", {"a$boneone"}}, {"$", {"$"}}, {"${", {"${"}}, {"${ONE", {"${ONE"}},
+        {"-x${TWO}y", {"-xtwo twoy"}}, {"-x$ONE", {"-x$ONE"}}, {"$EMPTY", {}}, {"${EMPTY}", {""}}, {"$SPACE", {}},
+        {"$QUOTED", {"a b", "cd", "'"}},
+        {"$$", {"$"}}, {"$$ONE", {"$ONE"}}, {"$${ONE}", {"${ONE}"}}, {"a$$b${ONE}${ONE}", {"a$boneone"}}, {"$", {"$"}}, {"${", {"${"}},
+        {"${ONE", {"${ONE"}},
         {"${1}", {"${1}"}}, {"$1", {"$1"}}, {"${}", {"${}"}}, {"$ONE/x", {"$ONE/x"}}, {"$NONE", {}}, {"a${NONE}b", {"ab"}},
     };
     for (const Case& c : cases) {

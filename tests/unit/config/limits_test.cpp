@@ -22,7 +22,10 @@ std::string with_service_line(std::string_view line) {
 
 std::string with_listen_line(std::string_view line) {
     const Scratch scratch;
-    scratch.write("services.d/a.toml", fmt::format("[[listen]]\n{}\nprotocol = \"tcp\"\naddresses = \"192.0.2.1\"\nports = 80\n[service]\nexec_start = \"/bin/true\"\n", line));
+    scratch.write(
+        "services.d/a.toml",
+        fmt::format("[[listen]]\n{}\nprotocol = \"tcp\"\naddresses = \"192.0.2.1\"\nports = 80\n[service]\nexec_start = \"/bin/true\"\n",
+                    line));
     return problems(scratch);
 }
 
@@ -86,7 +89,8 @@ TEST_CASE("limits: names") {
     CHECK(with_listen_line("name = \"" + std::string(256, 'n') + "\"").find("1 to 255 bytes") != std::string::npos);
     CHECK(with_listen_line("interface = \"" + std::string(15, 'n') + "\"") == "");
     CHECK(with_listen_line("netns = \"" + std::string(255, 'n') + "\"") == "");
-    CHECK(with_listen_line("netns = \"" + std::string(256, 'n') + "\"").find("neither the name of a network namespace") != std::string::npos);
+    CHECK(with_listen_line("netns = \"" + std::string(256, 'n') + "\"").find("neither the name of a network namespace") !=
+          std::string::npos);
     CHECK(with_listen_line("interface = \"" + std::string(16, 'n') + "\"").find("is no interface name") != std::string::npos);
     CHECK(with_service_line("user = \"" + std::string(31, 'n') + "\"") == "");
     CHECK(with_service_line("user = \"" + std::string(32, 'n') + "\"").find("is no user or group name") != std::string::npos);
@@ -104,9 +108,12 @@ TEST_CASE("limits: numbers, texts and lists of a service") {
     CHECK(with_service_line(table_of(limits::kEnvironment)) == "");
     CHECK(with_service_line(table_of(limits::kEnvironment + 1)).find("more than 1024 variables") != std::string::npos);
     CHECK(with_service_line("environment = { A = \"" + std::string(limits::kWordBytes - 2, 'x') + "\" }") == "");
-    CHECK(with_service_line("environment = { A = \"" + std::string(limits::kWordBytes - 1, 'x') + "\" }").find("longer than 131071 bytes") != std::string::npos);
+    CHECK(
+        with_service_line("environment = { A = \"" + std::string(limits::kWordBytes - 1, 'x') + "\" }").find("longer than 131071 bytes") !=
+        std::string::npos);
     CHECK(with_service_line("working_directory = \"/" + std::string(limits::kPathBytes - 1, 'x') + "\"") == "");
-    CHECK(with_service_line("working_directory = \"/" + std::string(limits::kPathBytes, 'x') + "\"").find("longer than 4095 bytes") != std::string::npos);
+    CHECK(with_service_line("working_directory = \"/" + std::string(limits::kPathBytes, 'x') + "\"").find("longer than 4095 bytes") !=
+          std::string::npos);
     const auto described = [](std::size_t size) {
         const Scratch scratch;
         scratch.write("services.d/a.toml", "description = \"" + std::string(size, 'x') + "\"\n" + small_service());
@@ -151,7 +158,9 @@ TEST_CASE("limits: 1024 services that a key names, and the length of pid_file") 
     };
     CHECK(named(limits::kServiceNames) == "");
     CHECK(named(limits::kServiceNames + 1).find("wants: more than 1024 services") != std::string::npos);
-    const auto pid_file = [](std::size_t size) { return with_service_line("type = \"forking\"\npid_file = \"/" + std::string(size - 1, 'x') + "\""); };
+    const auto pid_file = [](std::size_t size) {
+        return with_service_line("type = \"forking\"\npid_file = \"/" + std::string(size - 1, 'x') + "\"");
+    };
     CHECK(pid_file(limits::kPathBytes) == "");
     CHECK(pid_file(limits::kPathBytes + 1).find("longer than 4095 bytes") != std::string::npos);
 }
@@ -160,20 +169,26 @@ TEST_CASE("limits: as many listener sockets as the dispatcher has slots; split o
     const auto with_listeners = [](std::size_t count, std::string_view last) {
         const Scratch scratch;
         std::string text;
-        for (std::size_t i = 1; i < count; ++i) text += fmt::format("[[listen]]\nname=\"{}\"\nprotocol=\"tcp\"\naddresses=\"192.0.2.1\"\nports={}\n", i, i % 65535 + 1);
-        text += fmt::format("[[listen]]\nname=\"last\"\nprotocol=\"udp\"\naddresses=[\"192.0.2.1\",\"2001:db8::1\"]\nports=1\n{}\n[service]\nexec_start=\"x\"\n", last);
+        for (std::size_t i = 1; i < count; ++i)
+            text += fmt::format("[[listen]]\nname=\"{}\"\nprotocol=\"tcp\"\naddresses=\"192.0.2.1\"\nports={}\n", i, i % 65535 + 1);
+        text += fmt::format("[[listen]]\nname=\"last\"\nprotocol=\"udp\"\naddresses=[\"192.0.2.1\",\"2001:db8::1\"]\nports=1\n{}\n[service]"
+                            "\nexec_start=\"x\"\n",
+                            last);
         scratch.write("services.d/a.toml", text);
         return problems(scratch);
     };
     CHECK(with_listeners(limits::kListenerSockets, "") == "");
-    CHECK(with_listeners(limits::kListenerSockets, "family_sockets = \"split\"").find("more than 65536 listener sockets in all") != std::string::npos);
+    CHECK(with_listeners(limits::kListenerSockets, "family_sockets = \"split\"").find("more than 65536 listener sockets in all") !=
+          std::string::npos);
     CHECK(with_listeners(limits::kListenerSockets + 1, "").find("more than 65536 listener sockets in all") != std::string::npos);
 }
 
 TEST_CASE("limits: address ranges are counted over all services and rules, with holes and guards") {
     const Scratch scratch;
-    scratch.write("swathe.toml", "[[drop]]\naddresses = [\"192.0.2.1\", \"192.0.2.2\"]\nexcept = [\"192.0.2.3\"]\nfrom = [\"203.0.113.1\"]\n");
-    scratch.write("services.d/a.toml", "[[listen]]\nprotocol = \"tcp\"\naddresses = [\"192.0.2.1\"]\nexcept = [\"22\"]\nfrom = \"203.0.113.1\"\nports = 1\n[service]\nexec_start = \"x\"\n");
+    scratch.write("swathe.toml",
+                  "[[drop]]\naddresses = [\"192.0.2.1\", \"192.0.2.2\"]\nexcept = [\"192.0.2.3\"]\nfrom = [\"203.0.113.1\"]\n");
+    scratch.write("services.d/a.toml", "[[listen]]\nprotocol = \"tcp\"\naddresses = [\"192.0.2.1\"]\nexcept = [\"22\"]\nfrom = "
+                                       "\"203.0.113.1\"\nports = 1\n[service]\nexec_start = \"x\"\n");
     const Config config = scratch.load().config;
     constexpr std::size_t kHere = 4 + 4; // the hole "22" is one for each family
     Report report;
@@ -208,7 +223,8 @@ TEST_CASE("limits: 64 own directories of each kind, processors below 8192") {
         return line + "]";
     };
     CHECK(with_service_line(directories(limits::kOwnDirectories)) == "");
-    CHECK(with_service_line(directories(limits::kOwnDirectories + 1)).find("runtime_directory: more than 64 directories") != std::string::npos);
+    CHECK(with_service_line(directories(limits::kOwnDirectories + 1)).find("runtime_directory: more than 64 directories") !=
+          std::string::npos);
     CHECK(with_service_line("cpu_affinity = \"0-8191\"") == "");
     CHECK(with_service_line("cpu_affinity = 8192").find("cpu_affinity: \"8192\": expected processors such as \"0-3,5\", below 8192") !=
           std::string::npos);
@@ -263,12 +279,15 @@ TEST_CASE("limits: after a thousand errors, or warnings, the rest is only counte
 
 TEST_CASE("limits: 256 conditions and assertions of a service, and the length of a path in one") {
     const auto with = [](std::size_t conditions, std::size_t assertions) {
-        return with_service_line("condition_path_exists = " + list_of(conditions, "/srv") + "\nassert_path_exists = " + list_of(assertions, "!/x"));
+        return with_service_line("condition_path_exists = " + list_of(conditions, "/srv") +
+                                 "\nassert_path_exists = " + list_of(assertions, "!/x"));
     };
     CHECK(with(limits::kConditions - 6, 6) == "");
     CHECK(with(limits::kConditions - 6, 7).find("assert_path_exists: more than 256 conditions and assertions") != std::string::npos);
     CHECK(with_service_line("condition_path_exists = \"" + std::string(limits::kPathBytes, '/') + "\"") == "");
-    CHECK(with_service_line("condition_path_exists = \"" + std::string(limits::kPathBytes + 1, '/') + "\"").find("longer than 4095 bytes") != std::string::npos);
+    CHECK(
+        with_service_line("condition_path_exists = \"" + std::string(limits::kPathBytes + 1, '/') + "\"").find("longer than 4095 bytes") !=
+        std::string::npos);
 }
 
 TEST_CASE("limits: paths and system calls of a sandbox") {
@@ -276,7 +295,8 @@ TEST_CASE("limits: paths and system calls of a sandbox") {
         CHECK(with_service_line(key + list_of(limits::kSandboxPaths, "/srv")) == "");
         CHECK(with_service_line(key + list_of(limits::kSandboxPaths + 1, "/srv")).find("more than 256 paths") != std::string::npos);
         CHECK(with_service_line(key + "\"" + std::string(limits::kPathBytes, '/') + "\"") == "");
-        CHECK(with_service_line(key + "\"" + std::string(limits::kPathBytes + 1, '/') + "\"").find("longer than 4095 bytes") != std::string::npos);
+        CHECK(with_service_line(key + "\"" + std::string(limits::kPathBytes + 1, '/') + "\"").find("longer than 4095 bytes") !=
+              std::string::npos);
     }
     CHECK(with_service_line("system_call_filter = " + list_of(limits::kSystemCalls / 2, "read @mount")) == "");
     CHECK(with_service_line("system_call_filter = " + list_of(limits::kSystemCalls / 2 + 1, "read @mount"))
@@ -293,7 +313,8 @@ TEST_CASE("limits: rates, bursts, parts of the day, banners and loads") {
     CHECK(accepting("access_times = " + list_of(limits::kDayTimes, "0:00-24:00")) == "");
     CHECK(accepting("access_times = " + list_of(limits::kDayTimes + 1, "0:00-24:00")).find("more than 64 of them") != std::string::npos);
     CHECK(accepting(fmt::format("banner = \"{}\"", std::string(limits::kBannerBytes, 'x'))) == "");
-    CHECK(accepting(fmt::format("banner = \"{}\"", std::string(limits::kBannerBytes + 1, 'x'))).find("longer than 4096 bytes") != std::string::npos);
+    CHECK(accepting(fmt::format("banner = \"{}\"", std::string(limits::kBannerBytes + 1, 'x'))).find("longer than 4096 bytes") !=
+          std::string::npos);
     for (const char* load : {"0.01", "1000000", "1e6"}) CHECK(accepting(fmt::format("max_load = {}", load)) == "");
     for (const char* load : {"0.009", "1000000.5", "nan", "inf", "-1"})
         CHECK(accepting(fmt::format("max_load = {}", load)).find("expected a load average from 0.01 to 1000000") != std::string::npos);
@@ -302,20 +323,23 @@ TEST_CASE("limits: rates, bursts, parts of the day, banners and loads") {
 TEST_CASE("limits: a UNIX socket's path of 107 bytes, 64 links to it; a socket's buffer below 1 GiB") {
     const auto with_path = [](std::size_t bytes, const std::string& more = "") {
         const Scratch scratch;
-        scratch.write("services.d/a.toml", fmt::format("[[listen]]\nprotocol = \"unix-stream\"\npath = \"/{}\"\n{}\n[service]\nexec_start = \"/bin/true\"\n",
-                                                       std::string(bytes - 1, 'x'), more));
+        scratch.write("services.d/a.toml",
+                      fmt::format("[[listen]]\nprotocol = \"unix-stream\"\npath = \"/{}\"\n{}\n[service]\nexec_start = \"/bin/true\"\n",
+                                  std::string(bytes - 1, 'x'), more));
         return problems(scratch);
     };
     CHECK(with_path(limits::kUnixPathBytes) == "");
     CHECK(with_path(limits::kUnixPathBytes + 1).find("path: longer than 107 bytes") != std::string::npos);
     CHECK(with_path(9, "symlinks = " + list_of(limits::kSymlinks, "/run/x")) == "");
-    CHECK(with_path(9, "symlinks = " + list_of(limits::kSymlinks + 1, "/run/x")).find("symlinks: more than 64 of them") != std::string::npos);
+    CHECK(with_path(9, "symlinks = " + list_of(limits::kSymlinks + 1, "/run/x")).find("symlinks: more than 64 of them") !=
+          std::string::npos);
     CHECK(with_path(9, "symlinks = \"/" + std::string(limits::kPathBytes - 1, 'x') + "\"") == "");
     CHECK(with_path(9, "symlinks = \"/" + std::string(limits::kPathBytes, 'x') + "\"").find("longer than 4095 bytes") != std::string::npos);
     CHECK(with_listen_line("receive_buffer = 1073741823\nsend_buffer = 1073741823") == "");
     CHECK(with_listen_line("receive_buffer = \"1G\"").find("receive_buffer: more than 1073741823 bytes") != std::string::npos);
     CHECK(with_listen_line("tcp_congestion = \"" + std::string(limits::kCongestionBytes, 'x') + "\"") == "");
-    CHECK(with_listen_line("tcp_congestion = \"" + std::string(limits::kCongestionBytes + 1, 'x') + "\"").find("is no name of a congestion") != std::string::npos);
+    CHECK(with_listen_line("tcp_congestion = \"" + std::string(limits::kCongestionBytes + 1, 'x') + "\"")
+              .find("is no name of a congestion") != std::string::npos);
 }
 
 TEST_CASE("limits: a unit of a hundred thousand lines is read, one of 100 MB is refused before it is read") {

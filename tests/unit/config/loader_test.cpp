@@ -100,7 +100,8 @@ TEST_CASE("loader: drop-ins are merged in the order of their names, first direct
     scratch.write("high/services.d/a.toml.d/10-y.toml", "[service]\numask = \"0000\"\ngroup = \"g\"\n");
     scratch.write("high/services.d/a.toml.d/ignored.conf", "rubbish");
     scratch.write("high/services.d/a.toml.d/30-l.toml",
-                  "[[listen]]\nports = [81, 80]\n[[listen]]\nname = \"a\"\nbacklog = 5\n[[listen]]\nname = \"new\"\nprotocol = \"udp\"\naddresses = \"192.0.2.9\"\nports = 53\n");
+                  "[[listen]]\nports = [81, 80]\n[[listen]]\nname = \"a\"\nbacklog = 5\n[[listen]]\nname = \"new\"\nprotocol = "
+                  "\"udp\"\naddresses = \"192.0.2.9\"\nports = 53\n");
     SearchPath path;
     path.directories = {scratch.path("high").string(), scratch.path("low").string()};
     const Loaded loaded = load_config(path);
@@ -135,7 +136,8 @@ TEST_CASE("loader: what is no regular file is refused by its name, and never wai
 TEST_CASE("loader: settings of the daemon may stand in drop-ins alone, and an empty main file changes nothing about them") {
     const Scratch scratch;
     scratch.write("swathe.toml.d/20-level.toml", "log_level = \"debug\"\nrule_counters = true\n");
-    scratch.write("swathe.toml.d/10-rule.toml", "log_level = \"error\"\n[[drop]]\naddresses = \"192.0.2.1\"\n[[pass]]\nprotocol = \"udp\"\naddresses = \"192.0.2.2\"\nports = 53\n");
+    scratch.write("swathe.toml.d/10-rule.toml", "log_level = \"error\"\n[[drop]]\naddresses = \"192.0.2.1\"\n[[pass]]\nprotocol = "
+                                                "\"udp\"\naddresses = \"192.0.2.2\"\nports = 53\n");
     for (const char* main : {"no file", ""}) {
         if (*main == '\0') scratch.write("swathe.toml", main);
         const Loaded loaded = scratch.load();

@@ -75,7 +75,8 @@ TEST_CASE("manual: every limit is given as it is") {
     auto line = std::find(lines.begin(), lines.end(), ".Sh LIMITS");
     for (; line != lines.end() && *line != ".El"; ++line) {
         const std::size_t column = line->find(" Ta ");
-        if (line->rfind(".It ", 0) == 0 && column != line->npos) found.emplace(line->substr(4, column - 4), std::stoll(line->substr(column + 4)));
+        if (line->rfind(".It ", 0) == 0 && column != line->npos)
+            found.emplace(line->substr(4, column - 4), std::stoll(line->substr(column + 4)));
     }
     CHECK(found == expected);
 }

@@ -21,7 +21,8 @@ std::string listeners_of(std::string_view lines, std::string_view ours) {
         out += out.empty() ? "" : "| ";
         out += listener.protocol == Protocol::tcp ? "tcp " : "udp ";
         for (const Endpoint& endpoint : listener.endpoints)
-            for (const auto& address : endpoint.addresses) out += fmt::format("{}:{} ", address.value.to_string(), to_string(endpoint.ports));
+            for (const auto& address : endpoint.addresses)
+                out += fmt::format("{}:{} ", address.value.to_string(), to_string(endpoint.ports));
     }
     return out;
 }
@@ -36,8 +37,10 @@ TEST_CASE("ranges: Listen= of [X-Swathe] widens a listener that systemd knows, t
         {"ListenStream=192.0.2.1:80", "Listen=#1 [2001:db8::/64]:80 192.0.2.8:81", "tcp 192.0.2.1:80 2001:db8::/64:80 192.0.2.8:81 "},
         {"ListenStream=192.0.2.1:80", "Listen=192.0.2.2:80\nListen=192.0.2.3:80", "tcp 192.0.2.1:80 192.0.2.2:80 192.0.2.3:80 "},
         {"ListenStream=192.0.2.1:80", "Listen=192.0.2.2:80\nListen=\nListen=192.0.2.3:80", "tcp 192.0.2.1:80 192.0.2.3:80 "},
-        {"ListenStream=192.0.2.1:80\nListenDatagram=192.0.2.1:80", "Listen=udp 192.0.2.2:80", "tcp 192.0.2.1:80 | udp 192.0.2.1:80 192.0.2.2:80 "},
-        {"ListenStream=192.0.2.1:80\nListenStream=192.0.2.1:81", "Listen=#2 192.0.2.2:81", "tcp 192.0.2.1:80 | tcp 192.0.2.1:81 192.0.2.2:81 "},
+        {"ListenStream=192.0.2.1:80\nListenDatagram=192.0.2.1:80", "Listen=udp 192.0.2.2:80",
+         "tcp 192.0.2.1:80 | udp 192.0.2.1:80 192.0.2.2:80 "},
+        {"ListenStream=192.0.2.1:80\nListenStream=192.0.2.1:81", "Listen=#2 192.0.2.2:81",
+         "tcp 192.0.2.1:80 | tcp 192.0.2.1:81 192.0.2.2:81 "},
         {"ListenStream=192.0.2.1:80", "Listen=udp 192.0.2.2:80", "tcp 192.0.2.1:80 | udp 192.0.2.2:80 "},
         {"Backlog=5", "Listen=tcp 192.0.2.2:80", "tcp 192.0.2.2:80 "},
         {"Backlog=5", "Listen=tcp 192.0.2.2:80\nListen=192.0.2.3:80", "tcp 192.0.2.2:80 192.0.2.3:80 "},
@@ -54,13 +57,15 @@ TEST_CASE("ranges: Listen= of [X-Swathe] widens a listener that systemd knows, t
 TEST_CASE("ranges: what AddressesFile= and BindIPv6Only= make of a Listen line holds for its ranges, too") {
     const Scratch scratch;
     scratch.write("units/office", "198.51.100.0/24\n");
-    scratch.write("units/web.socket", "[Socket]\nListenStream=192.0.2.1:80\n[X-Swathe]\nListen=8080\nListen=192.0.2.2:81\nAddressesFile=office\n");
+    scratch.write("units/web.socket",
+                  "[Socket]\nListenStream=192.0.2.1:80\n[X-Swathe]\nListen=8080\nListen=192.0.2.2:81\nAddressesFile=office\n");
     scratch.write("units/web.service", "[Service]\nExecStart=/bin/true\n");
     const Loaded loaded = scratch.load();
     CHECK(lines_of(loaded.diagnostics, scratch.path()) == "");
     std::string claims;
     for (const Endpoint& endpoint : loaded.config.services.at(0).listeners.at(0).endpoints)
-        for (const auto& address : endpoint.addresses) claims += fmt::format("{}:{} ", address.value.to_string(), to_string(endpoint.ports));
+        for (const auto& address : endpoint.addresses)
+            claims += fmt::format("{}:{} ", address.value.to_string(), to_string(endpoint.ports));
     CHECK(claims == "192.0.2.1:80 198.51.100.0/24:80 198.51.100.0/24:8080 192.0.2.2:81 198.51.100.0/24:81 ");
     CHECK(listeners_of("ListenStream=[::]:80\nBindIPv6Only=ipv6-only", "Listen=8080") == "tcp ::/0:80 ::/0:8080 ");
 }
@@ -68,8 +73,10 @@ TEST_CASE("ranges: what AddressesFile= and BindIPv6Only= make of a Listen line h
 TEST_CASE("ranges: whose a range is must be clear") {
     struct Case { const char* lines; const char* ours; const char* reason; };
     const Case cases[] = {
-        {"ListenStream=1.2.3.4:80\nListenDatagram=1.2.3.4:80", "Listen=192.0.2.2:80", "2:8: Listen: the unit has several listeners; write \"tcp\", \"udp\" or the number of one in front, such as \"#1\""},
-        {"ListenStream=1.2.3.4:80\nListenStream=1.2.3.4:81", "Listen=tcp 192.0.2.2:80", "the unit has several listeners; write the number of one in front, such as \"#1\""},
+        {"ListenStream=1.2.3.4:80\nListenDatagram=1.2.3.4:80", "Listen=192.0.2.2:80",
+         "2:8: Listen: the unit has several listeners; write \"tcp\", \"udp\" or the number of one in front, such as \"#1\""},
+        {"ListenStream=1.2.3.4:80\nListenStream=1.2.3.4:81", "Listen=tcp 192.0.2.2:80",
+         "the unit has several listeners; write the number of one in front, such as \"#1\""},
         {"Backlog=5", "Listen=192.0.2.2:80", "the unit has no other listener; write \"tcp\" or \"udp\" in front"},
         {"ListenStream=1.2.3.4:80", "Listen=#2 192.0.2.2:80", "there is no listener \"#2\"; the unit has 1 of them"},
         {"ListenStream=1.2.3.4:80", "Listen=#0 192.0.2.2:80", "there is no listener \"#0\""},
@@ -99,7 +106,7 @@ TEST_CASE("strict: warnings about units become errors, and no others") {
     const Loaded loaded = scratch.load();
     CHECK(lines_of(loaded.diagnostics, scratch.path()) ==
           "services.d/gone.toml.d/1.toml: warning: a drop-in, but there is no \"gone.toml\"\n"
-          "units/web.service:3:1: TTYColumns: this directive of systemd's is not implemented yet; it is ignored (strict)\n"
+          "units/web.service:3:1: TTYColumns: swathe does not implement this directive of systemd's; it is ignored (strict)\n"
           "units/web.service:4:1: unknown section \"Odd\"; it is ignored (strict)\n"
           "units/web.socket:3:1: no \"=\" in \"keyless\"; the line is ignored (strict)\n"
           "units/web.socket:4:1: \"Unheard\": unknown key in [Socket]; it is ignored (strict)\n");
@@ -107,10 +114,12 @@ TEST_CASE("strict: warnings about units become errors, and no others") {
 }
 
 TEST_CASE("allow_unsupported: a protection that there is not may be done without, by the site or by the unit") {
-    constexpr std::string_view kRefused = "units/web.service:3:1: RestrictFileSystems: not implemented yet, and to ignore it would weaken the service's protection; "
-                                          "remove it, set it to nothing or \"no\" in a drop-in, or name it in AllowUnsupported=\n";
-    constexpr std::string_view kAllowed = "units/web.service:3:1: warning: RestrictFileSystems: this directive of systemd's is not implemented yet; "
-                                          "the service goes without its protection\n";
+    constexpr std::string_view kRefused =
+        "units/web.service:3:1: RestrictFileSystems: swathe does not implement it, and to ignore it would weaken the service's protection; "
+        "remove it, set it to nothing or \"no\" in a drop-in, or name it in AllowUnsupported=\n";
+    constexpr std::string_view kAllowed =
+        "units/web.service:3:1: warning: RestrictFileSystems: swathe does not implement this directive of systemd's; "
+        "the service goes without its protection\n";
     struct Case { const char* site; const char* unit; std::string_view said; };
     const Case cases[] = {
         {"", "", kRefused},
@@ -133,7 +142,8 @@ TEST_CASE("allow_unsupported: a protection that there is not may be done without
     const Scratch scratch;
     scratch.write("swathe.toml", "allow_unsupported = [\"RestrictFileSystem\", \"Restart\"]\n");
     CHECK(lines_of(scratch.load().diagnostics, scratch.path()) ==
-          "swathe.toml:1:22: allow_unsupported: \"RestrictFileSystem\" is no directive of systemd's that protects; did you mean \"RestrictFileSystems\"?\n"
+          "swathe.toml:1:22: allow_unsupported: \"RestrictFileSystem\" is no directive of systemd's that protects; did you mean "
+          "\"RestrictFileSystems\"?\n"
           "swathe.toml:1:44: allow_unsupported: \"Restart\" is no directive of systemd's that protects\n");
 }
 

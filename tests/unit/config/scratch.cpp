@@ -42,7 +42,8 @@ std::string lines_of(const Diagnostics& diagnostics, const std::filesystem::path
 }
 
 std::string small_service(std::string_view address) {
-    return fmt::format("[[listen]]\nprotocol = \"tcp\"\naddresses = [\"{}\"]\nports = 80\n[service]\nexec_start = \"/bin/true\"\n", address);
+    return fmt::format("[[listen]]\nprotocol = \"tcp\"\naddresses = [\"{}\"]\nports = 80\n[service]\nexec_start = \"/bin/true\"\n",
+                       address);
 }
 
 } // namespace swathe

@@ -63,7 +63,8 @@ private:
         const auto show = [&](const Source& source) {
             std::string path = source.path.substr(scratch_.path().string().size() + 1);
             path.erase(path.find('/'), below_.size() + 1);
-            const bool applied = source.use == SourceUse::read || source.use == SourceUse::broken; // TOML trees say nothing: broken by intent
+            // TOML trees say nothing: broken by intent
+            const bool applied = source.use == SourceUse::read || source.use == SourceUse::broken;
             out.push_back(source.use == SourceUse::mask ? fmt::format("({})", path) : applied ? path : "-" + path);
         };
         for (const Source& source : list.files) show(source);
@@ -102,27 +103,35 @@ TEST_CASE("sources: which files have a say in a unit, and in which order, as sys
         {"a.service", "etc/a.service>/dev/null lib/a.service", "(etc/a.service) -lib/a.service"},
         {"a.service", "run/a.service= lib/a.service lib/a.service.d/1.conf", "(run/a.service) -lib/a.service -lib/a.service.d/1.conf"},
         {"a.service", "etc/a.service run/a.service=", "etc/a.service -run/a.service"},
-        {"a.service", "lib/a.service etc/a.service.d/1.conf= lib/a.service.d/1.conf", "lib/a.service (etc/a.service.d/1.conf) -lib/a.service.d/1.conf"},
+        {"a.service", "lib/a.service etc/a.service.d/1.conf= lib/a.service.d/1.conf",
+         "lib/a.service (etc/a.service.d/1.conf) -lib/a.service.d/1.conf"},
         {"a.service", "lib/a.service etc/a.service.d/1.conf>/dev/null lib/a.service.d/1.conf lib/a.service.d/2.conf",
          "lib/a.service (etc/a.service.d/1.conf) -lib/a.service.d/1.conf lib/a.service.d/2.conf"},
-        {"a.service", "lib/a.service etc/a.service.d/1.conf lib/a.service.d/1.conf=", "lib/a.service etc/a.service.d/1.conf -lib/a.service.d/1.conf"},
-        {"a.service", "lib/a.service etc/service.d/1.conf= etc/a.service.d/1.conf", "lib/a.service etc/a.service.d/1.conf -etc/service.d/1.conf"},
+        {"a.service", "lib/a.service etc/a.service.d/1.conf lib/a.service.d/1.conf=",
+         "lib/a.service etc/a.service.d/1.conf -lib/a.service.d/1.conf"},
+        {"a.service", "lib/a.service etc/service.d/1.conf= etc/a.service.d/1.conf",
+         "lib/a.service etc/a.service.d/1.conf -etc/service.d/1.conf"},
         // drop-ins are sorted by their own names
-        {"a.service", "lib/a.service etc/a.service.d/20.conf lib/a.service.d/10.conf", "lib/a.service lib/a.service.d/10.conf etc/a.service.d/20.conf"},
+        {"a.service", "lib/a.service etc/a.service.d/20.conf lib/a.service.d/10.conf",
+         "lib/a.service lib/a.service.d/10.conf etc/a.service.d/20.conf"},
         {"a.service", "lib/a.service lib/a.service.d/b.conf lib/a.service.d/a.conf lib/a.service.d/B.conf",
          "lib/a.service lib/a.service.d/B.conf lib/a.service.d/a.conf lib/a.service.d/b.conf"},
-        {"a.service", "lib/a.service lib/a.service.d/9.conf lib/a.service.d/10.conf", "lib/a.service lib/a.service.d/10.conf lib/a.service.d/9.conf"},
-        {"a.service", "lib/a.service lib/a.service.d/a.conf lib/a.service.d/a-b.conf", "lib/a.service lib/a.service.d/a-b.conf lib/a.service.d/a.conf"},
+        {"a.service", "lib/a.service lib/a.service.d/9.conf lib/a.service.d/10.conf",
+         "lib/a.service lib/a.service.d/10.conf lib/a.service.d/9.conf"},
+        {"a.service", "lib/a.service lib/a.service.d/a.conf lib/a.service.d/a-b.conf",
+         "lib/a.service lib/a.service.d/a-b.conf lib/a.service.d/a.conf"},
         {"a.service", "etc/a.service run/a.service.d/1.conf", "etc/a.service run/a.service.d/1.conf"},
         {"a.service", "lib/a.service lib/a.service.d/.1.conf", "lib/a.service"},
-        {"a.service", "lib/a.service lib/a.service.d/1.conf.ignore lib/a.service.d/1.conf~ lib/a.service.d/README lib/a.service.d/1.cfg", "lib/a.service"},
+        {"a.service", "lib/a.service lib/a.service.d/1.conf.ignore lib/a.service.d/1.conf~ lib/a.service.d/README lib/a.service.d/1.cfg",
+         "lib/a.service"},
         {"a.service", "lib/a.service lib/a.service.d.ignore/1.conf lib/.a.service.d/1.conf", "lib/a.service"},
         {"a.service", "lib/a.service lib/b.service.d/1.conf lib/a.socket.d/1.conf", "lib/a.service"},
         {"a.socket", "lib/a.socket lib/a.service.d/1.conf lib/a.socket.d/1.conf", "lib/a.socket lib/a.socket.d/1.conf"},
         // of the same name the first directory wins
         {"a.service", "lib/a.service etc/a.service.d/1.conf run/a.service.d/1.conf lib/a.service.d/1.conf",
          "lib/a.service etc/a.service.d/1.conf -run/a.service.d/1.conf -lib/a.service.d/1.conf"},
-        {"a.service", "lib/a.service run/a.service.d/1.conf lib/a.service.d/1.conf", "lib/a.service run/a.service.d/1.conf -lib/a.service.d/1.conf"},
+        {"a.service", "lib/a.service run/a.service.d/1.conf lib/a.service.d/1.conf",
+         "lib/a.service run/a.service.d/1.conf -lib/a.service.d/1.conf"},
         // shorter prefixes
         {"a-b.service", "lib/a-b.service lib/a-.service.d/1.conf", "lib/a-b.service lib/a-.service.d/1.conf"},
         {"a-b-c.service", "lib/a-b-c.service lib/a-.service.d/1.conf lib/a-b-.service.d/1.conf",
@@ -141,11 +150,16 @@ TEST_CASE("sources: which files have a say in a unit, and in which order, as sys
         // the type
         {"a.service", "lib/a.service lib/service.d/1.conf", "lib/a.service lib/service.d/1.conf"},
         {"a.socket", "lib/a.socket lib/service.d/1.conf lib/socket.d/2.conf", "lib/a.socket lib/socket.d/2.conf"},
-        {"a.service", "lib/a.service etc/service.d/1.conf lib/a.service.d/1.conf", "lib/a.service lib/a.service.d/1.conf -etc/service.d/1.conf"},
-        {"a-b.service", "lib/a-b.service etc/service.d/1.conf lib/a-.service.d/1.conf", "lib/a-b.service lib/a-.service.d/1.conf -etc/service.d/1.conf"},
-        {"a.service", "lib/a.service etc/service.d/1.conf lib/service.d/1.conf", "lib/a.service etc/service.d/1.conf -lib/service.d/1.conf"},
-        {"a.service", "lib/a.service lib/service.d/1.conf lib/a.service.d/2.conf", "lib/a.service lib/service.d/1.conf lib/a.service.d/2.conf"},
-        {"a.service", "lib/a.service lib/service.d/3.conf lib/a.service.d/2.conf", "lib/a.service lib/a.service.d/2.conf lib/service.d/3.conf"},
+        {"a.service", "lib/a.service etc/service.d/1.conf lib/a.service.d/1.conf",
+         "lib/a.service lib/a.service.d/1.conf -etc/service.d/1.conf"},
+        {"a-b.service", "lib/a-b.service etc/service.d/1.conf lib/a-.service.d/1.conf",
+         "lib/a-b.service lib/a-.service.d/1.conf -etc/service.d/1.conf"},
+        {"a.service", "lib/a.service etc/service.d/1.conf lib/service.d/1.conf",
+         "lib/a.service etc/service.d/1.conf -lib/service.d/1.conf"},
+        {"a.service", "lib/a.service lib/service.d/1.conf lib/a.service.d/2.conf",
+         "lib/a.service lib/service.d/1.conf lib/a.service.d/2.conf"},
+        {"a.service", "lib/a.service lib/service.d/3.conf lib/a.service.d/2.conf",
+         "lib/a.service lib/a.service.d/2.conf lib/service.d/3.conf"},
         // templates and instances
         {"a@.service", "lib/a@.service", "none"},
         {"a@x.service", "lib/a@.service", "none"},
@@ -154,18 +168,22 @@ TEST_CASE("sources: which files have a say in a unit, and in which order, as sys
         {"a@x.service", "lib/a@.service etc/a@x.service", "etc/a@x.service -lib/a@.service"},
         {"a@x.service", "lib/a@.service etc/a@x.service lib/a@x.service", "etc/a@x.service -lib/a@x.service -lib/a@.service"},
         {"a@x.service", "etc/a@x.service etc/a@.service.d/1.conf", "etc/a@x.service etc/a@.service.d/1.conf"},
-        {"a@x.service", "etc/a@x.service etc/a@.service.d/1.conf lib/a@x.service.d/1.conf", "etc/a@x.service etc/a@.service.d/1.conf -lib/a@x.service.d/1.conf"},
-        {"a@x.service", "etc/a@x.service lib/a@.service.d/1.conf lib/a@x.service.d/1.conf", "etc/a@x.service lib/a@x.service.d/1.conf -lib/a@.service.d/1.conf"},
+        {"a@x.service", "etc/a@x.service etc/a@.service.d/1.conf lib/a@x.service.d/1.conf",
+         "etc/a@x.service etc/a@.service.d/1.conf -lib/a@x.service.d/1.conf"},
+        {"a@x.service", "etc/a@x.service lib/a@.service.d/1.conf lib/a@x.service.d/1.conf",
+         "etc/a@x.service lib/a@x.service.d/1.conf -lib/a@.service.d/1.conf"},
         {"a@x.service", "etc/a@x.service lib/a@y.service.d/1.conf lib/a.service.d/1.conf", "etc/a@x.service"},
         {"a-b@x.service", "etc/a-b@x.service lib/a-.service.d/1.conf lib/a-@x.service.d/2.conf lib/a-@.service.d/3.conf",
          "etc/a-b@x.service lib/a-.service.d/1.conf lib/a-@x.service.d/2.conf lib/a-@.service.d/3.conf"},
         {"a-b@x.service", "etc/a-b@x.service lib/a-.service.d/1.conf lib/a-@x.service.d/1.conf lib/a-@.service.d/1.conf lib/a-b@.service.d/1.conf",
          "etc/a-b@x.service lib/a-b@.service.d/1.conf -lib/a-.service.d/1.conf -lib/a-@x.service.d/1.conf -lib/a-@.service.d/1.conf"},
         {"a@x-y.service", "etc/a@x-y.service lib/a@x-.service.d/1.conf", "etc/a@x-y.service"},
-        {"a@x.socket", "lib/a@.socket etc/a@x.socket>a@.socket lib/a@.service lib/socket.d/1.conf", "etc/a@x.socket -lib/a@.socket lib/socket.d/1.conf"},
+        {"a@x.socket", "lib/a@.socket etc/a@x.socket>a@.socket lib/a@.service lib/socket.d/1.conf",
+         "etc/a@x.socket -lib/a@.socket lib/socket.d/1.conf"},
         {"a@x.service", "lib/a@.socket etc/a@x.socket>a@.socket lib/a@.service", "lib/a@.service"}, // the socket asks for it
         {"a@x.service", "lib/a@.socket etc/a@x.socket>a@.socket lib/a@.service etc/a@.service", "etc/a@.service -lib/a@.service"},
-        {"a@x.service", "lib/a@.socket etc/a@x.socket>a@.socket lib/a@.service= lib/a@x.service.d/1.conf", "(lib/a@.service) -lib/a@x.service.d/1.conf"},
+        {"a@x.service", "lib/a@.socket etc/a@x.socket>a@.socket lib/a@.service= lib/a@x.service.d/1.conf",
+         "(lib/a@.service) -lib/a@x.service.d/1.conf"},
         // aliases
         {"a.service", "lib/a.service lib/b.service>a.service lib/b.service.d/1.conf", "lib/a.service lib/b.service.d/1.conf"},
         {"b.service", "lib/a.service lib/b.service>a.service", "none"},
@@ -175,8 +193,10 @@ TEST_CASE("sources: which files have a say in a unit, and in which order, as sys
          "lib/a.service lib/c.service.d/1.conf lib/b.service.d/2.conf"},
         {"a.service", "lib/a.service lib/b.service>a.service etc/a.service", "etc/a.service -lib/a.service"},
         {"a.service", "lib/a.service lib/b-c.service>a.service lib/b-.service.d/1.conf", "lib/a.service lib/b-.service.d/1.conf"},
-        {"a.service", "lib/a.service lib/b.service>a.service lib/service.d/1.conf lib/b.service.d/1.conf", "lib/a.service lib/b.service.d/1.conf -lib/service.d/1.conf"},
-        {"b.service", "lib/a.service lib/b.service>a.service etc/b.service", "etc/b.service -lib/b.service"}, // a file of its own comes first
+        {"a.service", "lib/a.service lib/b.service>a.service lib/service.d/1.conf lib/b.service.d/1.conf",
+         "lib/a.service lib/b.service.d/1.conf -lib/service.d/1.conf"},
+        // a file of its own comes first
+        {"b.service", "lib/a.service lib/b.service>a.service etc/b.service", "etc/b.service -lib/b.service"},
         {"a.service", "etc/a.service>lib/a.service lib/a.service", "etc/a.service -lib/a.service"},         // the same name: no alias
         {"a@x.service", "lib/a@.service lib/b@.service>a@.service lib/a@x.service>a@.service lib/b@x.service.d/1.conf lib/b@.service.d/2.conf",
          "lib/a@x.service -lib/a@.service lib/b@x.service.d/1.conf lib/b@.service.d/2.conf"},
@@ -211,19 +231,23 @@ TEST_CASE("sources: TOML files have the same, with toml.d for all of them") {
 }
 
 TEST_CASE("sources: drop-ins that change nothing are warned of where somebody may have mistaken a name") {
-    CHECK(Tree("lib/gone.service.d/1.conf", "units").diagnostics() == "lib/units/gone.service.d/1.conf: warning: a drop-in, but there is no \"gone.service\"\n");
+    CHECK(Tree("lib/gone.service.d/1.conf", "units").diagnostics() ==
+          "lib/units/gone.service.d/1.conf: warning: a drop-in, but there is no \"gone.service\"\n");
     CHECK(Tree("lib/a@.service lib/a@x.service.d/1.conf", "units").diagnostics() ==
           "lib/units/a@x.service.d/1.conf: warning: a drop-in, but \"a@x.service\" is not asked for; make it a link to a@.service\n");
-    CHECK(Tree("lib/a-.service.d/1.conf lib/a@.service.d/1.conf lib/service.d/1.conf lib/gone.service.d/README", "units").diagnostics() == "");
-    CHECK(Tree("lib/a.service lib/b@x.service>a.service", "units").diagnostics().find("b@x.service: warning: a link to a.service, which it cannot be an alias of") !=
-          std::string::npos);
+    CHECK(Tree("lib/a-.service.d/1.conf lib/a@.service.d/1.conf lib/service.d/1.conf lib/gone.service.d/README", "units").diagnostics() ==
+          "");
+    CHECK(Tree("lib/a.service lib/b@x.service>a.service", "units")
+              .diagnostics()
+              .find("b@x.service: warning: a link to a.service, which it cannot be an alias of") != std::string::npos);
 }
 
 TEST_CASE("sources: the directories of a name, best first") {
     using Names = std::vector<std::string>;
     CHECK(drop_in_directories("a.service") == Names{"a.service.d"});
     CHECK(drop_in_directories("a-b-c.socket") == Names{"a-b-c.socket.d", "a-b-.socket.d", "a-.socket.d"});
-    CHECK(drop_in_directories("a-b@c-d.service") == Names{"a-b@c-d.service.d", "a-b@.service.d", "a-.service.d", "a-@c-d.service.d", "a-@.service.d"});
+    CHECK(drop_in_directories("a-b@c-d.service") ==
+          Names{"a-b@c-d.service.d", "a-b@.service.d", "a-.service.d", "a-@c-d.service.d", "a-@.service.d"});
     CHECK(template_of("a@b.service") == "a@.service");
     CHECK(template_of("a@.service") == "");
     CHECK(template_of("a.service") == "");

@@ -59,8 +59,10 @@ TEST_CASE("systemd units: whoever has no such section is none of our business, h
 
 TEST_CASE("systemd units: one listener for each protocol of the unit's IP sockets") {
     const Scratch scratch;
-    scratch.write("systemd/dns.socket", "[Socket]\nListenStream=127.0.0.1:53\nListenDatagram=127.0.0.1:53\nListenSequentialPacket=/run/dns\n");
-    scratch.write("systemd/dns.socket.d/swathe.conf", "[X-Swathe]\nListen=192.0.2.0/24:53\nFromFile=list\nExcept=192.0.2.1\nWhenDown=pass\nSteal=yes\n");
+    scratch.write("systemd/dns.socket",
+                  "[Socket]\nListenStream=127.0.0.1:53\nListenDatagram=127.0.0.1:53\nListenSequentialPacket=/run/dns\n");
+    scratch.write("systemd/dns.socket.d/swathe.conf",
+                  "[X-Swathe]\nListen=192.0.2.0/24:53\nFromFile=list\nExcept=192.0.2.1\nWhenDown=pass\nSteal=yes\n");
     scratch.write("systemd/dns.socket.d/list", "198.51.100.0/24\n");
     const Service dns = only_service(scratch);
     REQUIRE(dns.listeners.size() == 2);
@@ -78,7 +80,8 @@ TEST_CASE("systemd units: one listener for each protocol of the unit's IP socket
 TEST_CASE("systemd units: drop-ins change the Listen lines, those of systemd and ours, as systemd reads them") {
     const Scratch scratch;
     scratch.write("systemd/web.socket", "[Socket]\nListenStream=127.0.0.1:1\n[X-Swathe]\nListen=192.0.2.0/24:1\n");
-    scratch.write("systemd/web.socket.d/10.conf", "[Socket]\nListenDatagram=\nListenStream=127.0.0.1:2\n[X-Swathe]\nListen=\nListen=192.0.2.0/24:2 192.0.2.9:3\n");
+    scratch.write("systemd/web.socket.d/10.conf",
+                  "[Socket]\nListenDatagram=\nListenStream=127.0.0.1:2\n[X-Swathe]\nListen=\nListen=192.0.2.0/24:2 192.0.2.9:3\n");
     const Service web = only_service(scratch);
     REQUIRE(web.systemd->sockets.size() == 1);
     CHECK(web.systemd->sockets.front().address.to_string() == "127.0.0.1:2");
@@ -174,17 +177,21 @@ TEST_CASE("systemd units: what is wrong in the section is told with its place") 
         {"ListenStream=80", "", "1:1: Listen: missing; say which addresses and ports lead to web.socket"},
         {"ListenStream=80", "Listen=192.0.2.0/24", "2:8: Listen: "},
         {"ListenStream=80", "Listen=192.0.2.0/24:80\nListn=1", "3:1: \"Listn\": unknown key"},
-        {"ListenStream=80", "Listen=192.0.2.0/24:80\nWorkers=2", "3:1: Workers: systemd supervises web.socket, and has made its sockets: it means nothing here"},
+        {"ListenStream=80", "Listen=192.0.2.0/24:80\nWorkers=2",
+         "3:1: Workers: systemd supervises web.socket, and has made its sockets: it means nothing here"},
         {"ListenStream=80", "Listen=192.0.2.0/24:80\nFamilySockets=split", "3:1: FamilySockets: systemd supervises"},
         {"ListenStream=80", "Listen=192.0.2.0/24:80\nListenerMode=reuseport", "3:1: ListenerMode: systemd supervises"},
-        {"ListenStream=80", "Listen=192.0.2.0/24:80\nWhenDown=queue", "3:10: WhenDown: who comes while web.socket is stopped cannot be queued"},
+        {"ListenStream=80", "Listen=192.0.2.0/24:80\nWhenDown=queue",
+         "3:10: WhenDown: who comes while web.socket is stopped cannot be queued"},
         {"ListenStream=/run/web", "Listen=192.0.2.0/24:80", "2:8: Listen: web.socket has no TCP or UDP socket"},
         {"ListenStream=127.0.0.1:80", "Listen=[2001:db8::/64]:80", "2:8: Listen: web.socket: no tcp socket takes IPv6"},
         {"ListenStream=127.0.0.1:80\nListenStream=127.0.0.1:81", "Listen=192.0.2.0/24:80",
          "2:8: Listen: web.socket: 127.0.0.1:80 and 127.0.0.1:81 both take IPv4 over tcp; say HomeAddress= with one of them"},
-        {"ListenStream=127.0.0.1:80", "Listen=192.0.2.0/24:80\nHomeAddress=127.0.0.1:81", "3:13: HomeAddress: web.socket has no socket at 127.0.0.1:81"},
+        {"ListenStream=127.0.0.1:80", "Listen=192.0.2.0/24:80\nHomeAddress=127.0.0.1:81",
+         "3:13: HomeAddress: web.socket has no socket at 127.0.0.1:81"},
         {"ListenStream=127.0.0.1:80", "Listen=udp 192.0.2.0/24:80", "2:8: Listen: web.socket has no udp socket"},
-        {"ListenStream=127.0.0.1:80", "Listen=tcp 192.0.2.0/24:80\nHomeAddress=127.0.0.1:81", "3:13: HomeAddress: web.socket has no tcp socket at 127.0.0.1:81"},
+        {"ListenStream=127.0.0.1:80", "Listen=tcp 192.0.2.0/24:80\nHomeAddress=127.0.0.1:81",
+         "3:13: HomeAddress: web.socket has no tcp socket at 127.0.0.1:81"},
         {"ListenStream=127.0.0.1:80", "Listen=#2 192.0.2.0/24:80", "2:8: Listen: there is no listener \"#2\"; the unit has 1 of them"},
         {"ListenStream=127.0.0.1:80", "Listen=#2 192.0.2.0/24:80\nHomeAddress=127.0.0.1:80", "2:8: Listen: there is no listener \"#2\""},
         {"ListenStream=/run/web\nListenStream=80", "Listen=#1 192.0.2.0/24:80",

@@ -81,7 +81,8 @@ TEST_CASE("unit lexer: what is ignored is warned of, what is broken is refused")
     struct Case { const char* text; const char* out; };
     const Case cases[] = {
         {"k=v\n[A]\n", "[A]\nu:1:1: warning: \"k\": stands in no section; the line is ignored\n"},
-        {"[A]\n  word\n=v\n", "[A]\nu:2:3: warning: no \"=\" in \"word\"; the line is ignored\nu:3:1: warning: no key in front of \"=\"; the line is ignored\n"},
+        {"[A]\n  word\n=v\n",
+         "[A]\nu:2:3: warning: no \"=\" in \"word\"; the line is ignored\nu:3:1: warning: no key in front of \"=\"; the line is ignored\n"},
         {"[A]\nk=\xff\nj=v", "[A] j=<v>@3:1/3:3\nu:2:1: warning: not UTF-8; the line is ignored\n"},
         {"[A\nk=v\n", "u:1:1: broken section header \"[A\"\n"},
         {"[A]\nj=v\n[]\nk=v\n", "[A] j=<v>@2:1/2:3\nu:3:1: broken section header \"[]\"\n"},

@@ -146,7 +146,8 @@ TEST_CASE("json: an answer of explain has the fields of the manual, in its order
 }
 
 TEST_CASE("json: limits, and what they refused, are told where there are some") {
-    ExplainView answer{"drop", "edge", "http", some_rule(), {some_rule()}, "tables", std::nullopt, "", "the listener has blocked the source", "10 in 1s"};
+    ExplainView answer{
+        "drop", "edge", "http", some_rule(), {some_rule()}, "tables", std::nullopt, "", "the listener has blocked the source", "10 in 1s"};
     answer.others[0].except_from = "203.0.113.7/32";
     const std::string text = to_json(answer);
     CHECK(text.find(R"("disagreement":null,"reason":"the listener has blocked the source","limits":"10 in 1s"})") != text.npos);

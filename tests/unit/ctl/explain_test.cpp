@@ -135,7 +135,8 @@ TEST_CASE("explain: who asks for hits gets whole rules, the most hit first, or t
     const std::vector<std::uint64_t> hits{0, 5, 5, 7};
     const auto text_of = [&](const RuleQuery& query) {
         std::string text;
-        for (const RuleView& view : rule_views(rules, config, hits, query)) text += std::to_string(view.hits.value()) + " " + view.protocol + " " + view.prefix + " " + view.ports + "\n";
+        for (const RuleView& view : rule_views(rules, config, hits, query))
+            text += std::to_string(view.hits.value()) + " " + view.protocol + " " + view.prefix + " " + view.ports + "\n";
         return text;
     };
     const std::string all = text_of({true, false, 0});

@@ -63,7 +63,8 @@ TEST_CASE("parse: logs takes names, and its options by letter, too") {
     CHECK(invocation.number("--lines", 10) == 0);
     CHECK(good({"logs", "--lines", "1000000000"}).number("--lines", 7) == 1'000'000'000);
     CHECK_FALSE(good({"logs"}).has("--follow"));
-    for (const char* bad : {"-1", "1000000001", "", "x"}) CHECK(refusal({"logs", "--lines", bad}).find("--lines: expected a number in 0-1000000000") != std::string::npos);
+    for (const char* bad : {"-1", "1000000001", "", "x"})
+        CHECK(refusal({"logs", "--lines", bad}).find("--lines: expected a number in 0-1000000000") != std::string::npos);
 }
 
 TEST_CASE("parse: numbers are taken in their ranges and refused beside them") {
@@ -127,7 +128,8 @@ TEST_CASE("parse: rules may be sorted by hits, and cut") {
     CHECK(top.number("--limit", 0) == 10U);
     CHECK(good({"rules", "--never-hit"}).number("--limit", 0) == 0U);
     CHECK(good({"rules", "--config", "d", "--limit", "1000000000"}).number("--limit", 0) == 1'000'000'000U);
-    for (const char* bad : {"0", "-1", "x", "1x", "1000000001", "99999999999", ""}) CHECK(refusal({"rules", "--limit", bad}).find("--limit") != std::string::npos);
+    for (const char* bad : {"0", "-1", "x", "1x", "1000000001", "99999999999", ""})
+        CHECK(refusal({"rules", "--limit", bad}).find("--limit") != std::string::npos);
     CHECK(refusal({"rules", "--sort", "prefix"}).find("--sort hits") != std::string::npos);
     CHECK(refusal({"rules", "--config", "d", "--never-hit"}).find("leave out --config") != std::string::npos);
 }

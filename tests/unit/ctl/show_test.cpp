@@ -156,7 +156,8 @@ TEST_CASE("show: colours and dots follow the state") {
 TEST_CASE("show: nothing that others say moves the cursor") {
     const std::string evil = "a\x1b[2J\r\n\xc2\x9b" "b";
     ServiceView service;
-    service.name = service.description = service.state = service.result = service.failure = service.activation = service.type = service.status_text = evil;
+    service.name = service.description = service.state = service.result = service.failure = service.activation = service.type =
+        service.status_text = evil;
     service.files = {evil};
     service.listeners.push_back({evil, evil, {evil}, evil, {{evil, 0, 0, 0, 0, 0, 0, 0, evil}}});
     StatusView status = status_of(service);
@@ -208,7 +209,8 @@ TEST_CASE("show: hits have a column where they are counted") {
 
 TEST_CASE("show: an explanation names the winner and who lost") {
     const ExplainQuery query{"tcp", "192.0.2.9", "443", "203.0.113.7:5555", "eth0", false, false};
-    const ExplainView steered{"steer", "edge", "http", rule("192.0.2.0/24", "443", "edge"), {rule("192.0.0.0/16", "all", "")}, "tables", std::nullopt, ""};
+    const ExplainView steered{"steer",  "edge",       "http", rule("192.0.2.0/24", "443", "edge"), {rule("192.0.0.0/16", "all", "")},
+                              "tables", std::nullopt, ""};
     CHECK(show_explain(query, steered) == "tcp 192.0.2.9:443 from 203.0.113.7:5555 on eth0 -> steer to edge/http\n"
                                           "  by 192.0.2.0/24 ports 443             /etc/edge.toml:12:14\n"
                                           "  lost: 192.0.0.0/16 all ports -> drop  /etc/edge.toml:12:14\n");
@@ -222,7 +224,8 @@ TEST_CASE("show: an explanation names the winner and who lost") {
 TEST_CASE("show: a socket that is there and of no use stands out") {
     ServiceView service = edge();
     service.listeners[0].sockets[0].unusable = "it was shut down and listens no more";
-    CHECK(show_service(service, plain(), false).find("queued 6\n        unusable: it was shut down and listens no more\n") != std::string::npos);
+    CHECK(show_service(service, plain(), false).find("queued 6\n        unusable: it was shut down and listens no more\n") !=
+          std::string::npos);
     CHECK(show_service(service, {true, true, kNow}, false).find("\x1b[31m        unusable:") != std::string::npos);
 }
 

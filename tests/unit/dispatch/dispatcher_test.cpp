@@ -197,7 +197,8 @@ TEST_CASE("dispatch: nothing is refused while generations are switched under a f
     for (int i = 0; i < 2; ++i) {
         HandRules rules;
         rules.steer(i == 0 ? "127.0.1.0/24" : "127.0.0.0/16", {7000, static_cast<std::uint16_t>(7000 + i)}, rules.listener(0));
-        rules.steer(i == 0 ? "127.0.1.0/24" : "127.0.0.0/16", {7000, static_cast<std::uint16_t>(7000 + i)}, rules.listener(1), Protocol::udp);
+        rules.steer(i == 0 ? "127.0.1.0/24" : "127.0.0.0/16", {7000, static_cast<std::uint16_t>(7000 + i)}, rules.listener(1),
+                    Protocol::udp);
         generations[i] = rules.tables();
     }
     REQUIRE(dispatcher.publish(generations[0]).has_value());

@@ -33,11 +33,13 @@ Tables deep_nest() {
     // port sets that make long lists, sources that make long searches, and interfaces
     for (std::uint32_t width = 1; width <= 12; ++width) {
         std::vector<PortRange> ports;
-        for (std::uint32_t first = 1; first + width < 65535; first += 8000) ports.push_back({static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(first + width - 1)});
+        for (std::uint32_t first = 1; first + width < 65535; first += 8000)
+            ports.push_back({static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(first + width - 1)});
         world.rules.port_sets.push_back(ports);
     }
     std::vector<Prefix> sources;
-    for (std::uint64_t i = 0; i < 3000; ++i) sources.push_back(Prefix::host({Family::ipv6, {0x20010db800000000ULL + i * i * i * 977, i * i}}));
+    for (std::uint64_t i = 0; i < 3000; ++i)
+        sources.push_back(Prefix::host({Family::ipv6, {0x20010db800000000ULL + i * i * i * 977, i * i}}));
     world.rules.source_sets.push_back(sources);
     for (std::uint32_t i = 1; i <= 20; ++i) world.rules.interfaces.push_back(std::to_string(i));
     const Address deep = parse_address("2001:db8::1").value();

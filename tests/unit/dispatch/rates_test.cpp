@@ -357,7 +357,8 @@ TEST_CASE("rates: the program counts who is let in for want of room, and the twi
     REQUIRE(dispatcher.set_gate(0, true));
     (void)steering.count(1, "127.1.0.5");
     const TraceRead read = dispatcher.read_trace(100).value();
-    std::vector<std::optional<DropReason>> expected{{}, {}, DropReason::source_rate, {}, {}, DropReason::source_rate, DropReason::rate, DropReason::blocked, DropReason::closed};
+    std::vector<std::optional<DropReason>> expected{
+        {}, {}, DropReason::source_rate, {}, {}, DropReason::source_rate, DropReason::rate, DropReason::blocked, DropReason::closed};
     REQUIRE(read.decisions.size() == expected.size());
     for (std::size_t i = 0; i < expected.size(); ++i) {
         CAPTURE(i);

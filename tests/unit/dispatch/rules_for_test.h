@@ -34,7 +34,8 @@ public:
         add(prefix, ports, {Verdict::steer, {0, to}}, protocol);
     }
     [[nodiscard]] Tables tables() const {
-        return compile({rules, config, [this](ListenerRef l, Family) { return slots[l.listener]; }, [](const std::string&) { return 0U; }}).value();
+        return compile({rules, config, [this](ListenerRef l, Family) { return slots[l.listener]; }, [](const std::string&) { return 0U; }})
+            .value();
     }
 
     RuleSet rules;

@@ -98,7 +98,8 @@ TEST_CASE("child watch: its handler may destroy it, and it may be moved") {
     CHECK(open_fds() == before);
 }
 
-TEST_CASE("child watch: what is left of the process group when the main process ends is killed where that is asked for, a new session is not") {
+TEST_CASE(
+    "child watch: what is left of the process group when the main process ends is killed where that is asked for, a new session is not") {
     const TempDir dir;
     Loop loop = make_loop();
     bool ended = false;
@@ -127,7 +128,8 @@ TEST_CASE("child watch: a hundred children at once") {
     {
         std::vector<ChildWatch> watches;
         for (int i = 0; i < 100; ++i)
-            watches.push_back(must_watch(loop, must_spawn(shell("exit $0", std::to_string(i))), [&ends, i](const Exit& exit) { ends.emplace(i, exit); }));
+            watches.push_back(
+                must_watch(loop, must_spawn(shell("exit $0", std::to_string(i))), [&ends, i](const Exit& exit) { ends.emplace(i, exit); }));
         CHECK(run_until(loop, [&] { return ends.size() == 100; }));
     }
     for (const auto& [i, exit] : ends) CHECK(exit == Exit{Exit::Kind::code, i});

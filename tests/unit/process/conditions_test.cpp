@@ -126,15 +126,20 @@ TEST_CASE("conditions: the kernel and its hardware") {
     const Case cases[] = {
         {Kind::kernel_version, "6.1.*", true}, {Kind::kernel_version, ">=5.17\n<6.2", true}, {Kind::kernel_version, ">=5.17\n<6.1", false},
         {Kind::kernel_version, " != 6.1.0-18-amd64", false}, {Kind::kernel_version, "=6.1", false}, {Kind::kernel_version, "!$=6.2*", true},
-        {Kind::kernel_command_line, "quiet", true}, {Kind::kernel_command_line, "root", true}, {Kind::kernel_command_line, "root=LABEL=a b", true},
+        {Kind::kernel_command_line, "quiet", true}, {Kind::kernel_command_line, "root", true},
+        {Kind::kernel_command_line, "root=LABEL=a b", true},
         {Kind::kernel_command_line, "BOOT", false}, {Kind::kernel_command_line, "quiet=", false},
-        {Kind::kernel_module_loaded, "nf-tables", true}, {Kind::kernel_module_loaded, "bridge", false}, {Kind::kernel_module_loaded, "going", false},
+        {Kind::kernel_module_loaded, "nf-tables", true}, {Kind::kernel_module_loaded, "bridge", false},
+        {Kind::kernel_module_loaded, "going", false},
         {Kind::architecture, "x86-64", true}, {Kind::architecture, "native", true}, {Kind::architecture, "x86_64", false},
-        {Kind::cpu_feature, "SSE4_2", true}, {Kind::cpu_feature, "pclmul", true}, {Kind::cpu_feature, "osxsave", true}, {Kind::cpu_feature, "avx2", false},
-        {Kind::memory, ">=4294967296", true}, {Kind::memory, ">4294967296", false}, {Kind::memory, "1024", true}, {Kind::memory, "!=4294967296", false},
+        {Kind::cpu_feature, "SSE4_2", true}, {Kind::cpu_feature, "pclmul", true}, {Kind::cpu_feature, "osxsave", true},
+        {Kind::cpu_feature, "avx2", false},
+        {Kind::memory, ">=4294967296", true}, {Kind::memory, ">4294967296", false}, {Kind::memory, "1024", true},
+        {Kind::memory, "!=4294967296", false},
         {Kind::cpus, "4", true}, {Kind::cpus, "=4", true}, {Kind::cpus, "<4", false}, {Kind::cpus, "5", false},
         {Kind::capability, "CAP_CHOWN", true}, {Kind::capability, "cap_net_bind_service", true}, {Kind::capability, "CAP_KILL", false},
-        {Kind::security, "apparmor", true}, {Kind::security, "audit", true}, {Kind::security, "selinux", false}, {Kind::security, "cvm", false},
+        {Kind::security, "apparmor", true}, {Kind::security, "audit", true}, {Kind::security, "selinux", false},
+        {Kind::security, "cvm", false},
         {Kind::control_group_controller, "v2", true}, {Kind::control_group_controller, "v1", false},
         {Kind::control_group_controller, "memory cpu", true}, {Kind::control_group_controller, "memory io", false},
     };
@@ -149,12 +154,16 @@ TEST_CASE("conditions: the system, and the daemon on it") {
     machine.texts["/etc/os-release"] = "ID=debian\nVERSION_ID=\"12\"\nNAME='Debian GNU/Linux'\n";
     machine.user = 33;
     const Case cases[] = {
-        {Kind::host, "www*", true}, {Kind::host, "WWW7", true}, {Kind::host, "www", false}, {Kind::host, "01234567-89ab-cdef-0123-456789abcdef", true},
-        {Kind::os_release, "ID=debian", true}, {Kind::os_release, "ID=debian\nVERSION_ID>=12\nVERSION_ID<13", true}, {Kind::os_release, "VERSION_ID>12", false},
+        {Kind::host, "www*", true}, {Kind::host, "WWW7", true}, {Kind::host, "www", false},
+        {Kind::host, "01234567-89ab-cdef-0123-456789abcdef", true},
+        {Kind::os_release, "ID=debian", true}, {Kind::os_release, "ID=debian\nVERSION_ID>=12\nVERSION_ID<13", true},
+        {Kind::os_release, "VERSION_ID>12", false},
         {Kind::os_release, "NAME$=*GNU*", true}, {Kind::os_release, "BUILD_ID=", false}, {Kind::os_release, "BUILD_ID!=7", true},
-        {Kind::environment, "WEB", true}, {Kind::environment, "WEB=on", true}, {Kind::environment, "WEB=off", false}, {Kind::environment, "EMPTY", true},
+        {Kind::environment, "WEB", true}, {Kind::environment, "WEB=on", true}, {Kind::environment, "WEB=off", false},
+        {Kind::environment, "EMPTY", true},
         {Kind::environment, "NONE", false},
-        {Kind::user, "33", true}, {Kind::user, "web", true}, {Kind::user, "root", false}, {Kind::user, "@system", true}, {Kind::user, "34", false},
+        {Kind::user, "33", true}, {Kind::user, "web", true}, {Kind::user, "root", false}, {Kind::user, "@system", true},
+        {Kind::user, "34", false},
         {Kind::group, "adm", true}, {Kind::group, "33", true}, {Kind::group, "root", false},
     };
     check_all(machine, cases);
@@ -210,7 +219,9 @@ TEST_CASE("conditions: a virtual machine, a container in it, and neither") {
     CHECK(virtualization_of(machine).id == "amazon");
     machine.texts["/proc/1/environ"] = std::string("A=b\0container=lxc\0", 18);
     machine.texts["/proc/self/uid_map"] = "         0     100000      65536\n";
-    const Case inside[] = {{Kind::virtualization, "container", true}, {Kind::virtualization, "lxc", true}, {Kind::virtualization, "vm", false},
+    const Case inside[] = {{Kind::virtualization, "container", true},
+                           {Kind::virtualization, "lxc", true},
+                           {Kind::virtualization, "vm", false},
                            {Kind::virtualization, "private-users", true}};
     check_all(machine, inside);
     machine.texts["/run/systemd/container"] = "strange\n";
@@ -269,7 +280,8 @@ TEST_CASE("conditions: this machine answers") {
 }
 
 TEST_CASE("comparison: versions by the rules of the UAPI group") {
-    const char* const ascending[] = {"1~rc1", "1", "1-1", "1-2", "1-10", "1^post1", "1.0", "1.0.1", "1.1", "1.1a", "1.1b", "1.10", "1.10.1a", "2", "10"};
+    const char* const ascending[] = {"1~rc1", "1",    "1-1",  "1-2",  "1-10",    "1^post1", "1.0", "1.0.1",
+                                     "1.1",   "1.1a", "1.1b", "1.10", "1.10.1a", "2",       "10"};
     for (std::size_t i = 0; i < std::size(ascending); ++i)
         for (std::size_t j = 0; j < std::size(ascending); ++j) {
             CAPTURE(std::string(ascending[i]));

@@ -68,7 +68,8 @@ TEST_CASE("mounts: /proc of its own comes before what is made of the files in it
     CHECK(steps.find(" /proc\n") < steps.find(" /proc/sys\n"));
     CHECK(has(plan, MountStep::Kind::restrict, "/proc/sys"));
     CHECK_FALSE(has(plan, MountStep::Kind::take, "/proc"));
-    const auto made = std::find_if(plan.steps.begin(), plan.steps.end(), [](const MountStep& step) { return step.kind == MountStep::Kind::proc; });
+    const auto made =
+        std::find_if(plan.steps.begin(), plan.steps.end(), [](const MountStep& step) { return step.kind == MountStep::Kind::proc; });
     CHECK(made->text == "hidepid=invisible");
 }
 

@@ -68,7 +68,9 @@ PipeEnds must_open_pipe() {
 
 struct Pipe {
     PipeEnds ends = must_open_pipe();
-    void write(std::string_view text) const { REQUIRE(::write(ends.write.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size())); }
+    void write(std::string_view text) const {
+        REQUIRE(::write(ends.write.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+    }
 };
 
 /// Collects lines, as long as there is room.

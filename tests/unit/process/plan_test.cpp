@@ -99,7 +99,8 @@ TEST_CASE("plan: a program is an absolute path or a bare name in the search path
     CHECK(refusal(service_of(file)) == "edge.toml:3:9: exec_start: \"" + file + "\" is not executable: Permission denied");
     CHECK(refusal(service_of("bin/sh")) == "edge.toml:3:9: exec_start: \"bin/sh\" is neither an absolute path nor a bare file name");
     CHECK(refusal(service_of("")) == "edge.toml:3:9: exec_start: \"\" is neither an absolute path nor a bare file name");
-    CHECK(refusal(service_of("no-such-program-here")).find("exec_start: \"no-such-program-here\" is not in /usr/local/sbin:") != std::string::npos);
+    CHECK(refusal(service_of("no-such-program-here")).find("exec_start: \"no-such-program-here\" is not in /usr/local/sbin:") !=
+          std::string::npos);
 }
 
 TEST_CASE("plan: a user by name and by number brings group, supplementary groups, name, home and shell") {

@@ -1,4 +1,5 @@
-// The child of the spawn tests. `probe FILE [SECONDS [STATUS]]` writes into FILE, one "KEY VALUE" a line, what it was started with, then waits and exits.
+// The child of the spawn tests. `probe FILE [SECONDS [STATUS]]` writes into FILE, one "KEY VALUE" a line, what it was started with, then
+// waits and exits.
 
 #include <cstdio>
 #include <cstdlib>
@@ -79,7 +80,8 @@ int main(int argc, char** argv) {
     std::ofstream out(std::string(argv[1]) + ".part");
     if (!out) return 3;
     for (const int fd : fds)
-        out << "fd " << fd << ' ' << link_of(fd) << ' ' << ::fcntl(fd, F_GETFD) << ' ' << ((::fcntl(fd, F_GETFL) & O_NONBLOCK) != 0 ? "nonblock" : "block") << '\n';
+        out << "fd " << fd << ' ' << link_of(fd) << ' ' << ::fcntl(fd, F_GETFD) << ' '
+            << ((::fcntl(fd, F_GETFL) & O_NONBLOCK) != 0 ? "nonblock" : "block") << '\n';
     for (char** entry = environ; *entry != nullptr; ++entry) out << "env " << *entry << '\n';
     for (int i = 0; i < argc; ++i) out << "argv " << argv[i] << '\n';
     out << "pid " << ::getpid() << "\nsid " << ::getsid(0) << "\npgid " << ::getpgrp() << "\nppid " << ::getppid() << '\n';

@@ -157,8 +157,8 @@ TEST_CASE("filter: each restriction has programs of its own, in a fixed order, b
         CHECK_FALSE(program.code.empty());
         if (keys.empty() || keys.back() != program.key) keys.emplace_back(program.key);
     }
-    CHECK(keys == std::vector<std::string>{"protect_hostname", "restrict_address_families", "restrict_namespaces", "restrict_realtime", "restrict_suid_sgid",
-                                           "memory_deny_write_execute", "lock_personality", "system_call_filter"});
+    CHECK(keys == std::vector<std::string>{"protect_hostname", "restrict_address_families", "restrict_namespaces", "restrict_realtime",
+                                           "restrict_suid_sgid", "memory_deny_write_execute", "lock_personality", "system_call_filter"});
 }
 
 TEST_CASE("filter: what differs in a restriction alone is not shared, and what is the same is") {

@@ -229,7 +229,8 @@ TEST_CASE("spawn: streams that cannot be had say which and why") {
         std::function<void(SpawnPlan&)> change;
     };
     const Case cases[] = {
-        {"a standard stream is to be the one socket; there are 0 descriptors: Invalid argument", 202, [](SpawnPlan& p) { p.input.kind = From::socket; }},
+        {"a standard stream is to be the one socket; there are 0 descriptors: Invalid argument", 202,
+         [](SpawnPlan& p) { p.input.kind = From::socket; }},
         {"a standard stream is to be the one socket; there are 2 descriptors: Invalid argument", 202,
          [&](SpawnPlan& p) { p.input.kind = From::socket, p.fds = {{one.theirs.get(), "a"}, {two.theirs.get(), "b"}}; }},
         {"a standard stream is to be the one socket; there are 1 descriptors: Invalid argument", 202, // a pipe is none

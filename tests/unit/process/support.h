@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -64,7 +65,8 @@ inline std::map<std::string, std::string> env_of(const Report& report) {
 
 inline std::vector<int> open_fds() {
     std::vector<int> fds;
-    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) fds.push_back(std::stoi(entry.path().filename().string()));
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd"))
+        fds.push_back(std::stoi(entry.path().filename().string()));
     std::sort(fds.begin(), fds.end());
     fds.pop_back(); // the iterator's own, the highest or at least one that was free
     return fds;
@@ -103,6 +105,23 @@ inline std::string socket_link(int fd) {
     struct stat status {};
     REQUIRE(::fstat(fd, &status) == 0);
     return "socket:[" + std::to_string(status.st_ino) + "]";
+}
+
+inline UniqueFd make_socket(int type = SOCK_STREAM) {
+    UniqueFd fd(::socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    REQUIRE(fd);
+    return fd;
+}
+
+/// "fd N TARGET FLAGS MODE" lines as "N TARGET".
+inline std::vector<std::string> fds_of(const Report& report) {
+    std::vector<std::string> fds;
+    for (const std::string& line : report.at("fd")) {
+        const std::size_t end = line.find(' ', line.find(' ') + 1);
+        fds.push_back(line.substr(0, end));
+    }
+    std::sort(fds.begin(), fds.end(), [](const auto& a, const auto& b) { return std::stoi(a) < std::stoi(b); });
+    return fds;
 }
 
 } // namespace swathe::test

@@ -38,18 +38,21 @@ TEST_CASE("delivery: the longest route decides, and what a hole leaves is delive
         route("2001:db8::/64", Delivery::local),
         route("2001:db8::/128", Delivery::broadcast),
     });
-    CHECK(text(spans) == "192.0.2.0-192.0.2.63 local; 192.0.2.70-192.0.2.70 local; 192.0.2.128-192.0.2.254 local; 192.0.2.255-192.0.2.255 broadcast; "
-                         "192.0.3.0-192.0.3.255 local; 255.255.255.255-255.255.255.255 broadcast; ::1-::1 local; "
-                         "2001:db8::-2001:db8:: broadcast; 2001:db8::1-2001:db8::ffff:ffff:ffff:ffff local");
+    CHECK(text(spans) ==
+          "192.0.2.0-192.0.2.63 local; 192.0.2.70-192.0.2.70 local; 192.0.2.128-192.0.2.254 local; 192.0.2.255-192.0.2.255 broadcast; "
+          "192.0.3.0-192.0.3.255 local; 255.255.255.255-255.255.255.255 broadcast; ::1-::1 local; "
+          "2001:db8::-2001:db8:: broadcast; 2001:db8::1-2001:db8::ffff:ffff:ffff:ffff local");
 }
 
 TEST_CASE("delivery: of two routes to one prefix the lower priority value counts") {
-    CHECK(text(spans_of({route("192.0.2.0/24", Delivery::none, 5), route("192.0.2.0/24", Delivery::local, 4)})) == "192.0.2.0-192.0.2.255 local");
+    CHECK(text(spans_of({route("192.0.2.0/24", Delivery::none, 5), route("192.0.2.0/24", Delivery::local, 4)})) ==
+          "192.0.2.0-192.0.2.255 local");
     CHECK(text(spans_of({route("192.0.2.0/24", Delivery::none, 3), route("192.0.2.0/24", Delivery::local, 4)})).empty());
 }
 
 TEST_CASE("delivery: gaps of a range, at its edges and between spans") {
-    const auto spans = spans_of({route("192.0.2.0/25", Delivery::local), route("192.0.2.192/27", Delivery::local), route("192.0.2.255/32", Delivery::broadcast)});
+    const auto spans = spans_of(
+        {route("192.0.2.0/25", Delivery::local), route("192.0.2.192/27", Delivery::local), route("192.0.2.255/32", Delivery::broadcast)});
     struct Case { const char* range; const char* gaps; };
     const Case cases[] = {
         {"192.0.2.0/25", ""},
@@ -88,7 +91,8 @@ TEST_CASE("delivery: spans and gaps agree with a search through all routes") {
         const auto decide = [&](std::uint32_t bits) {
             const LocalRoute* best = nullptr;
             for (const LocalRoute& r : routes)
-                if (r.destination.contains(Address::v4(bits)) && (best == nullptr || best->destination.length < r.destination.length)) best = &r;
+                if (r.destination.contains(Address::v4(bits)) && (best == nullptr || best->destination.length < r.destination.length))
+                    best = &r;
             return best == nullptr ? Delivery::none : best->delivery;
         };
         const auto spans = spans_of(routes);

@@ -42,8 +42,10 @@ TEST_CASE("held: the one socket at the address that the process has is chosen, a
     const SocketAddress web{kLoopback, 80}, other{kLoopback, 81};
     const UnitSocket wanted{Protocol::tcp, web};
     CHECK(choose_held({held(web, 1), held(other, 2), held(web, 3)}, {3, 2}, wanted)->inode == 3);
-    CHECK(choose_held({held(web, 1)}, {2}, wanted).error().message == "no socket of its is bound to tcp 127.0.0.1:80 in this network namespace");
-    CHECK(choose_held({held(web, 1), held(web, 2)}, {1, 2}, wanted).error().message == "several sockets of its are bound to tcp 127.0.0.1:80");
+    CHECK(choose_held({held(web, 1)}, {2}, wanted).error().message ==
+          "no socket of its is bound to tcp 127.0.0.1:80 in this network namespace");
+    CHECK(choose_held({held(web, 1), held(web, 2)}, {1, 2}, wanted).error().message ==
+          "several sockets of its are bound to tcp 127.0.0.1:80");
     HeldSocket device = held(web, 1);
     device.for_device = true;
     CHECK(choose_held({device}, {1}, wanted).error().message == "its socket on tcp 127.0.0.1:80 is bound to a device");

@@ -64,13 +64,15 @@ TEST_CASE("home: two endpoints with one port between them keep that port, with t
 
 TEST_CASE("home: a wildcard, multicast or link-local first address is never chosen") {
     struct Case { const char* first; Stack stack; };
-    for (const Case& c : {Case{"0.0.0.0/0", Stack::ipv4}, {"224.0.0.0/4", Stack::ipv4}, {"255.255.255.255", Stack::ipv4}, {"::/0", Stack::ipv6},
+    for (const Case& c : {Case{"0.0.0.0/0", Stack::ipv4}, {"224.0.0.0/4", Stack::ipv4}, {"255.255.255.255", Stack::ipv4},
+                          {"::/0", Stack::ipv6},
                           {"ff02::/16", Stack::ipv6}, {"fe80::/10", Stack::ipv6}, {"febf::1", Stack::ipv6}}) {
         CAPTURE(c.first);
         const Listener l = listener(Protocol::tcp, {c.first}, {"80"});
         CHECK(candidates(l, c.stack, everywhere) == candidates(l, c.stack, nowhere));
     }
-    for (const Case& c : {Case{"223.255.255.255", Stack::ipv4}, {"1.0.0.0", Stack::ipv4}, {"fec0::1", Stack::ipv6}, {"fe00::1", Stack::ipv6}}) {
+    for (const Case& c :
+         {Case{"223.255.255.255", Stack::ipv4}, {"1.0.0.0", Stack::ipv4}, {"fec0::1", Stack::ipv6}, {"fe00::1", Stack::ipv6}}) {
         CAPTURE(c.first);
         const Listener l = listener(Protocol::tcp, {c.first}, {"80"});
         CHECK(candidates(l, c.stack, everywhere).size() == candidates(l, c.stack, nowhere).size() + 1);

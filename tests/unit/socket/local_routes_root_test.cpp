@@ -30,7 +30,8 @@ std::string output_of(const NetNamespace& ns, const std::string& command) {
 
 /// Our routes in the words of ip-route(8).
 std::string our_routes(const NetNamespace& ns) {
-    return output_of(ns, fmt::format("for f in -4 -6; do ip $f route show table local proto {0} | cut -d ' ' -f 1-4; done", static_cast<int>(kRouteProtocol)));
+    return output_of(ns, fmt::format("for f in -4 -6; do ip $f route show table local proto {0} | cut -d ' ' -f 1-4; done",
+                                     static_cast<int>(kRouteProtocol)));
 }
 
 std::vector<Prefix> prefixes(std::initializer_list<const char*> texts) {
@@ -53,7 +54,8 @@ using Lines = std::vector<std::string>;
 
 TEST_CASE("unrouted: what is not delivered is warned of with the command that mends it, which does mend it") {
     const TestNet net;
-    const Listener l = listener(Protocol::tcp, {"198.51.100.0/24", "2001:db8:1::/64", "203.0.113.1", "127.0.0.9", "192.0.2.10-192.0.2.12"}, {"80"});
+    const Listener l =
+        listener(Protocol::tcp, {"198.51.100.0/24", "2001:db8:1::/64", "203.0.113.1", "127.0.0.9", "192.0.2.10-192.0.2.12"}, {"80"});
     CHECK(unrouted({l}, net.server) ==
           Lines{"a.toml:1:1: warning: addresses: 198.51.100.0/24 is not routed to this host; mend it with: ip route add local 198.51.100.0/24 dev lo "
                 "(or say local_routes = true)",
@@ -70,10 +72,12 @@ TEST_CASE("unrouted: half a range is warned of, a broadcast address in it is not
     const TestNet net;
     run_in(net.server, "ip route add local 198.51.100.0/25 dev lo; ip route add local 203.0.113.128/25 dev lo");
     CHECK(unrouted({listener(Protocol::tcp, {"198.51.100.0/24"}, {"80"})}, net.server) ==
-          Lines{"a.toml:1:1: warning: addresses: 198.51.100.0/24 is not completely routed to this host; mend it with: ip route add local 198.51.100.0/24 "
+          Lines{"a.toml:1:1: warning: addresses: 198.51.100.0/24 is not completely routed to this host; mend it with: ip route add local "
+                "198.51.100.0/24 "
                 "dev lo (or say local_routes = true)"});
     CHECK(unrouted({listener(Protocol::tcp, {"203.0.113.192/26"}, {"80"})}, net.server) ==
-          Lines{"a.toml:1:1: note: addresses: 203.0.113.255 is a broadcast or anycast address of an interface: what is sent there is not steered"});
+          Lines{"a.toml:1:1: note: addresses: 203.0.113.255 is a broadcast or anycast address of an interface: what is sent there is not "
+                "steered"});
     CHECK(unrouted({listener(Protocol::tcp, {"0.0.0.0/0", "::/0"}, {"80"})}, net.server).empty());
     Listener mended = listener(Protocol::tcp, {"198.51.100.0/24"}, {"80"});
     mended.local_routes = true;
@@ -90,9 +94,10 @@ TEST_CASE("unrouted: a policy rule that delivers by another table counts") {
 TEST_CASE("unrouted: a cure that would cut the host off is not proposed") {
     const TestNet net;
     run_in(net.server, "ip route add default via 203.0.113.2");
-    CHECK(unrouted({listener(Protocol::tcp, {"203.0.113.0/24"}, {"80"})}, net.server).front() ==
-          "a.toml:1:1: warning: addresses: 203.0.113.0/24 is not completely routed to this host; a local route to 203.0.113.0/24 is no cure, "
-          "it contains 203.0.113.2, a router that this host sends through: claim only addresses of this host");
+    CHECK(
+        unrouted({listener(Protocol::tcp, {"203.0.113.0/24"}, {"80"})}, net.server).front() ==
+        "a.toml:1:1: warning: addresses: 203.0.113.0/24 is not completely routed to this host; a local route to 203.0.113.0/24 is no cure, "
+        "it contains 203.0.113.2, a router that this host sends through: claim only addresses of this host");
 }
 
 TEST_CASE("unrouted: a named namespace is named in the command") {
@@ -101,9 +106,11 @@ TEST_CASE("unrouted: a named namespace is named in the command") {
     {
         const auto ns = NetNamespace::open(name).value();
         const Listener l = listener(Protocol::tcp, {"2001:db8:1::/64"}, {"80"});
-        CHECK(unrouted({l}, ns).front().find("mend it with: ip -n " + name + " -6 route add local 2001:db8:1::/64 dev lo (") != std::string::npos);
+        CHECK(unrouted({l}, ns).front().find("mend it with: ip -n " + name + " -6 route add local 2001:db8:1::/64 dev lo (") !=
+              std::string::npos);
         const auto path = NetNamespace::open("/run/netns/" + name).value();
-        CHECK(unrouted({l}, path).front().find("mend it with: nsenter --net=/run/netns/" + name + " ip -6 route add local") != std::string::npos);
+        CHECK(unrouted({l}, path).front().find("mend it with: nsenter --net=/run/netns/" + name + " ip -6 route add local") !=
+              std::string::npos);
     }
     REQUIRE(std::system(("ip netns del " + name).c_str()) == 0);
 }
@@ -117,7 +124,8 @@ TEST_CASE("unrouted: many unrouted ranges are counted, not listed") {
     const auto found = unrouted({l}, ns);
     CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(5));
     CHECK(found.size() == 17);
-    CHECK(found.back() == "a.toml:1:1: warning: addresses: 99984 more of them are not routed to this host; local_routes = true adds all routes");
+    CHECK(found.back() ==
+          "a.toml:1:1: warning: addresses: 99984 more of them are not routed to this host; local_routes = true adds all routes");
 }
 
 TEST_CASE("routes: exactly what is wanted is added and later removed, and nothing of anybody else") {
@@ -128,7 +136,8 @@ TEST_CASE("routes: exactly what is wanted is added and later removed, and nothin
     for (int twice = 0; twice < 2; ++twice) {
         const auto done = sync_local_routes(wanted, net.server);
         REQUIRE_MESSAGE(done, done.error().to_string());
-        CHECK(our_routes(net.server) == "local 192.0.2.0/24 dev lo\nlocal 2001:db8:1::/64 dev lo\nlocal 2001:db8:3::7 dev lo\n"); // the others are covered
+        // the others are covered
+        CHECK(our_routes(net.server) == "local 192.0.2.0/24 dev lo\nlocal 2001:db8:1::/64 dev lo\nlocal 2001:db8:3::7 dev lo\n");
     }
     CHECK(unrouted({listener(Protocol::tcp, {"192.0.2.0/24", "2001:db8:1::/64"}, {"80"})}, net.server).empty());
     REQUIRE(sync_local_routes(prefixes({"2001:db8:3::7/128", "192.0.2.0/25", "192.0.2.128/25"}), net.server));

@@ -51,11 +51,14 @@ TEST_CASE("lockout: what is refused, what is noted, what is nobody's business") 
         Lines says;
     };
     const Case cases[] = {
-        {"wildcard, on an address of an interface", Protocol::tcp, {"192.0.2.0/24"}, "all", native(Protocol::tcp, "0.0.0.0:22"), {"192.0.2.1"},
+        {"wildcard, on an address of an interface", Protocol::tcp, {"192.0.2.0/24"}, "all", native(Protocol::tcp, "0.0.0.0:22"),
+         {"192.0.2.1"},
          {"a.toml:1:1: addresses: would take over tcp 0.0.0.0:22 from sshd (pid 812) on 192.0.2.1; say steal = true, or except = [\"192.0.2.1:22\"]"}},
-        {"wildcard, on other addresses: that is what it is for", Protocol::tcp, {"192.0.2.0/24"}, "all", native(Protocol::tcp, "0.0.0.0:22"), {"198.51.100.1"},
+        {"wildcard, on other addresses: that is what it is for", Protocol::tcp, {"192.0.2.0/24"}, "all",
+         native(Protocol::tcp, "0.0.0.0:22"), {"198.51.100.1"},
          {"a.toml:1:1: note: addresses: sshd (pid 812) on tcp 0.0.0.0:22 does not get what is sent to these addresses"}},
-        {"exact bind, whether an interface has it or not", Protocol::tcp, {"198.51.100.1", "192.0.2.0/24"}, "22", native(Protocol::tcp, "192.0.2.7:22"), {},
+        {"exact bind, whether an interface has it or not", Protocol::tcp, {"198.51.100.1", "192.0.2.0/24"}, "22",
+         native(Protocol::tcp, "192.0.2.7:22"), {},
          {"a.toml:1:2: addresses: would take over tcp 192.0.2.7:22 from sshd (pid 812); say steal = true, or except = [\"192.0.2.7:22\"]"}},
         {"first address", Protocol::tcp, {"192.0.2.7-192.0.2.9"}, "22", native(Protocol::tcp, "192.0.2.7:22"), {},
          {"a.toml:1:1: addresses: would take over tcp 192.0.2.7:22 from sshd (pid 812); say steal = true, or except = [\"192.0.2.7:22\"]"}},
@@ -71,14 +74,16 @@ TEST_CASE("lockout: what is refused, what is noted, what is nobody's business") 
         {"a loopback address beside the configured one is deliverable, but nobody's: noted", Protocol::tcp, {"127.0.0.2"}, "22",
          native(Protocol::tcp, "0.0.0.0:22"), {"127.0.0.1"},
          {"a.toml:1:1: note: addresses: sshd (pid 812) on tcp 0.0.0.0:22 does not get what is sent to these addresses"}},
-        {"all of the range is configured: no note beside the error", Protocol::tcp, {"192.0.2.1"}, "22", native(Protocol::tcp, "0.0.0.0:22"), {"192.0.2.1"},
+        {"all of the range is configured: no note beside the error", Protocol::tcp, {"192.0.2.1"}, "22",
+         native(Protocol::tcp, "0.0.0.0:22"), {"192.0.2.1"},
          {"a.toml:1:1: addresses: would take over tcp 0.0.0.0:22 from sshd (pid 812) on 192.0.2.1; say steal = true, or except = [\"192.0.2.1:22\"]"}},
         {"a dual-stack wildcard takes IPv4", Protocol::tcp, {"192.0.2.1"}, "22", native(Protocol::tcp, "[::]:22"), {"192.0.2.1"},
          {"a.toml:1:1: addresses: would take over tcp [::]:22 from sshd (pid 812) on 192.0.2.1; say steal = true, or except = [\"192.0.2.1:22\"]"}},
         {"a v6only wildcard does not", Protocol::tcp, {"192.0.2.1"}, "22", native(Protocol::tcp, "[::]:22", true), {"192.0.2.1"}, {}},
         {"but takes IPv6", Protocol::tcp, {"2001:db8::/64"}, "22", native(Protocol::tcp, "[::]:22", true), {"2001:db8::1"},
          {"a.toml:1:1: addresses: would take over tcp [::]:22 from sshd (pid 812) on 2001:db8::1; say steal = true, or except = [\"[2001:db8::1]:22\"]"}},
-        {"an IPv4 wildcard takes no IPv6", Protocol::tcp, {"2001:db8::/64"}, "22", native(Protocol::tcp, "0.0.0.0:22"), {"2001:db8::1"}, {}},
+        {"an IPv4 wildcard takes no IPv6", Protocol::tcp, {"2001:db8::/64"}, "22", native(Protocol::tcp, "0.0.0.0:22"), {"2001:db8::1"},
+         {}},
         {"several addresses are one message", Protocol::tcp, {"192.0.2.0/24", "2001:db8::/64"}, "22", native(Protocol::tcp, "[::]:22"),
          {"192.0.2.1", "192.0.2.2", "2001:db8::1"},
          {"a.toml:1:1: addresses: would take over tcp [::]:22 from sshd (pid 812) on 192.0.2.1, 192.0.2.2, 2001:db8::1; "
@@ -92,7 +97,8 @@ TEST_CASE("lockout: what is refused, what is noted, what is nobody's business") 
         CAPTURE(c.what);
         Listener l = listener(c.protocol, {}, {c.ports});
         std::uint32_t column = 0;
-        for (const char* a : c.claimed) l.endpoints.front().addresses.push_back({parse_address_range(a).value(), {SourceFile("a.toml"), 1, ++column}});
+        for (const char* a : c.claimed)
+            l.endpoints.front().addresses.push_back({parse_address_range(a).value(), {SourceFile("a.toml"), 1, ++column}});
         std::vector<Address> configured;
         for (const char* a : c.configured) configured.push_back(parse_address(a).value());
         CHECK(lines(find_lockouts(config_of({l}), {c.native}, configured, {})) == c.says);
@@ -110,7 +116,8 @@ TEST_CASE("lockout: steal turns the refusal into a note, a hole ends it") {
     l.steal = false;
     l.except = {endpoint({"192.0.2.1"}, {"22"})};
     CHECK(lines(find_lockouts(config_of({l}), {sshd}, configured, {})) ==
-          Lines{"a.toml:1:1: addresses: would take over tcp 0.0.0.0:22 from sshd (pid 812) on 192.0.2.2; say steal = true, or except = [\"192.0.2.2:22\"]"});
+          Lines{"a.toml:1:1: addresses: would take over tcp 0.0.0.0:22 from sshd (pid 812) on 192.0.2.2; say steal = true, or except = "
+                "[\"192.0.2.2:22\"]"});
     l.except.push_back(endpoint({"192.0.2.0/24"}, {"20-30"}));
     CHECK(find_lockouts(config_of({l}), {sshd}, configured, {}).empty());
     l.except = {endpoint({"192.0.2.1-192.0.2.2"}, {"21", "23"})};
@@ -185,7 +192,8 @@ TEST_CASE("lockout: a socket that may be a client's is only warned of") {
     resolver.pid = 0;
     const Listener l = listener(Protocol::udp, {"192.0.2.1"}, {"all"});
     CHECK(lines(find_lockouts(config_of({l}), {resolver}, addresses({"192.0.2.1"}), {})) ==
-          Lines{"a.toml:1:1: warning: addresses: would take over udp 0.0.0.0:40000 from an unknown process on 192.0.2.1 (a server? its port is one "
+          Lines{"a.toml:1:1: warning: addresses: would take over udp 0.0.0.0:40000 from an unknown process on 192.0.2.1 (a server? its "
+                "port is one "
                 "that clients get, too); say steal = true, or except = [\"192.0.2.1:40000\"]"});
 }
 

@@ -20,7 +20,8 @@ using namespace swathe::test;
 namespace {
 
 /// A socket of "another process" in `ns`, bound to `address` ("::" text form), listening if TCP.
-UniqueFd native(const NetNamespace& ns, int family, int type, const char* address, std::uint16_t port, bool v6_only = false, const char* device = nullptr) {
+UniqueFd native(const NetNamespace& ns, int family, int type, const char* address, std::uint16_t port, bool v6_only = false,
+                const char* device = nullptr) {
     UniqueFd fd;
     REQUIRE(ns.inside([&]() -> Status {
         fd.reset(::socket(family, type | SOCK_CLOEXEC, 0));
@@ -108,13 +109,16 @@ TEST_CASE("natives: a process that names itself with control characters cannot w
 
 TEST_CASE("natives: the ports of clients are those of the namespace, not of the caller's") {
     const TestNet net;
-    run_in(net.server, "echo '20000 20999' > /proc/sys/net/ipv4/ip_local_port_range; echo 20010-20020 > /proc/sys/net/ipv4/ip_local_reserved_ports");
+    run_in(net.server,
+           "echo '20000 20999' > /proc/sys/net/ipv4/ip_local_port_range; echo 20010-20020 > /proc/sys/net/ipv4/ip_local_reserved_ports");
     const UniqueFd client = native(net.server, AF_INET, SOCK_DGRAM, "0.0.0.0", 20000);
     const UniqueFd reserved = native(net.server, AF_INET, SOCK_DGRAM, "0.0.0.0", 20010);
     const auto all = native_sockets(net.server).value();
     CHECK(find(all, client)->ephemeral);
     CHECK_FALSE(find(all, reserved)->ephemeral);
-    const auto overlaps = [&](const char* address, const char* range) { return find_ephemeral_overlaps(config_of({listener(Protocol::udp, {address}, {range})}), net.server); };
+    const auto overlaps = [&](const char* address, const char* range) {
+        return find_ephemeral_overlaps(config_of({listener(Protocol::udp, {address}, {range})}), net.server);
+    };
     CHECK(overlaps("203.0.113.0/24", "40000").empty());
     CHECK(overlaps("203.0.113.0/24", "20010-20020").empty());
     CHECK(overlaps("203.0.113.2", "20000").empty());
@@ -127,7 +131,8 @@ TEST_CASE("natives: the ports of clients are those of the namespace, not of the 
 TEST_CASE("natives: a thousand sockets in one listing") {
     const NetNamespace ns = make_namespace();
     std::vector<UniqueFd> open;
-    for (std::uint16_t i = 0; i < 1000; ++i) open.push_back(native(ns, AF_INET, SOCK_DGRAM, "127.0.0.1", static_cast<std::uint16_t>(10000 + i)));
+    for (std::uint16_t i = 0; i < 1000; ++i)
+        open.push_back(native(ns, AF_INET, SOCK_DGRAM, "127.0.0.1", static_cast<std::uint16_t>(10000 + i)));
     const auto all = native_sockets(ns).value();
     CHECK(all.size() == 1000);
     CHECK(std::all_of(all.begin(), all.end(), [](const NativeSocket& s) { return s.pid == ::getpid(); }));

@@ -148,7 +148,8 @@ TEST_CASE("open: an explicit home is taken, or refused with the holder's name") 
         const auto refused = open_listener(l, ns, everywhere);
         REQUIRE_FALSE(refused);
         CHECK(refused.error().errno_value == EADDRINUSE);
-        CHECK(refused.error().message == fmt::format("home: bind 127.0.0.1:8080 (held by socket_root_tes (pid {}) on tcp {}:8080)", ::getpid(), holder));
+        CHECK(refused.error().message ==
+              fmt::format("home: bind 127.0.0.1:8080 (held by socket_root_tes (pid {}) on tcp {}:8080)", ::getpid(), holder));
         CHECK(refused.error().pos == l.pos);
     }
     CHECK_FALSE(open_listener(l, ns, nowhere));

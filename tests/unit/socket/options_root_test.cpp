@@ -155,10 +155,12 @@ TEST_CASE("options: a socket that lives gets new values and loses what is said n
     const BoundSocket fresh = open_one(listener(Protocol::tcp, {"127.0.0.1", "2001:db8:1::/64"}, {"81"}), ns);
     struct Name { int level, name; const char* text; };
     const Name names[] = {
-        {SOL_SOCKET, SO_KEEPALIVE, "keep_alive"}, {IPPROTO_TCP, TCP_KEEPIDLE, "keep_alive_time_sec"}, {IPPROTO_TCP, TCP_NODELAY, "no_delay"},
-        {IPPROTO_TCP, TCP_DEFER_ACCEPT, "defer_accept_sec"}, {SOL_SOCKET, SO_PRIORITY, "priority"}, {IPPROTO_IP, IP_TOS, "ip_tos"},
-        {IPPROTO_IPV6, IPV6_TCLASS, "traffic class"}, {SOL_SOCKET, SO_MARK, "mark"}, {IPPROTO_IP, IP_TRANSPARENT, "transparent"},
-        {SOL_SOCKET, SO_REUSEPORT, "reuse_port"}, {SOL_SOCKET, SO_TIMESTAMPNS, "timestamping"},
+        {SOL_SOCKET, SO_KEEPALIVE, "keep_alive"},     {IPPROTO_TCP, TCP_KEEPIDLE, "keep_alive_time_sec"},
+        {IPPROTO_TCP, TCP_NODELAY, "no_delay"},       {IPPROTO_TCP, TCP_DEFER_ACCEPT, "defer_accept_sec"},
+        {SOL_SOCKET, SO_PRIORITY, "priority"},        {IPPROTO_IP, IP_TOS, "ip_tos"},
+        {IPPROTO_IPV6, IPV6_TCLASS, "traffic class"}, {SOL_SOCKET, SO_MARK, "mark"},
+        {IPPROTO_IP, IP_TRANSPARENT, "transparent"},  {SOL_SOCKET, SO_REUSEPORT, "reuse_port"},
+        {SOL_SOCKET, SO_TIMESTAMPNS, "timestamping"},
     };
     for (const Name& n : names) {
         CAPTURE(n.text);

@@ -99,7 +99,8 @@ TEST_CASE("revive: a datagram socket that was connected hears everybody again, a
     const TestNet net;
     net.deliver_locally();
     Steering steering(net.server);
-    for (const char* home : {"198.51.100.1:8053", "127.0.0.1:0"}) // a port of its own, or of the kernel's choice, which a disconnection gives back
+    // a port of its own, or of the kernel's choice, which a disconnection gives back
+    for (const char* home : {"198.51.100.1:8053", "127.0.0.1:0"})
         for (const auto& addresses : {std::initializer_list<const char*>{"198.51.100.0/24"}, {"198.51.100.0/24", "2001:db8:1::/64"}}) {
             CAPTURE(home);
             Listener wanted = listener(Protocol::udp, addresses, {"8000-8999"});

@@ -61,7 +61,8 @@ int load(int map) {
 
 } // namespace
 
-Steering::Steering(const NetNamespace& ns) : map_(bpf_map_create(BPF_MAP_TYPE_SOCKMAP, "steer_test", sizeof(std::uint32_t), sizeof(std::uint64_t), 2, nullptr)) {
+Steering::Steering(const NetNamespace& ns)
+    : map_(bpf_map_create(BPF_MAP_TYPE_SOCKMAP, "steer_test", sizeof(std::uint32_t), sizeof(std::uint64_t), 2, nullptr)) {
     REQUIRE(map_);
     const UniqueFd program{load(map_.get())};
     REQUIRE(program);

@@ -107,7 +107,8 @@ void read_control(const cmsghdr& message, Question& q) {
         info = {0, info.ipi_addr, {}};
         put_reply(q, IPPROTO_IP, IP_PKTINFO, info);
     }
-    if (!v4 && message.cmsg_type == IPV6_PKTINFO && q.reply_size == 0) { // of an IPv4 packet this one is the mapped address: the other is meant
+    // of an IPv4 packet this one is the mapped address: the other is meant
+    if (!v4 && message.cmsg_type == IPV6_PKTINFO && q.reply_size == 0) {
         in6_pktinfo info{};
         std::memcpy(&info, CMSG_DATA(&message), sizeof info);
         info.ipi6_ifindex = 0;
@@ -167,7 +168,8 @@ TEST_CASE("steering: a dual-stack socket takes both families wherever its home i
     const TestNet net;
     net.deliver_locally();
     Steering steering(net.server);
-    for (const Home& home : {Home{"in the range", everywhere, nullptr}, {"unroutable", nowhere, nullptr}, {"loopback", everywhere, "127.0.0.1:7999"}}) {
+    for (const Home& home :
+         {Home{"in the range", everywhere, nullptr}, {"unroutable", nowhere, nullptr}, {"loopback", everywhere, "127.0.0.1:7999"}}) {
         CAPTURE(home.what);
         Listener l = listener(Protocol::tcp, {"2001:db8:1::/64", "198.51.100.0/24"}, {"8000-8999"});
         if (home.fixed != nullptr) l.home = parse_socket_address(home.fixed).value();
@@ -183,7 +185,8 @@ TEST_CASE("steering: a UDP answer by PKTINFO leaves from the address asked, in b
     const TestNet net;
     net.deliver_locally();
     Steering steering(net.server);
-    for (const Home& home : {Home{"in the range", everywhere, nullptr}, {"unroutable", nowhere, nullptr}, {"loopback", everywhere, "127.0.0.1:8123"}}) {
+    for (const Home& home :
+         {Home{"in the range", everywhere, nullptr}, {"unroutable", nowhere, nullptr}, {"loopback", everywhere, "127.0.0.1:8123"}}) {
         CAPTURE(home.what);
         Listener l = listener(Protocol::udp, {"2001:db8:1::/64", "198.51.100.0/24"}, {"8123"});
         if (home.fixed != nullptr) l.home = parse_socket_address(home.fixed).value();

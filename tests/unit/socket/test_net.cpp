@@ -37,7 +37,9 @@ void run_in(const NetNamespace& ns, const std::string& command) {
 TestNet::TestNet() {
     run_in(server, fmt::format("ip link add v0 type veth peer name v1 && ip link set v1 netns /proc/{}/fd/{}", ::getpid(), client.fd()));
     for (const auto& [ns, device, host] : {std::tuple(&server, "v0", 1), std::tuple(&client, "v1", 2)})
-        run_in(*ns, fmt::format("ip addr add 203.0.113.{1}/24 dev {0} && ip -6 addr add 2001:db8:2::{1}/64 dev {0} nodad && ip link set {0} up", device, host));
+        run_in(*ns,
+               fmt::format("ip addr add 203.0.113.{1}/24 dev {0} && ip -6 addr add 2001:db8:2::{1}/64 dev {0} nodad && ip link set {0} up",
+                           device, host));
     run_in(client, "ip route add 198.51.100.0/24 via 203.0.113.1 && ip -6 route add 2001:db8:1::/64 via 2001:db8:2::1");
 }
 

@@ -88,7 +88,8 @@ bool readable(int fd) {
 TEST_CASE("unix socket: each kind is bound to its path and takes who comes, with the options of its listener") {
     const Directory d;
     struct Case { SocketKind kind; int type; };
-    for (const Case& c : {Case{SocketKind::unix_stream, SOCK_STREAM}, Case{SocketKind::unix_datagram, SOCK_DGRAM}, Case{SocketKind::unix_seqpacket, SOCK_SEQPACKET}}) {
+    for (const Case& c : {Case{SocketKind::unix_stream, SOCK_STREAM}, Case{SocketKind::unix_datagram, SOCK_DGRAM},
+                          Case{SocketKind::unix_seqpacket, SOCK_SEQPACKET}}) {
         CAPTURE(c.type);
         for (const std::string& path : {d / "x", std::string("@swathe-test")}) {
             Listener l = at(path, c.kind);
@@ -139,7 +140,8 @@ TEST_CASE("unix socket: a socket that is there gives way, and any other file is 
     CHECK_FALSE(readable(first.fd.get()));
 
     std::ofstream(d / "file") << "precious";
-    CHECK(refusal(at(d / "file")).find(d / "file" + ": what is there is no socket, and stays: Address already in use") != std::string::npos);
+    CHECK(refusal(at(d / "file")).find(d / "file" + ": what is there is no socket, and stays: Address already in use") !=
+          std::string::npos);
     CHECK(fs::file_size(d / "file") == 8);
     fs::create_directory(d / "directory");
     CHECK(refusal(at(d / "directory")).find("is no socket, and stays") != std::string::npos);
@@ -234,7 +236,8 @@ TEST_CASE("unix socket: links on the way are followed where only root may write,
     CHECK(fs::is_socket(d.path + "/real/b"));
     for (const char* unsafe : {"/shared/link/c", "/theirs/link/c"}) {
         CAPTURE(unsafe);
-        CHECK(refusal(at(d.path + unsafe)).find("\"link\": a symbolic link where others may write is not followed: Too many levels of symbolic links") !=
+        CHECK(refusal(at(d.path + unsafe))
+                  .find("\"link\": a symbolic link where others may write is not followed: Too many levels of symbolic links") !=
               std::string::npos);
     }
     CHECK_FALSE(fs::exists(d.path + "/real/c"));

@@ -65,7 +65,8 @@ TEST_CASE("reload plan: what a socket is made from makes it another socket") {
     elsewhere.home = SocketAddress{Address::v4(0x7f000001), 8080};
     Listener grouped = listener("http", {"192.0.2.0/24"});
     grouped.listener_mode = ListenerMode::reuseport;
-    for (const Listener& changed : {elsewhere, grouped, listener("http", {"192.0.2.0/24"}, Protocol::udp), listener("web", {"192.0.2.0/24"})}) {
+    for (const Listener& changed :
+         {elsewhere, grouped, listener("http", {"192.0.2.0/24"}, Protocol::udp), listener("web", {"192.0.2.0/24"})}) {
         CAPTURE(changed.name);
         const ReloadPlan plan = plan_reload(old, config({service("edge", {changed})}));
         REQUIRE(plan.listeners.size() == 1);
@@ -112,7 +113,8 @@ TEST_CASE("reload plan: services are matched by name, wherever they stand in the
 
 TEST_CASE("reload plan: listeners that share a name are matched in their order") {
     const Config old = config({service("u", {listener("u.socket", {"192.0.2.1"}), listener("u.socket", {"192.0.2.2"})})});
-    const Config next = config({service("u", {listener("new", {"192.0.2.9"}), listener("u.socket", {"192.0.2.1"}), listener("u.socket", {"192.0.2.2"})})});
+    const Config next =
+        config({service("u", {listener("new", {"192.0.2.9"}), listener("u.socket", {"192.0.2.1"}), listener("u.socket", {"192.0.2.2"})})});
     const ReloadPlan plan = plan_reload(old, next);
     REQUIRE(plan.listeners.size() == 3);
     CHECK_FALSE(plan.listeners[0].kept);
@@ -134,7 +136,8 @@ TEST_CASE("reload plan: a socket belongs to its network namespace") {
         CHECK(plan.lines == std::vector<std::string>{"edge/there: socket opened", "edge/there: socket closed"});
     }
     SUBCASE("and so is one whose namespace was made anew under the same name") {
-        const ReloadPlan plan = swathe::plan_reload(old, next, by_name, [](const std::string& netns) { return netns == "blue" ? "another" : netns; });
+        const ReloadPlan plan =
+            swathe::plan_reload(old, next, by_name, [](const std::string& netns) { return netns == "blue" ? "another" : netns; });
         CHECK(plan.listeners[0].kept == ListenerRef{0, 0});
         CHECK_FALSE(plan.listeners[1].kept);
         CHECK(plan.lines == std::vector<std::string>{"edge/there: socket opened", "edge/there: socket closed"});
@@ -149,7 +152,8 @@ TEST_CASE("reload plan: a socket belongs to its network namespace") {
 }
 
 TEST_CASE("config: what concerns one network namespace keeps its numbers and leaves out the rest") {
-    Config all = config({service("a", {listener("x", {"192.0.2.1"})}), service("b", {listener("y", {"192.0.2.2"}), listener("z", {"192.0.2.3"})})});
+    Config all =
+        config({service("a", {listener("x", {"192.0.2.1"})}), service("b", {listener("y", {"192.0.2.2"}), listener("z", {"192.0.2.3"})})});
     all.services[1].listeners[0].netns = "blue";
     all.rules.resize(2);
     all.rules[1].netns = "blue";
@@ -183,7 +187,9 @@ TEST_CASE("reload plan: new options are given to a socket that is kept; a UNIX s
     narrow.socket_mode = 0600;
     moved.path = "/run/y";
     packets.become(SocketKind::unix_seqpacket);
-    const auto plan_to = [&](const Listener& next) { return plan_reload(config({service("edge", {local})}), config({service("edge", {next})})); };
+    const auto plan_to = [&](const Listener& next) {
+        return plan_reload(config({service("edge", {local})}), config({service("edge", {next})}));
+    };
     CHECK(plan_to(local).lines.empty());
     CHECK(plan_to(narrow).listeners[0].kept);
     CHECK(plan_to(narrow).listeners[0].new_options);
@@ -199,8 +205,10 @@ TEST_CASE("reload plan: a unit of systemd's keeps its slots, whatever of its ran
     const ReloadPlan kept = plan_reload(old, next);
     CHECK(kept.listeners[0].kept == ListenerRef{0, 0});
     CHECK(kept.lines.empty());
-    CHECK(plan_reload({}, next).lines == std::vector<std::string>{"web.socket: added", "web.socket/web.socket: steered to systemd's socket"});
-    CHECK(plan_reload(old, {}).lines == std::vector<std::string>{"web.socket: removed", "web.socket/web.socket: no longer steered to systemd's socket"});
+    CHECK(plan_reload({}, next).lines ==
+          std::vector<std::string>{"web.socket: added", "web.socket/web.socket: steered to systemd's socket"});
+    CHECK(plan_reload(old, {}).lines ==
+          std::vector<std::string>{"web.socket: removed", "web.socket/web.socket: no longer steered to systemd's socket"});
 }
 
 TEST_CASE("reload plan: a service that systemd takes over, or gives up, is another one and keeps nothing") {

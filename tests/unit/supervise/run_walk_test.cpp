@@ -132,7 +132,8 @@ private:
             const bool of_reload = is<ReloadRun>(event) || before.phase == Phase::reload || s.next.phase == Phase::reload;
             if (service.kill_mode == KillMode::none) REQUIRE(of_reload);
             if (service.kill_mode == KillMode::process) REQUIRE(send->target != SignalTarget::all);
-            if (service.kill_mode == KillMode::mixed && send->target == SignalTarget::all) REQUIRE(send->number == service.final_kill_signal);
+            if (service.kill_mode == KillMode::mixed && send->target == SignalTarget::all)
+                REQUIRE(send->number == service.final_kill_signal);
         }
     }
 
@@ -144,7 +145,8 @@ private:
         return std::any_of(s.actions.begin(), s.actions.end(), [&](const RunAction& action) {
             const auto* const send = std::get_if<SendSignal>(&action);
             if (send == nullptr) return false;
-            return send->target == SignalTarget::all || send->target == whom || (send->target == SignalTarget::main_and_control && whom != SignalTarget::all);
+            return send->target == SignalTarget::all || send->target == whom ||
+                   (send->target == SignalTarget::main_and_control && whom != SignalTarget::all);
         });
     }
 

@@ -90,8 +90,8 @@ int FakeManager::answer_listen(sd_bus_message* call) {
 void FakeManager::changed(const char* path, const char* interface) {
     for (const auto& peer : peers_)
         REQUIRE(sd_bus_emit_signal(peer.get(), path, "org.freedesktop.DBus.Properties", "PropertiesChanged", "sa{sv}as", interface, 4,
-                                   "ActiveState", "s", unit.active_state.c_str(), "SubState", "s", unit.sub_state.c_str(), "NAccepted", "u", 3U, "ActiveEnterTimestampMonotonic",
-                                   "t", unit.active_since, 1, "Conditions") >= 0);
+                                   "ActiveState", "s", unit.active_state.c_str(), "SubState", "s", unit.sub_state.c_str(), "NAccepted", "u",
+                                   3U, "ActiveEnterTimestampMonotonic", "t", unit.active_since, 1, "Conditions") >= 0);
 }
 
 } // namespace swathe
