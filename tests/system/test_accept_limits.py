@@ -3,14 +3,17 @@
 import collections
 import concurrent.futures
 import contextlib
+import json
 import os
 import pathlib
+import subprocess
 import time
 
 import pytest
 
 from accepting import ADDRESS, LISTEN, PORT, SH, UNLIMITED, ask, gone, held, inetd
 from daemon import eventually, netns_links
+from load import read_all
 from netns import Link, run
 from subreaper import strangers
 
@@ -213,6 +216,30 @@ class TestSources:
             assert sum(self.let_in(sources, everybody, 20).values()) == 20
             gone(daemon)
             eventually(lambda: daemon.service("cat")["connections"]["now"] == 0, what="all places are free")
+
+
+class TestTop:
+    """What `swathectl top` tells of those who are not let in, by the kernel and by the daemon."""
+
+    def test_it_counts_who_is_served_who_fails_and_who_is_refused(self, daemon, config, client):
+        inetd(config, "cat", [*SH, "read line; exit 1"], {**LISTEN, "source_rate": "9/h"}, max_connections=1)
+        daemon.start()
+        top = subprocess.Popen(daemon.ctl_argv("top", "--json", "--interval", "3", "--count", "1"), stdout=subprocess.PIPE, text=True)
+        with client.connect(ADDRESS, PORT, 15) as inside:
+            eventually(lambda: daemon.service("cat")["connections"]["now"] == 1, what="it is served")
+            assert [ask(client) for _ in range(8)] == [b""] * 8
+            assert [client.refuses_tcp(ADDRESS, PORT) for _ in range(5)] == [True] * 5
+            inside.sendall(b"\n")
+            assert read_all(inside) == b""
+        table = json.loads(top.communicate(timeout=30)[0])
+        (listener,), (service,) = table["listeners"], table["services"]
+        assert (listener["steered"], listener["refused"]) == (9, 5)
+        assert {key: service[key] for key in ("service", "now", "limit", "accepted", "failed", "refused")} == {
+            "service": "cat", "now": 0, "limit": 1, "accepted": 1, "failed": 1, "refused": 8}
+        for shown, count in ((listener, 5), (service, 8)): # fewer, where some came before the first look
+            assert shown["refused_per_sec"] * table["interval_sec"] < count + 0.5
+        text = daemon.ctl("top", "--interval", "0.1", "--count", "1").stdout
+        assert text.splitlines()[-1].split() == ["cat", "0", "1", "0", "0", "0", "1", "1", "8"]
 
 
 class TestAfterAKill:
