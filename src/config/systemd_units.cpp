@@ -24,6 +24,7 @@ namespace {
 
 constexpr std::string_view kSection = "X-Swathe";
 constexpr std::string_view kListen = "Listen";
+constexpr std::string_view kPrefixOfIpv6 = "source_prefix_ipv6";
 
 /// What the files of one unit say.
 struct UnitSays {
@@ -264,6 +265,7 @@ std::vector<Listener> build_listeners(const UnitSays& says, const SocketUnit& ra
 }
 
 std::optional<Service> build_service(UnitSays says, Report& report) {
+    Service service;
     Listener common;
     common.name = says.name;
     common.family_sockets = FamilySockets::split; // a slot for each: systemd may have a socket for each
@@ -272,6 +274,7 @@ std::optional<Service> build_service(UnitSays says, Report& report) {
     bool ok = refuse_what_is_systemds(says, report);
     ok = apply(block, Scope::socket_unit, &ranges, Format::unit, says.name, report) && ok;
     ok = apply(block, Scope::listen, &common, Format::unit, says.name, report) && ok;
+    ok = apply(block, Scope::service, &service, Format::unit, says.name, report) && ok;
     ok = settle_when_down(says, common, report) && check_sources(common.guard, block, Format::unit, report) && ok;
     if (block.find(kListen) == nullptr) {
         report.error(says.pos, kListen, fmt::format("missing; say which addresses and ports lead to {}", says.name));
@@ -279,7 +282,6 @@ std::optional<Service> build_service(UnitSays says, Report& report) {
     }
     if (!ok) return std::nullopt;
 
-    Service service;
     service.listeners = build_listeners(says, ranges, common, report);
     if (service.listeners.empty() || !check_kinds(service.listeners, block, Format::unit, report)) return std::nullopt;
     service.name = says.name;
@@ -312,11 +314,13 @@ bool is_for_systemd_units(const Directive& directive) noexcept {
     if (directive.unit_section != kSection) return false;
     const std::string_view name = directive.name();
     if (name == "family_sockets" || name == "listener_mode" || name == "trigger_limit_hit") return false;
+    if (name == "source_prefix_ipv4" || name == kPrefixOfIpv6) return true; // of source_rate
     return directive.scope == Scope::listen || name == kListen;
 }
 
 std::string_view default_beside_systemd(const Directive& directive) noexcept {
     if (directive.name() == kListen) return {}; // it must be given
+    if (directive.name() == kPrefixOfIpv6) return "64"; // MaxConnectionsPerSource= of such a unit is systemd's to count
     return directive.name() == "when_down" ? name_of(WhenDown::drop) : directive.default_text;
 }
 

@@ -17,7 +17,8 @@ namespace swathe {
 [[nodiscard]] std::vector<Service> read_systemd_units(const std::vector<std::string>& directories, Report& report,
                                                       std::vector<BesideText>* said = nullptr);
 
-/// May the directive stand in [X-Swathe] of such a unit? All others are about a service or a socket of ours.
+/// May the directive stand in [X-Swathe] of such a unit? Those about ranges and rates may, with the prefixes that are one source; all
+/// others are about a service or a socket of ours.
 [[nodiscard]] bool is_for_systemd_units(const Directive& directive) noexcept;
 
 /// Its default there, as the manual says it.

@@ -6,8 +6,10 @@
 #include "config/exec_line.h"
 #include "config/limits.h"
 #include "config/service_name.h"
+#include "config/socket_checks.h"
 #include "config/unit_lexer.h"
 #include "config/words.h"
+#include "model/choices.h"
 
 #include <algorithm>
 
@@ -210,21 +212,83 @@ void add_listen_line(Writer& writer, const Block& listener, Report& left_out) {
 /// Is it about the service, but stands in the .socket unit? Each socket says it, but for lists, which would add up.
 bool is_of_socket(const Directive& directive) noexcept { return directive.scope == Scope::service && directive.unit_section == "Socket"; }
 
-UnitFile socket_of(const WrittenService& service, const Block& listener, std::string_view stem, bool first, Report& left_out) {
+/// What the Listen line says; all else a unit says of all its sockets.
+bool is_of_line(std::string_view key) noexcept {
+    return key == "protocol" || key == "addresses" || key == "ports" || key == "path";
+}
+
+SocketKind kind_of(const Block& listener) {
+    const auto& kinds = kChoices<SocketKind>;
+    const std::string word = string_of(listener, "protocol");
+    return std::find_if(kinds.begin(), kinds.end(), [&](const auto& kind) { return kind.name == word; })->value;
+}
+
+/// The keys that keep two listeners out of one unit, as a list; "" = none. Nobody asks for what is nothing for a socket
+/// of that kind.
+std::string differences(const Block& a, const Block& b) {
+    std::string keys;
+    const auto note = [&](const Setting& said, const Block& other, bool compare) {
+        const std::string_view key = said.directive->toml_key;
+        if (key == "name" || is_of_line(key) || !is_for(key, kind_of(other))) return;
+        const Setting* const theirs = other.find(key);
+        if (theirs != nullptr &&
+            (!compare || unit_values(*said.directive, said.value) == unit_values(*said.directive, theirs->value)))
+            return;
+        keys += fmt::format("{}{}", keys.empty() ? "" : ", ", key);
+    };
+    for (const Setting& said : a.settings) note(said, b, true);
+    for (const Setting& said : b.settings) note(said, a, false); // those that both have are compared
+    return keys;
+}
+
+/// The listeners that can stand in one .socket unit: with Accept=yes a second one would start a service of its own.
+std::vector<const Block*> sharing(const std::vector<Block>& listeners, Report& left_out) {
+    std::vector<const Block*> together;
+    for (const Block& listener : listeners) {
+        std::string keys;
+        for (const Block* other : together)
+            if (keys.empty()) keys = differences(*other, listener);
+        if (!keys.empty()) {
+            left_out.warning(
+                listener.pos, "listen",
+                fmt::format("left out: with Accept=yes one .socket unit has all listeners, and says the same of them; "
+                            "this one differs in {}",
+                            keys));
+            continue;
+        }
+        if (const Setting* name = listener.find("name"); name != nullptr && !together.empty())
+            left_out.warning(name->pos, "name", "with Accept=yes the listeners of a .socket unit have one name");
+        together.push_back(&listener);
+    }
+    return together;
+}
+
+/// What a unit says of all its sockets, each key once.
+Block common_of(const std::vector<const Block*>& listeners) {
+    Block common{listeners.front()->pos, {}};
+    for (const Block* listener : listeners)
+        for (const Setting& said : listener->settings) {
+            const bool own = listener != listeners.front() && said.directive->toml_key == "name";
+            if (!own && !is_of_line(said.directive->toml_key) && common.find(said.directive->name()) == nullptr)
+                common.settings.push_back(said);
+        }
+    return common;
+}
+
+UnitFile socket_of(const WrittenService& service, const std::vector<const Block*>& listeners, std::string_view stem,
+                   bool first, Report& left_out) {
     const bool accepts = service.text.accepts;
     Writer writer(fmt::format("{}.socket", stem), false, left_out);
-    add_listen_line(writer, listener, left_out);
-    if (listener.find("name") == nullptr && !accepts)
-        writer.add(socket_directive("FileDescriptorName"), service.name, {implied_at(listener.pos)});
+    for (const Block* listener : listeners) add_listen_line(writer, *listener, left_out);
+    const Block common = common_of(listeners);
+    if (common.find("name") == nullptr && !accepts)
+        writer.add(socket_directive("FileDescriptorName"), service.name, {implied_at(common.pos)});
     if (stem != service.name && !accepts)
-        writer.add(socket_directive("Service"), service.name + ".service", {implied_at(listener.pos)});
-    for (const Setting& setting : listener.settings) {
-        const std::string_view key = setting.directive->toml_key;
-        if (key != "protocol" && key != "addresses" && key != "ports" && key != "path") writer.add(setting);
-    }
+        writer.add(socket_directive("Service"), service.name + ".service", {implied_at(common.pos)});
+    for (const Setting& setting : common.settings) writer.add(setting);
     for (const Setting& setting : service.text.service.settings)
         if (is_of_socket(*setting.directive) && (first || setting.directive->repeat == Repeat::replace)) writer.add(setting);
-    writer.imply(listener, Scope::listen);
+    writer.imply(common, Scope::listen);
     return writer.finish();
 }
 
@@ -263,14 +327,14 @@ std::vector<std::string> unit_values(const Directive& directive, const Raw& valu
 std::vector<UnitFile> to_units(const WrittenService& service, Report& left_out) {
     std::vector<UnitFile> units;
     const bool accepts = service.text.accepts;
-    Values stems = socket_stems(service);
-    if (accepts && stems.size() > 1) {
-        stems = {service.name};
-        left_out.warning(service.text.listeners[1].pos, "listen",
-                         "with Accept=yes each .socket unit has a template of its own; only the first listener is there");
+    const auto& listeners = service.text.listeners;
+    if (accepts) {
+        units.push_back(socket_of(service, sharing(listeners, left_out), service.name, true, left_out));
+    } else {
+        const Values stems = socket_stems(service);
+        for (std::size_t i = 0; i < stems.size(); ++i)
+            units.push_back(socket_of(service, {&listeners[i]}, stems[i], i == 0, left_out));
     }
-    for (std::size_t i = 0; i < stems.size(); ++i)
-        units.push_back(socket_of(service, service.text.listeners[i], stems[i], i == 0, left_out));
     Writer writer(shown_unit(accepts ? connection_unit(service.name) : service.name + ".service"), accepts, left_out);
     for (const Setting& setting : service.text.file.settings) writer.add(setting);
     for (const Setting& setting : service.text.service.settings)

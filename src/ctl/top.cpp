@@ -46,7 +46,7 @@ std::optional<winsize> terminal() {
     return size;
 }
 
-std::string table_of(const StatusView& status, const std::vector<ListenerRate>& rates, std::int64_t now_usec) {
+std::string table_of(const StatusView& status, const Rates& rates, std::int64_t now_usec) {
     return fmt::format("{}  swathed {} (pid {}), generation {}, {} rules\n\n{}", calendar(now_usec), escaped(status.daemon.version),
                        status.daemon.pid, status.daemon.generation, status.daemon.rules, show_rates(rates));
 }
@@ -76,7 +76,7 @@ Exit run_top(const Invocation& invocation) {
         if (!later) return complain(later.error());
         const Monotonic at = now();
         const auto elapsed = std::chrono::duration_cast<Duration>(at - std::exchange(looked, at));
-        const std::vector<ListenerRate> rates = rates_between(*earlier, *later, elapsed);
+        const Rates rates = rates_between(*earlier, *later, elapsed);
         const std::int64_t now_usec = look_of(STDOUT_FILENO).now_usec;
         const auto wrote = outlet->write(invocation.json ? rates_to_json(rates, now_usec, elapsed) + "\n"
                                                          : drawn(table_of(*later, rates, now_usec), shown == 0));

@@ -30,13 +30,15 @@ unsigned minute_of_day() noexcept {
 }
 
 /// A pipe must not keep the daemon waiting.
-std::string read_banner(const std::string& path) {
+Result<std::string> read_banner(const std::string& path) {
     const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     struct stat status {};
-    if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
+    if (!file || ::fstat(file.get(), &status) != 0) return system_failure(path);
+    if (!S_ISREG(status.st_mode)) return failure(path + ": not a regular file");
     std::string text(kBannerBytes, '\0');
     const ssize_t length = ::read(file.get(), text.data(), text.size());
-    text.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
+    if (length < 0) return system_failure(path);
+    text.resize(static_cast<std::size_t>(length));
     return text;
 }
 
@@ -150,7 +152,9 @@ void Connections::refuse(TurnedAway why, const ConnectionEnds& ends) {
 
 void Connections::greet(int fd, const Service& service) {
     if (!service.banner.empty()) send_at_once(fd, service.banner);
-    if (service.banner_file) send_at_once(fd, read_banner(service.banner_file->value));
+    if (!service.banner_file) return;
+    const auto text = read_banner(service.banner_file->value);
+    text ? send_at_once(fd, *text) : complain(LogLevel::warning, "banner_file: " + text.error().to_string());
 }
 
 // --- what their instances share

@@ -9,6 +9,7 @@ import pytest
 
 from answers import HTTP, tell
 from daemon import eventually
+from netns import Link
 
 ANSWER = """
 import os, selectors, socket
@@ -242,6 +243,59 @@ def test_a_unit_that_starts_one_service_for_each_connection(beside):
     box.systemctl("reload", "swathed.service")
     assert {beside.ask("192.0.2.200", port) for port in range(70, 80)} == {"each\n"}
     assert beside.answers()
+
+
+NEAR, FAR = ["198.51.100.10", "198.51.100.200"], "198.51.101.10" # of one /24, and of the next one
+
+
+@pytest.fixture
+def sources(beside):
+    """sources(LINES): the client has NEAR and FAR, and [X-Swathe] of the unit has these lines, too. Asks from one: is it let in?"""
+    for address in [*NEAR, FAR]:
+        beside.client.ip("addr", "add", f"{address}/32", "dev", "up0")
+        beside.box.ns.ip("route", "replace", f"{address}/32", "via", Link.CLIENT4)
+
+    def let_in(source, address="192.0.2.77", port=8123):
+        try:
+            return beside.client.ask_tcp(address, port, source=source) == f"web {address} {port}"
+        except ConnectionRefusedError:
+            return False
+
+    def configure(lines):
+        beside.box.write("/etc/systemd/system/web.socket.d/swathe.conf", SWATHE + lines)
+        beside.box.systemctl("reload", "swathed.service")
+        return let_in
+    return configure
+
+
+def refused(beside):
+    return beside.status()["listeners"][0]["sockets"][0]["refused"]
+
+
+def test_rates_hold_for_the_sockets_of_systemd_and_over_restarts_of_the_unit(beside, sources):
+    let_in = sources("SourceRate=2/h\nSourcePrefixIPv4=24\nConnectionRate=3/h\n")
+    assert [let_in(source) for source in (*NEAR, NEAR[0])] == [True, True, False]
+    assert refused(beside)["source_rate"] == 1
+    beside.box.systemctl("stop", "web.socket", "web.service")
+    beside.box.systemctl("start", "web.socket") # has another socket
+    eventually(lambda: beside.status()["listeners"][0]["sockets"][0]["home"], what="it is there")
+    assert [let_in(source) for source in (NEAR[1], FAR, FAR)] == [False, True, False]
+    assert (refused(beside)["source_rate"], refused(beside)["rate"]) == (2, 1)
+    told = json.loads(beside.ctl("explain", "tcp", "192.0.2.9", "8001", "--from", FAR, "--json"))
+    assert told["limits"] == "3 in 60min; of one source (/24, /64) 2 in 60min"
+    let_in = sources("")
+    assert [let_in(source) for source in (*NEAR, FAR)] == [True] * 3
+
+
+def test_sources_that_are_blocked_or_excepted_are_so_for_the_sockets_of_systemd(beside, sources):
+    let_in = sources(f"Blocked={NEAR[0]}\nExceptFrom=198.51.101.0/24\n")
+    assert [let_in(source) for source in (*NEAR, FAR)] == [False, True, False]
+    assert refused(beside)["blocked"] == 1 # the other one's packets are nobody's
+    beside.box.write("/etc/systemd/system/rest.socket", "[Socket]\nListenStream=127.0.0.1:81\n[X-Swathe]\nListen=192.0.0.0/16:8000-8999\n")
+    beside.box.unit("rest.service", SERVICE.format("rest"))
+    beside.box.systemctl("start", "rest.socket")
+    beside.box.systemctl("reload", "swathed.service")
+    assert beside.client.ask_tcp("192.0.2.77", 8123, source=FAR) == "rest 192.0.2.77 8123"
 
 
 def test_datagrams(beside):

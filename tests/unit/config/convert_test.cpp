@@ -172,3 +172,100 @@ TEST_CASE("convert: listeners keep their order, by name where that is the order 
     CHECK(sockets_of("z", "a") == std::vector<std::string>{"web-1.socket", "web-2.socket", "web.service"});
     CHECK(sockets_of("a", "b/c") == std::vector<std::string>{"web-1.socket", "web-2.socket", "web.service"});
 }
+
+namespace {
+
+/// A service of accept with a listener for each: what it says besides its port, which is 80, 81 and so on.
+std::string accepting(const std::vector<std::string>& listeners) {
+    std::string text;
+    for (std::size_t i = 0; i < listeners.size(); ++i)
+        text += fmt::format("[[listen]]\nprotocol = \"tcp\"\naddresses = \"192.0.2.0/24\"\nports = {}\n{}", 80 + i, listeners[i]);
+    return text + "[service]\nexec_start = \"/bin/cat\"\naccept = true\nmax_connections = 9\n";
+}
+
+std::string effect_without_names(const Scratch& scratch) {
+    Loaded loaded = scratch.load();
+    CHECK(lines_of(loaded.diagnostics, scratch.path()) == "");
+    for (Service& service : loaded.config.services)
+        for (Listener& listener : service.listeners) listener.name.clear();
+    return dump(normalized(loaded.config));
+}
+
+} // namespace
+
+TEST_CASE("convert: listeners of one service with accept are one .socket unit, which says the same of them") {
+    const Scratch from;
+    from.write("services.d/web.toml", accepting({"name = \"a\"\nbacklog = 5\n", "name = \"b\"\nbacklog = 5\n"}));
+    Written units;
+    rewrite(from.path(), Format::unit, units);
+    CHECK(units.left_out == "services.d/web.toml:11:1: warning: name: with Accept=yes the listeners of a .socket unit have one name\n");
+    CHECK(effect_without_names(units.files) == effect_without_names(from));
+    Written back;
+    rewrite(units.files.path(), Format::toml, back);
+    CHECK(back.left_out == "units/web.socket:3:1: warning: FileDescriptorName: in TOML each listener of a service has a name of its own; "
+                           "this one is \"a-2\" there\n");
+    CHECK(effect_without_names(back.files) == effect_without_names(from));
+
+    const Scratch other;
+    other.write("services.d/web.toml",
+                accepting({"name = \"a\"\nbacklog = 5\n", "name = \"b\"\n", "name = \"c\"\nbacklog = 6\nfrom = \"10.0.0.0/8\"\n"}) +
+                    "banner = \"hello\"\n");
+    Written first;
+    rewrite(other.path(), Format::unit, first);
+    const std::string why = "left out: with Accept=yes one .socket unit has all listeners, and says the same of them; this one differs in ";
+    CHECK(first.left_out == "services.d/web.toml:7:1: warning: listen: " + why + "backlog\n" +
+                                "services.d/web.toml:12:1: warning: listen: " + why + "backlog, from\n");
+    CHECK(first.files.load().config.services.front().listeners.size() == 1);
+}
+
+TEST_CASE("convert: what is nothing for a socket of its kind keeps no listener with accept out of the unit") {
+    const Scratch from;
+    from.write("services.d/web.toml", "[[listen]]\nprotocol = \"tcp\"\naddresses = \"192.0.2.1\"\nports = 80\nname = \"a\"\n"
+                                      "no_delay = true\n[[listen]]\nprotocol = \"unix-stream\"\npath = \"/run/web\"\nname = \"b\"\nsocket_mode = \"0600\"\n"
+                                      "[service]\nexec_start = \"/bin/cat\"\naccept = true\n");
+    Written units;
+    rewrite(from.path(), Format::unit, units);
+    CHECK(units.left_out == "services.d/web.toml:10:1: warning: name: with Accept=yes the listeners of a .socket unit have one name\n");
+    CHECK(units.files.load().config.services.front().listeners.size() == 2);
+    Written back;
+    rewrite(units.files.path(), Format::toml, back);
+    CHECK(effect_without_names(back.files) == effect_without_names(from));
+}
+
+TEST_CASE("convert: of many listeners with accept exactly those are left out that differ from the first") {
+    const std::vector<std::string> all{"backlog = 7\n", "no_delay = true\n", "from = [\"10.0.0.0/8\", \"172.16.0.0/12\"]\n",
+                                       "source_rate = \"5/s\"\n", "keep_alive = true\n", "when_down = \"pass\"\n",
+                                       "trigger_limit_burst = 3\n"};
+    for (unsigned seed = 1; seed <= 60; ++seed) {
+        CAPTURE(seed);
+        std::mt19937 random(seed);
+        std::vector<std::string> listeners, staying;
+        for (unsigned i = 0; i < 4; ++i) {
+            std::string said;
+            if (i == 0 || random() % 2 == 0) {
+                for (const std::string& line : all)
+                    if (random() % 3 == 0) said += line;
+            } else {
+                said = listeners.front();
+            }
+            listeners.push_back(said);
+        }
+        Scratch from, expected;
+        std::size_t left_out = 0;
+        std::vector<std::string> named;
+        for (std::size_t i = 0; i < listeners.size(); ++i) named.push_back(fmt::format("name = \"l{}\"\n{}", i, listeners[i]));
+        from.write("services.d/web.toml", accepting(named));
+        std::string kept;
+        for (std::size_t i = 0; i < listeners.size(); ++i) {
+            if (listeners[i] != listeners.front()) ++left_out;
+            else kept += fmt::format("[[listen]]\nprotocol = \"tcp\"\naddresses = \"192.0.2.0/24\"\nports = {}\n{}", 80 + i, named[i]);
+        }
+        expected.write("services.d/web.toml", kept + accepting({}));
+        Written units;
+        rewrite(from.path(), Format::unit, units);
+        std::size_t told = 0;
+        for (std::size_t at = 0; (at = units.left_out.find(": listen: left out", at)) != std::string::npos; ++at) ++told;
+        CHECK(told == left_out);
+        CHECK(effect_without_names(units.files) == effect_without_names(expected));
+    }
+}

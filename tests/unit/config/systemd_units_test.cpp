@@ -199,6 +199,8 @@ TEST_CASE("systemd units: what is wrong in the section is told with its place") 
         {"ListenStream=127.0.0.1:80", "Listen=#1 [2001:db8::/64]:80", "2:8: Listen: web.socket: no tcp socket takes IPv6"},
         {"ListenStream=127.0.0.1:80", "Listen=tcp", "2:8: Listen: no endpoint"},
         {"ListenStream=80", "Listen=80\nConnectionBurst=5", "3:1: ConnectionBurst: needs ConnectionRate"},
+        {"ListenStream=80", "Listen=80\nSourcePrefixIPv4=33", "3:18: SourcePrefixIPv4: "},
+        {"ListenStream=80", "Listen=80\nMaxConnectionsHit=drop", "3:1: MaxConnectionsHit: systemd supervises"},
         {"ListenStream=80", "Listen=80\nAddressesFile=none", "3:15: AddressesFile: "},
     };
     for (const Case& c : cases) {
@@ -210,6 +212,21 @@ TEST_CASE("systemd units: what is wrong in the section is told with its place") 
         CAPTURE(told);
         CHECK(told.substr(0, told.find('\n')).starts_with(std::string("systemd/web.socket.d/s.conf:") + c.told));
     }
+}
+
+TEST_CASE("systemd units: a source of their rates is as long as they say, whatever systemd counts") {
+    Scratch scratch;
+    scratch.write("systemd/web.socket", "[Socket]\nListenStream=80\nAccept=yes\nMaxConnectionsPerSource=3\n");
+    scratch.write("systemd/web.socket.d/s.conf", "[X-Swathe]\nListen=192.0.2.0/24:80\nSourceRate=9/s\n");
+    CHECK(only_service(scratch).source_prefix_ipv4 == 32);
+    CHECK(only_service(scratch).source_prefix_ipv6 == 64);
+    scratch.write("systemd/web.socket.d/t.conf", "[X-Swathe]\nSourcePrefixIPv4=24\nSourcePrefixIPv6=56\n");
+    const Service service = only_service(scratch);
+    CHECK(service.source_prefix_ipv4 == 24);
+    CHECK(service.source_prefix_ipv6 == 56);
+    CHECK_FALSE(service.accept); // systemd's
+    REQUIRE(service.listeners.size() == 1);
+    CHECK(service.listeners[0].source_rate.count == 9);
 }
 
 TEST_CASE("systemd units: a service of ours with the same name is refused, whoever comes first") {

@@ -84,7 +84,8 @@ TEST_CASE("values: what is said to us of a unit of systemd's, line by line") {
     std::string unknown;
     const auto values = values_beside(seen.beside.front());
     CHECK(only_keys(values, {"backlog", "workers", "listener_mode", "accept"}, unknown).empty()); // nothing of ours
-    std::string text = values_table(only_keys(values, {"Listen", "except", "from", "when_down", "steal"}, unknown), Format::unit);
+    const std::vector<std::string> keys{"Listen", "except", "from", "when_down", "steal", "source_prefix_ipv4", "source_prefix_ipv6"};
+    std::string text = values_table(only_keys(values, keys, unknown), Format::unit);
     const std::string root = files.path().string() + "/";
     for (std::size_t at; (at = text.find(root)) != text.npos;) text.erase(at, root.size());
     CHECK(text == "# web.socket [X-Swathe]\n"
@@ -93,7 +94,9 @@ TEST_CASE("values: what is said to us of a unit of systemd's, line by line") {
                   "WhenDown = drop               default\n"
                   "Steal = yes                   systemd/web.socket.d/20.conf:2\n"
                   "Listen = tcp 192.0.2.0/24:80  systemd/web.socket.d/10.conf:2\n"
-                  "Listen = #2 192.0.2.0/24:53   systemd/web.socket.d/10.conf:3\n");
+                  "Listen = #2 192.0.2.0/24:53   systemd/web.socket.d/10.conf:3\n"
+                  "SourcePrefixIPv4 = 32         default\n"
+                  "SourcePrefixIPv6 = 64         default\n");
 }
 
 TEST_CASE("values: of a list each part has its place") {
