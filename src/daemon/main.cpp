@@ -1,6 +1,7 @@
 #include "base/log.h"
 #include "daemon/daemon.h"
 #include "process/descriptor_limit.h"
+#include "process/low_descriptors.h"
 
 #include <csignal>
 #include <cstdio>
@@ -44,6 +45,7 @@ int main(int argc, char** argv) {
     (void)std::signal(SIGPIPE, SIG_IGN); // a reader of our log that goes away must not take us along
 
     raise_descriptor_limit();
+    reserve_low_descriptors();
 
     auto loop = Loop::create();
     if (!loop) {

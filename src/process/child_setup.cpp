@@ -3,6 +3,7 @@
 #include <csignal>
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <sys/prctl.h>
 
 namespace swathe {
@@ -35,6 +36,13 @@ void join_cgroup(ChildSetup& setup) noexcept {
     (void)::syscall(SYS_close, file);
 }
 
+/// Nothing may be opened or closed before: it would be in the parent, too.
+void leave_table_of_parent(ChildSetup& setup) noexcept {
+    if (setup.table_end == 0) return;
+    setup.keeps_table = ::syscall(SYS_close_range, setup.table_end, ~0U, CLOSE_RANGE_UNSHARE) < 0;
+    if (setup.keeps_table) fail(setup, SpawnStep::fds);
+}
+
 void write_decimal(char* out, long number) noexcept {
     char digits[20];
     int count = 0;
@@ -49,6 +57,7 @@ void write_decimal(char* out, long number) noexcept {
 int set_up_and_exec(void* argument) noexcept {
     auto& setup = *static_cast<ChildSetup*>(argument);
     setup.started = true;
+    leave_table_of_parent(setup);
     (void)::syscall(SYS_setsid); // a new process leads no group, so it cannot fail
     set_up_signal_handlers(setup);
     join_cgroup(setup);

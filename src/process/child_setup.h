@@ -34,6 +34,7 @@ struct ChildSetup {
     StreamSetup streams[3];        ///< standard input, output, error
     InheritedFd* fds = nullptr;
     unsigned fd_count = 0;
+    int table_end = 0; ///< the table of descriptors is the parent's, too: of it the child keeps what stands below; 0 = it has its own
     bool non_blocking = false; ///< the sockets among them
     const gid_t* groups = nullptr; ///< used if set_groups
     std::size_t group_count = 0;
@@ -62,6 +63,7 @@ struct ChildSetup {
     bool working_directory_optional = false;
 
     bool started = false; ///< it ran at all
+    bool keeps_table = false; ///< it could not leave the parent's table of descriptors
     SpawnStep failed_step = SpawnStep::none;
     int failed_errno = 0;
     int failed_detail = 0; ///< describe() knows what it says

@@ -59,10 +59,11 @@ pid_t by_clone3(ChildSetup&, void*, std::size_t, std::atomic<std::uint32_t>&, in
 pid_t clone_into_setup(ChildSetup& setup, void* stack, std::size_t stack_bytes, std::atomic<std::uint32_t>& busy, int& pidfd,
                        bool vfork) noexcept {
     const int flags = kFlags | (vfork ? CLONE_VFORK : 0);
-    const pid_t pid = by_clone3(setup, stack, stack_bytes, busy, pidfd, flags);
+    const pid_t pid = by_clone3(setup, stack, stack_bytes, busy, pidfd, flags | (setup.table_end > 0 ? CLONE_FILES : 0));
     if (pid >= 0 || errno != ENOSYS) return pid;
     // Another architecture, or a container whose seccomp filter does not know clone3.
     setup.join_cgroup = setup.cgroup >= 0;
+    setup.table_end = 0; // that group's descriptor may stand anywhere
     setup.handlers_cleared = false;
     void* const top = static_cast<char*>(stack) + stack_bytes;
     return ::clone(&set_up_and_exec, top, flags | SIGCHLD, &setup, &pidfd, nullptr, &busy);

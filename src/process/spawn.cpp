@@ -1,5 +1,6 @@
 #include "process/spawn.h"
 
+#include "process/low_descriptors.h"
 #include "process/preparation.h"
 
 #include <cerrno>
@@ -130,15 +131,51 @@ tl::expected<Child, SpawnError> launch(const SpawnPlan& plan, ChildSetup& setup)
 /// cgroup_css_set_fork()), and so is every one of a group that had to be killed once.
 bool was_killed_by_fork(const ChildSetup& setup) noexcept { return !setup.started && setup.cgroup >= 0 && !setup.join_cgroup; }
 
+/// Until a child says no: since Linux 5.9 it can, but for the seccomp filter of a container.
+std::atomic<bool>& can_leave_table() noexcept {
+    static std::atomic<bool> can = true;
+    return can;
+}
+
+/// The child shares our table of descriptors until its first step: to copy one with ten thousand of them would take longer than all else.
+/// What it needs has low numbers then. What another thread opens meanwhile is closed in the child as all else is.
+void share_table(ChildSetup& setup, LoweredFds& lowered) noexcept {
+    if (!can_leave_table().load(std::memory_order_relaxed)) return;
+    for (unsigned i = 0; i < setup.fd_count; ++i) setup.fds[i].fd = lowered.lower(setup.fds[i].fd);
+    for (StreamSetup& stream : setup.streams)
+        if (stream.from == StreamSetup::From::fd) stream.fd.fd = lowered.lower(stream.fd.fd);
+    setup.table_end = lowered.end();
+}
+
+void own_table(ChildSetup& setup) noexcept {
+    setup.table_end = 0;
+    setup.keeps_table = false;
+    setup.failed_step = SpawnStep::none;
+}
+
+/// Of a child that failed: was that all? Others are not to try if it was no want of memory.
+bool failed_to_leave_table(const ChildSetup& setup) noexcept {
+    if (!setup.keeps_table) return false;
+    if (setup.failed_errno != ENOMEM) can_leave_table().store(false, std::memory_order_relaxed);
+    return true;
+}
+
 } // namespace
 
 tl::expected<Child, SpawnError> spawn(const SpawnPlan& plan) {
     Prepared prepared;
     if (auto ok = prepare(plan, prepared); !ok) return tl::unexpected<SpawnError>(std::move(ok).error());
     ChildSetup setup = setup_of(plan, prepared);
+    LoweredFds lowered;
+    share_table(setup, lowered);
     auto child = launch(plan, setup);
+    if (!child && failed_to_leave_table(setup)) {
+        own_table(setup);
+        child = launch(plan, setup);
+    }
     if (!child || !was_killed_by_fork(setup)) return child;
     (void)reap(*child);
+    own_table(setup); // the group's descriptor may stand anywhere
     setup.join_cgroup = true;
     return launch(plan, setup);
 }

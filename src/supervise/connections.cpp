@@ -101,6 +101,7 @@ void Connections::serve(UniqueFd fd, ConnectionEnds ends, const Listener& listen
     const SourceKey source = source_of(ends, *service_);
     if (auto set = set_accepted_options(fd.get(), listener, ends); !set) complain(LogLevel::warning, set.error().to_string());
     stopping_ = false;
+    group_end_ = nullptr; // who is in its group now is not to be ended with those that were left
     std::shared_ptr<const Service> service = service_for(ends);
     greet(fd.get(), *service);
     const std::uint64_t number = counts_.accepted++;
@@ -205,7 +206,9 @@ Instance* Connections::speaker(const NotifySocket::Sender& sender) const {
 
 /// By index: one that ends at once leaves the list, and is kept until the sweep.
 void Connections::stop(bool for_restart) {
+    if (group_end_) return;
     stopping_ = true;
+    for_restart_ = for_restart;
     std::vector<Session*> all;
     for (const auto& connection : living_) all.push_back(connection.get());
     for (Session* connection : all) connection->instance().stop(for_restart);
@@ -249,13 +252,20 @@ void Connections::forget_directories(const Session& connection) {
 void Connections::end_group() {
     stopping_ = false;
     if (!group_) return;
-    const bool all = service_->kill_mode == KillMode::control_group || service_->kill_mode == KillMode::mixed;
-    if (const std::string left = group_->left_over(); !left.empty()) {
-        say(LogLevel::notice, fmt::format("processes of former connections are left{}: {}", all ? ", and are killed" : "", left));
-        if (all)
-            if (auto killed = group_->signal(Reach::all, SIGKILL, {}); !killed) say(LogLevel::error, killed.error().to_string());
-    }
+    const std::string left = group_->left_over();
+    const bool spared = service_->kill_mode == KillMode::process || service_->kill_mode == KillMode::none;
+    if (!left.empty() && spared) say(LogLevel::notice, fmt::format("processes of former connections are left: {}", left));
+    if (left.empty() || spared) return void(group_ = nullptr);
+    group_end_ = std::make_unique<GroupEnd>(loop_, group_, *service_,
+                                            GroupEnd::Host{[this](LogLevel level, const std::string& text) { say(level, text); },
+                                                           [this] { group_ended(); }});
+    if (!group_end_->begin(for_restart_)) group_end_ = nullptr, group_ = nullptr;
+}
+
+void Connections::group_ended() {
+    group_end_ = nullptr;
     group_ = nullptr;
+    changed_();
 }
 
 // --- what is said of them

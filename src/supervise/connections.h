@@ -3,6 +3,7 @@
 #include "base/rate_limit.h"
 #include "process/plan_cache.h"
 #include "supervise/gates.h"
+#include "supervise/group_end.h"
 #include "supervise/session.h"
 #include "supervise/unit_host.h"
 
@@ -20,7 +21,7 @@ public:
         std::array<std::uint64_t, kTurnedAwayReasons> refused{};
     };
 
-    /// `changed`: one has ended. `host` and `loop` outlive this.
+    /// `changed`: one has ended, or the last who was left of some. `host` and `loop` outlive this.
     [[nodiscard]] static Result<std::unique_ptr<Connections>> create(Loop& loop, UnitHost& host, std::string notify_path,
                                                                       std::shared_ptr<ServiceLog> log, std::function<void()> changed);
     Connections(const Connections&) = delete;
@@ -42,7 +43,7 @@ public:
     void stop(bool for_restart); ///< all; `changed` is called for each
     void hold(bool still);       ///< their processes stand still
 
-    [[nodiscard]] bool empty() const noexcept { return living_.empty(); }
+    [[nodiscard]] bool empty() const noexcept { return living_.empty() && !group_end_; } ///< nor is anybody left who is to end
     [[nodiscard]] const std::vector<std::unique_ptr<Session>>& living() const noexcept { return living_; }
     [[nodiscard]] const Door& door() const noexcept { return door_; }
     [[nodiscard]] const Counts& counts() const noexcept { return counts_; }
@@ -79,6 +80,7 @@ private:
     void tell_of_end(const Session& connection);
     void forget_directories(const Session& connection);
     void end_group();
+    void group_ended();
     void say(LogLevel level, const std::string& text) const;
 
     Loop& loop_;
@@ -88,7 +90,7 @@ private:
     std::function<void()> changed_;
     std::shared_ptr<const Service> service_; ///< without its listeners: who lives on must not hold an old configuration
     bool differs_ = false; ///< from instance to instance: the service names it
-    bool stopping_ = false;
+    bool stopping_ = false, for_restart_ = false;
     Door door_;
     std::optional<Gates> gates_;
     Counts counts_;
@@ -96,6 +98,7 @@ private:
     double load_ = 0;
     Monotonic load_until_{};
     std::shared_ptr<InstanceGroup> group_;
+    std::unique_ptr<GroupEnd> group_end_; ///< while it stops
     std::shared_ptr<const OutputEnds> output_; ///< of the first command of exec_start
     std::optional<uid_t> output_owner_;
     RateLimit complaints_{std::chrono::seconds(10), 5};

@@ -128,7 +128,7 @@ bool ServiceUnit::awaits_needed_first() {
 void ServiceUnit::stop_connections(Worker& worker, bool for_restart) {
     const bool nobody = connections_->empty();
     connections_->stop(for_restart);
-    if (nobody) events_.push_back({&worker, Ended{}});
+    if (nobody && connections_->empty()) events_.push_back({&worker, Ended{}});
 }
 
 /// Most ends change nothing but a number.
