@@ -15,17 +15,21 @@ namespace {
 
 using Json = nlohmann::json;
 
+std::optional<unsigned> number_in(std::string_view text) {
+    unsigned number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    return error == std::errc{} && end == text.data() + text.size() ? std::optional(number) : std::nullopt;
+}
+
 /// Bits behind the length do not count, as in Go's net.ParseCIDR().
 std::optional<std::string> prefix_in(std::string_view text) {
     const std::size_t slash = text.find('/');
     const auto address = parse_address(text.substr(0, slash));
     if (!address) return std::nullopt;
     if (slash == text.npos) return address->to_string();
-    unsigned length = 0;
-    const auto [end, error] = std::from_chars(text.data() + slash + 1, text.data() + text.size(), length);
-    const bool whole = error == std::errc{} && end == text.data() + text.size();
-    if (!whole || length > (address->family == Family::ipv4 ? 32U : 128U)) return std::nullopt;
-    return prefix_of(*address, length).to_string();
+    const auto length = number_in(text.substr(slash + 1));
+    if (!length || *length > (address->family == Family::ipv4 ? 32U : 128U)) return std::nullopt;
+    return prefix_of(*address, *length).to_string();
 }
 
 struct Binding {
@@ -85,12 +89,11 @@ private:
     }
 
     void read_bind(const std::vector<std::string>& words) {
-        unsigned port = 65536;
-        if (words.size() == 4) (void)std::from_chars(words[3].data(), words[3].data() + words[3].size(), port);
+        const auto port = words.size() == 4 ? number_in(words[3]) : std::nullopt;
         const auto prefix = words.size() == 4 ? prefix_in(words[2]) : std::nullopt;
-        if (!prefix || port > 65535 || (words[1] != "tcp" && words[1] != "udp"))
+        if (!prefix || !port || *port > 65535 || (words[1] != "tcp" && words[1] != "udp"))
             return wrong("expected tubectl bind LABEL PROTOCOL PREFIX PORT");
-        add(words[0], {words[1], *prefix, port});
+        add(words[0], {words[1], *prefix, *port});
     }
 
     void add(const std::string& label, Binding binding) {

@@ -107,7 +107,8 @@ TEST_CASE("import: what is no binding of tubular is an error") {
     CHECK(told("{ \"bindings\": [7, {\"label\": \"\", \"prefix\": \"::/0\"}, {\"label\": \"a\", \"prefix\": \"1.2.3.4/33\"}] }", false) ==
           "input: binding 1: expected a label and a prefix\ninput: binding 2: expected a label and a prefix\n"
           "input: binding 3: expected a label and a prefix\n");
-    CHECK(told("tubectl bind foo sctp ::1 80\ntubectl bind foo tcp ::1\ntubectl bind foo tcp ::1 65536\n", false) ==
+    CHECK(told("tubectl bind foo sctp ::1 80\ntubectl bind foo tcp ::1\ntubectl bind foo tcp ::1 65536\n"
+               "tubectl bind foo tcp ::1 80/tcp\n", false) ==
           "input:1: expected tubectl bind LABEL PROTOCOL PREFIX PORT\ninput:2: expected tubectl bind LABEL PROTOCOL PREFIX PORT\n"
-          "input:3: expected tubectl bind LABEL PROTOCOL PREFIX PORT\n");
+          "input:3: expected tubectl bind LABEL PROTOCOL PREFIX PORT\ninput:4: expected tubectl bind LABEL PROTOCOL PREFIX PORT\n");
 }
