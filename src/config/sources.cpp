@@ -59,12 +59,6 @@ bool is_template(std::string_view name) noexcept {
     return !parts.at.empty() && parts.instance.empty();
 }
 
-bool SourceList::from_template() const noexcept {
-    if (files.empty()) return false;
-    const std::string_view path = files.front().path;
-    return is_template(path.substr(path.rfind('/') + 1)) && !is_template(name);
-}
-
 std::vector<std::string> drop_in_directories(std::string_view name) {
     std::vector<std::string> directories;
     climb(name, directories);

@@ -30,8 +30,6 @@ struct SourceList {
     std::vector<Source> drop_ins;     ///< in the order in which they are applied; hidden ones follow what hides them
 
     [[nodiscard]] bool masked() const noexcept { return !files.empty() && files.front().use == SourceUse::mask; }
-    /// Is this the file of a template, which stands for an instance that has none of its own?
-    [[nodiscard]] bool from_template() const noexcept;
 };
 
 /// The drop-in directories of a unit called `name` ("foo-bar@x.service"), best first: foo-bar@x.service.d, foo-bar@.service.d,
