@@ -26,16 +26,6 @@ template <class Call> Status for_each(std::span<const Child* const> children, Ca
 
 } // namespace
 
-Reach reach_of(KillMode mode, bool last) noexcept {
-    switch (mode) {
-    case KillMode::control_group: return Reach::all;
-    case KillMode::mixed: return last ? Reach::all : Reach::children;
-    case KillMode::process: return Reach::children;
-    case KillMode::none: return Reach::nobody;
-    }
-    return Reach::nobody;
-}
-
 Result<InstanceGroup> InstanceGroup::make(const CgroupTree& tree, const Service& service, unsigned instance) {
     if (auto ok = tree.check(service); !ok) return Failure(std::move(ok).error());
     if (!tree.available()) return InstanceGroup(std::nullopt, false);

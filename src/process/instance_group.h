@@ -18,9 +18,6 @@ enum class Reach : std::uint8_t {
     all,
 };
 
-/// systemd.kill(5), KillMode=. `last`: of the signal that ends a stop (final_kill_signal), not the one that begins it.
-[[nodiscard]] Reach reach_of(KillMode mode, bool last) noexcept;
-
 /// What holds the processes of one instance of a service together: a control group, or where there is none their process groups.
 class InstanceGroup {
 public:

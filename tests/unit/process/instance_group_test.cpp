@@ -52,19 +52,6 @@ bool ends(pid_t pid) {
 
 } // namespace
 
-TEST_CASE("instance group: whom the signals of a stop reach") {
-    struct Case {
-        KillMode mode;
-        Reach first, last;
-    };
-    for (const Case& c : {Case{KillMode::control_group, Reach::all, Reach::all}, Case{KillMode::mixed, Reach::children, Reach::all},
-                          Case{KillMode::process, Reach::children, Reach::children}, Case{KillMode::none, Reach::nobody, Reach::nobody}}) {
-        CAPTURE(static_cast<int>(c.mode));
-        CHECK(reach_of(c.mode, false) == c.first);
-        CHECK(reach_of(c.mode, true) == c.last);
-    }
-}
-
 TEST_CASE("instance group: without control groups a signal reaches the main process alone, or its process group") {
     const TempDir dir;
     InstanceGroup group = must_make();
