@@ -4,7 +4,6 @@
 #include "classify/tables.h"
 
 #include <algorithm>
-#include <tuple>
 
 namespace swathe {
 namespace {

@@ -7,7 +7,6 @@
 #include "config/socket_checks.h"
 #include "config/values.h"
 
-#include <algorithm>
 #include <map>
 
 #include <fmt/format.h>

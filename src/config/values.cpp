@@ -8,9 +8,7 @@
 #include "model/instance_name.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
-#include <cmath>
 #include <limits>
 
 namespace swathe {

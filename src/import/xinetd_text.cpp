@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <optional>
 
-#include <fmt/format.h>
-
 namespace swathe {
 namespace {
 

@@ -2,8 +2,6 @@
 
 #include "model/instance_name.h"
 
-#include <algorithm>
-
 namespace swathe {
 namespace {
 

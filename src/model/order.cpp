@@ -5,8 +5,6 @@
 #include <map>
 #include <queue>
 
-#include <fmt/format.h>
-
 namespace swathe {
 namespace {
 

@@ -1,6 +1,5 @@
 #include "model/systemd_unit.h"
 
-#include <algorithm>
 #include <charconv>
 
 #include <fmt/format.h>

@@ -9,7 +9,6 @@
 #include "process/virtualization.h"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <charconv>
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include <linux/kcmp.h>
-#include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>

@@ -1,7 +1,6 @@
 #include "socket/options.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>

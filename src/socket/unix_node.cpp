@@ -2,7 +2,6 @@
 
 #include "base/text.h"
 
-#include <cerrno>
 #include <climits>
 #include <fcntl.h>
 #include <sys/stat.h>

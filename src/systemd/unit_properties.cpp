@@ -2,8 +2,6 @@
 
 #include "systemd/bus.h"
 
-#include <functional>
-
 namespace swathe {
 namespace {
 

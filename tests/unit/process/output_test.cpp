@@ -1,9 +1,7 @@
 #include "process/output.h"
 
 #include <algorithm>
-#include <cstdint>
 #include <random>
-#include <thread>
 #include <vector>
 
 #include <doctest/doctest.h>
