@@ -88,8 +88,12 @@ public:
             return;
         case State::backoff: return rest_in(State::idle);
         case State::idle:
-        case State::paused:
         case State::failed:
+            if (!service_.accept) return;
+            stop_connections(false);
+            next_.idle_after_stop = before_.state == State::idle;
+            return;
+        case State::paused:
         case State::stopped: return;
         }
     }

@@ -16,7 +16,7 @@ namespace {
 // A start takes as long as its child needs to its exec. The other sources have their turn after so many, or after so long.
 constexpr int kMostPerTurn = 64;
 constexpr Duration kTurn = std::chrono::milliseconds(5);
-constexpr Duration kPauseOfWant = std::chrono::milliseconds(100); ///< without descriptors or memory
+constexpr Duration kPauseOfWant = std::chrono::milliseconds(100); ///< without descriptors, memory, or a service that is needed
 
 /// `listeners` outlives it. The tables have limits for each listener of a service that drops, so that nothing goes wrong here but a lack of
 /// memory: then whoever comes is accepted and refused.
@@ -59,7 +59,7 @@ void ServiceUnit::accept_changed(const Service& before) {
 }
 
 void ServiceUnit::accept_from(const Place& place) {
-    if (awaits_needed_first()) return;
+    if (awaits_needed_first(place)) return;
     AcceptTurn turn{later(now(), kTurn), 0};
     if (service_->listeners[place.listener].protocol == Protocol::udp) return serve_flows(place, turn);
     for (;;) {
@@ -106,22 +106,16 @@ void ServiceUnit::cannot_accept(const Place& place, int error) {
     watch_allowed();
 }
 
-/// Where nobody is served now, those that the service is to follow are started first, and who has come waits in the backlog.
-bool ServiceUnit::awaits_needed_first() {
-    const bool alone = service_->requires_.empty() && service_->wants.empty() && service_->after.empty();
-    if (alone || !connections_->empty() || std::exchange(needed_ready_, false)) return false;
-    if (std::exchange(awaits_needed_, true)) return true;
-    watch_as_needed();
-    host_.start_needed(*this, [this](const Status& ready) {
-        awaits_needed_ = false;
-        needed_ready_ = static_cast<bool>(ready);
-        if (!ready) {
-            last_failure_ = ready.error().to_string();
-            say(LogLevel::error, fmt::format("nobody is served: {}", last_failure_));
-        }
+/// Where nobody is served now it is a start, and who has come waits in the backlog for those that the service needs. If these cannot be had
+/// they are asked again, but not without a pause.
+bool ServiceUnit::awaits_needed_first(const Place& place) {
+    if (!host_.is_linked(*this) || !connections_->empty() || std::exchange(needed_ready_, false)) return false;
+    await_needed("nobody is served", [this, listener = place.listener](bool ready) {
+        needed_ready_ = ready;
+        if (!ready && listener < arming_.listeners.size()) hold_back(arming_, listener, later(now(), kPauseOfWant));
         settle();
     });
-    return true;
+    return !std::exchange(needed_ready_, false); // they may all be there
 }
 
 /// The worker is told when nobody is left: by now, or by connection_ended().

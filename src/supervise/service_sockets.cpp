@@ -26,7 +26,7 @@ void ServiceUnit::watch_as_needed() {
     const bool some_idle = std::find(states.begin(), states.end(), State::idle) != states.end();
     watches_all_ = watching == Watching::armed;
     const bool watched = std::exchange(arming_.wanted, (watches_all_ || (some_idle && has_groups())) && !awaits_needed_);
-    if (arming_.wanted && !watched) flush_listeners();
+    if (arming_.wanted && !watched && !needed_ready_) flush_listeners(); // else who waits has just become welcome
     if (watching == Watching::closed && !closed_) close_listeners();
     watch_allowed();
 }

@@ -125,6 +125,7 @@ private:
     void post(Worker& worker, Event event);
     void post_to_all(const Event& event);
     void begin_start(const Event& event);
+    void await_needed(std::string_view in_vain, std::function<void(bool ready)> then);
     void drain_events();
     void take(Worker& worker, const Event& event);
     [[nodiscard]] bool perform(Worker& worker, const Action& action);
@@ -191,7 +192,7 @@ private:
     [[nodiscard]] bool may_accept(const Place& place, AcceptTurn& turn); ///< asked before each, which it counts
     [[nodiscard]] bool accept_one(const Place& place);
     void cannot_accept(const Place& place, int error);
-    [[nodiscard]] bool awaits_needed_first();
+    [[nodiscard]] bool awaits_needed_first(const Place& place);
     void stop_connections(Worker& worker, bool for_restart);
     void connection_ended();
     [[nodiscard]] bool is_listening(const Worker& worker) const noexcept; ///< and so as good as running

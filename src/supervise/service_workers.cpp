@@ -29,18 +29,27 @@ void ServiceUnit::post_to_all(const Event& event) {
 }
 
 /// A first start, by traffic or by hand, waits for the services that this one is to follow, and for the end of those in conflict with it.
-/// Meanwhile nobody is told of more traffic.
 void ServiceUnit::begin_start(const Event& event) {
     if (!host_.is_linked(*this) || has_instance()) return post_to_all(event);
-    if (std::exchange(awaits_needed_, true)) return;
-    watch_as_needed();
-    host_.start_needed(*this, [this, event](const Status& ready) {
-        awaits_needed_ = false;
+    await_needed("cannot be started", [this, event](bool ready) {
         if (ready) return post_to_all(event);
-        last_failure_ = ready.error().to_string();
-        say(LogLevel::error, fmt::format("cannot be started: {}", last_failure_));
         settle();
         host_.has_come_to_rest(*this, false);
+    });
+}
+
+/// Meanwhile nobody is told of more traffic, and who else would wait has somebody waiting already. `in_vain`: what it means if they cannot
+/// be had.
+void ServiceUnit::await_needed(std::string_view in_vain, std::function<void(bool ready)> then) {
+    if (std::exchange(awaits_needed_, true)) return;
+    watch_as_needed();
+    host_.start_needed(*this, [this, in_vain = std::string(in_vain), then = std::move(then)](const Status& ready) {
+        awaits_needed_ = false;
+        if (!ready) {
+            last_failure_ = ready.error().to_string();
+            say(LogLevel::error, fmt::format("{}: {}", in_vain, last_failure_));
+        }
+        then(static_cast<bool>(ready));
     });
 }
 

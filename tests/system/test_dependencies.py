@@ -2,9 +2,11 @@
 
 import os
 import signal
+import time
 
 import pytest
 
+from accepting import ADDRESS, LISTEN, PORT, ask, inetd
 from answers import HTTP, tell
 from lone import Notes, lone, sh
 
@@ -150,3 +152,73 @@ def test_two_that_call_each_other_when_they_fail_do_so_as_often_as_the_start_lim
     daemon.wait_state("a", "paused")
     assert daemon.service("a")["starts"] == 4 and daemon.service("b")["starts"] == 4
     daemon.stop()
+
+
+class TestConnections:
+    """accept = true: what holds for a start holds for the first of those who are served."""
+
+    @staticmethod
+    def front(config, **keys):
+        inetd(config, "front", ["/bin/cat"], max_connections="unlimited", **keys)
+
+    @staticmethod
+    def served(client, patience=15):
+        try:
+            return ask(client, text=b"?", timeout=patience) == b"?"
+        except TimeoutError:
+            return False
+
+    @pytest.mark.parametrize("kind", ["requires", "wants", "binds_to"])
+    def test_the_first_one_starts_what_is_needed_and_waits_for_it(self, daemon, config, client, notes, kind):
+        self.front(config, **{kind: ["back"]}, after=["back"])
+        lone(config, "back", type="oneshot", remain_after_exit=True, exec_start=sh("sleep 0.3"), exec_start_post=notes.note("back is up"))
+        daemon.start()
+        assert self.served(client) and notes.lines() == ["back is up"]
+        assert self.served(client) and daemon.service("back")["starts"] == 1
+        daemon.stop()
+
+    def test_what_waits_is_not_flushed(self, daemon, config, client):
+        inetd(config, "front", ["/bin/cat"], {**LISTEN, "flush_pending": True}, requires=["back"], after=["back"])
+        lone(config, "back", exec_start_pre=sh("sleep 0.3"))
+        daemon.start()
+        assert self.served(client)
+        daemon.stop()
+
+    def test_it_waits_for_a_requisite_without_keeping_the_daemon_busy(self, daemon, config, client):
+        self.front(config, requisite=["back"])
+        lone(config, "back")
+        daemon.start()
+        with client.connect(ADDRESS, PORT, 15) as sock:
+            sock.sendall(b"?")
+            daemon.wait_for(lambda line: "nobody is served: requisite back is not running" in line, "why")
+            time.sleep(1)
+            assert len([line for line in daemon.lines if "nobody is served" in line]) < 20
+            daemon.ctl("start", "back")
+            assert sock.recv(1) == b"?"
+        daemon.stop()
+
+    def test_it_ends_who_is_in_conflict_and_is_ended_by_it(self, daemon, config, client):
+        self.front(config, conflicts=["old"])
+        lone(config, "old")
+        daemon.start()
+        daemon.ctl("start", "old")
+        with client.connect(ADDRESS, PORT, 15) as sock:
+            sock.sendall(b"?")
+            assert sock.recv(1) == b"?"
+            assert daemon.service("old")["state"] == "idle"
+            daemon.ctl("start", "old")
+            assert sock.recv(1) == b""
+        daemon.stop()
+
+    def test_it_ends_with_whom_it_is_bound_to_and_the_next_one_brings_both_back(self, daemon, config, client):
+        self.front(config, binds_to=["back"], after=["back"])
+        lone(config, "back")
+        daemon.start()
+        for _ in range(2):
+            with client.connect(ADDRESS, PORT, 15) as sock:
+                sock.sendall(b"?")
+                assert sock.recv(1) == b"?"
+                os.kill(daemon.service("back")["main_pid"], signal.SIGKILL)
+                assert sock.recv(1) == b""
+        assert daemon.service("back")["starts"] == 2
+        daemon.stop()

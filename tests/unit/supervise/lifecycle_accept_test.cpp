@@ -79,6 +79,24 @@ TEST_CASE("accept: the trigger limit may fail it, connections live on, and a sto
     CHECK(other.now.state == State::stopped);
 }
 
+TEST_CASE("accept: for the sake of another service all connections end, and it listens again, unless it has failed") {
+    OneWorker w = accepting();
+    CHECK(w.give(LetGo{}) == "stop");
+    CHECK(w.now.state == State::stopping);
+    CHECK(w.give(LetGo{}).empty());
+    CHECK(w.give(Ended{}).empty());
+    CHECK(w.now.state == State::idle);
+    CHECK(w.now == begin(w.service));
+    w.give_all(LetGo{}, StopAsked{}, Ended{}); // a stop by hand is for good
+    CHECK(w.now.state == State::stopped);
+    CHECK(w.give(LetGo{}).empty());
+    OneWorker failed = accepting();
+    failed.give(LimitHit{});
+    CHECK(failed.give(LetGo{}) == "stop");
+    failed.give(Ended{});
+    CHECK(failed.now.state == State::stopped);
+}
+
 TEST_CASE("accept: who accepted for himself before a reload ends, and then it listens") {
     OneWorker w = worker(RestartPolicy::always);
     w.give_all(Traffic{}, Up{});
@@ -95,7 +113,7 @@ TEST_CASE("accept: who accepted for himself before a reload ends, and then it li
 }
 
 TEST_CASE("accept: nothing ever leads to running, to a successor or to a back-off") {
-    const std::array<Event, 12> events{Traffic{},          LimitHit{},  StartAsked{}, StopAsked{},
+    const std::array<Event, 13> events{Traffic{},          LimitHit{},  StartAsked{}, StopAsked{}, LetGo{},
                                        RestartAsked{},     RestartAsked{true}, IdleFound{},  Up{},
                                        Ended{ServiceResult::exit_code, code(1)}, SuccessorUp{}, OpenFailed{}, TimerFired{}};
     std::vector<Lifecycle> seen{begin(accepting().service)};
