@@ -10,7 +10,7 @@ from netns import run
 from test_accept import ADDRESS, LISTEN, PORT, inetd
 from test_leaks import costs, memory_kb
 
-WARM, ALL = 1000, 20_000
+STEP, WARM, ALL = 1000, 1000, 20_000
 MOST_KB = 150 # of growth; 19,000 connections that leave eight bytes each are beyond it
 LIVE = 9_500 # a pidfd each, and descriptors are 20,000 in many containers
 MOST_BYTES = 4096 # of the daemon for each of them
@@ -38,13 +38,14 @@ def test_connections_one_after_another_leave_nothing(make_daemon, config, client
     inetd(config, "say", crowd("say"), WITHOUT_LIMITS, max_connections="unlimited")
     daemon = make_daemon(inside=True).start()
 
-    def serve(count):
-        client.run(*crowd("ask", ADDRESS, PORT, count))
+    def serve_until(number):
+        for _ in range(connections(daemon, "say")["accepted"], number, STEP):
+            client.run(*crowd("ask", ADDRESS, PORT, STEP))
         eventually(lambda: connections(daemon, "say")["now"] == 0, what="all have ended")
 
-    serve(WARM)
+    serve_until(WARM)
     before, memory = costs(daemon), memory_kb(daemon)
-    serve(ALL - WARM)
+    serve_until(ALL)
     after, grown = costs(daemon), memory_kb(daemon) - memory
     assert after == before
     assert after["children"] == []
