@@ -3,7 +3,9 @@
 #include "base/port_range.h"
 
 #include <arpa/inet.h>
+#include <charconv>
 #include <cstring>
+#include <iterator>
 #include <netinet/in.h>
 
 #include <fmt/format.h>
@@ -49,14 +51,18 @@ bool Address::is_v4_mapped() const noexcept {
 
 std::string Address::to_string() const {
     char text[INET6_ADDRSTRLEN] = "";
-    if (family == Family::ipv4) {
-        const in_addr v4{htonl(v4_bits())};
-        (void)inet_ntop(AF_INET, &v4, text, sizeof text);
-    } else {
-        std::uint8_t bytes[16];
-        v6_bytes(bytes);
-        (void)inet_ntop(AF_INET6, bytes, text, sizeof text);
+    if (family == Family::ipv4) { // inet_ntop() calls sprintf(), and each connection has four of them
+        char* at = text;
+        for (unsigned shift = 32; shift > 0;) {
+            shift -= 8;
+            at = std::to_chars(at, std::end(text), (v4_bits() >> shift) & 0xffU).ptr;
+            if (shift > 0) *at++ = '.';
+        }
+        return {text, at};
     }
+    std::uint8_t bytes[16];
+    v6_bytes(bytes);
+    (void)inet_ntop(AF_INET6, bytes, text, sizeof text);
     return text;
 }
 

@@ -13,11 +13,14 @@ namespace {
 void set_up_signal_handlers(const ChildSetup& setup) noexcept {
     constexpr int kLastSignal = 64;
     constexpr std::size_t kMaskBytes = 8;
+    constexpr std::uint64_t kSigpipe = std::uint64_t{1} << (SIGPIPE - 1);
+    const std::uint64_t ours = setup.handlers_cleared ? setup.ignored_signals : ~std::uint64_t{0};
+    const std::uint64_t unwanted = setup.ignore_sigpipe ? ours & ~kSigpipe : ours;
     const long all_zero[8] = {}; // the kernel's struct sigaction: SIG_DFL, no flags, empty mask
     for (int number = 1; number <= kLastSignal; ++number)
-        if (!setup.handlers_cleared || (setup.ignored_signals >> (number - 1) & 1U) != 0)
+        if ((unwanted >> (number - 1) & 1U) != 0)
             (void)::syscall(SYS_rt_sigaction, number, all_zero, nullptr, kMaskBytes); // refused for KILL and STOP alone
-    if (!setup.ignore_sigpipe) return;
+    if (!setup.ignore_sigpipe || (setup.ignored_signals & kSigpipe) != 0) return;
     const long ignored[8] = {1}; // SIG_IGN
     (void)::syscall(SYS_rt_sigaction, SIGPIPE, ignored, nullptr, kMaskBytes);
 }

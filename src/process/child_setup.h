@@ -73,7 +73,7 @@ struct ChildSetup {
 /// memory it runs in is the daemon's.
 int set_up_and_exec(void* setup) noexcept;
 
-/// Starts a process that runs set_up_and_exec(`setup`) on `stack`, in this process's memory. Requires that all signals are blocked. `busy` must
+/// Starts a process that runs set_up_and_exec(`setup`) on `stack`, in this process's memory. No handler of ours can run there. `busy` must
 /// be 1; the kernel makes it 0 and wakes its futex when the child has left this memory, by exec or exit. Until then `setup`,
 /// `stack` and `busy` must stay. With `vfork` the calling thread stands still until then, whatever happens to the child.
 /// Returns the pid, or -1 with errno.

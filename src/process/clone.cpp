@@ -6,9 +6,25 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 namespace swathe {
 namespace {
+
+/// Raw, since libc leaves two signals of its own out.
+class AllSignalsBlocked {
+public:
+    AllSignalsBlocked() noexcept { change(~std::uint64_t{0}, &old_); }
+    ~AllSignalsBlocked() { change(old_, nullptr); }
+    AllSignalsBlocked(const AllSignalsBlocked&) = delete;
+    AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
+
+private:
+    static void change(std::uint64_t mask, std::uint64_t* old) noexcept {
+        (void)::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, old, sizeof mask);
+    }
+    std::uint64_t old_ = 0;
+};
 
 constexpr int kFlags = CLONE_VM | CLONE_PIDFD | CLONE_CHILD_CLEARTID;
 
@@ -65,6 +81,7 @@ pid_t clone_into_setup(ChildSetup& setup, void* stack, std::size_t stack_bytes, 
     setup.join_cgroup = setup.cgroup >= 0;
     setup.table_end = 0; // that group's descriptor may stand anywhere
     setup.handlers_cleared = false;
+    const AllSignalsBlocked blocked; // and so they are in the child, until it has no handler of ours any more
     void* const top = static_cast<char*>(stack) + stack_bytes;
     return ::clone(&set_up_and_exec, top, flags | SIGCHLD, &setup, &pidfd, nullptr, &busy);
 }

@@ -27,6 +27,7 @@ public:
     [[nodiscard]] Status enter(SpawnPlan& plan, bool main); ///< the plan's process will begin in the control group
     [[nodiscard]] std::string left_over() const;            ///< Cgroup::left_over(); "" where there is none
     [[nodiscard]] std::uint64_t oom_kills() const;          ///< processes that the kernel killed for want of memory, as far as it tells
+    void forget_leaders() noexcept { leaders_.clear(); } ///< nobody is left: it need not be asked again
     void forget() noexcept;                                 ///< who is left is nobody's member any more; a group that is empty goes
 
     void add(const Child& leader);                  ///< of a process group

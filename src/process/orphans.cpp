@@ -13,19 +13,27 @@ namespace {
 
 constexpr int kReapedPerTurn = 64; // then the other sources have theirs
 /// Nobody waits for an orphan. The children of a busy daemon are reaped by their ChildWatch in this time, and are then nothing to look for.
-constexpr Duration kPatience = std::chrono::milliseconds(10);
+constexpr Duration kPatience = std::chrono::milliseconds(20);
 
-}
+} // namespace
 
 struct Orphans::State {
     IsMain is_main;
     Handler ended;
     std::optional<SignalSource> sigchld;
     std::optional<TimerSource> again;
-    bool set = false; ///< `again` is
 
+    /// Until then nobody listens: signals that come meanwhile are one that waits, and cost no turn of the loop each.
     void look_soon() {
-        if (!std::exchange(set, true)) (void)again->arm(later(now(), kPatience)); // cannot fail for a source of a living loop
+        sigchld.reset();
+        (void)again->arm(later(now(), kPatience)); // cannot fail for a source of a living loop
+    }
+
+    void look(Loop& loop) {
+        auto listening = SignalSource::watch(loop, SIGCHLD, [this] { look_soon(); });
+        if (!listening) return look_soon(); // no memory: better luck then
+        sigchld = std::move(*listening);
+        reap();
     }
 
     /// waitid(P_ALL) shows the first zombie only. While that is a main child nothing else can be seen, so look again after its
@@ -47,15 +55,11 @@ Result<Orphans> Orphans::adopt(Loop& loop, IsMain is_main, Handler ended) {
     auto state = std::make_unique<State>();
     state->is_main = std::move(is_main);
     state->ended = std::move(ended);
-    auto again = TimerSource::create(loop, [raw = state.get()] {
-        raw->set = false;
-        raw->reap();
-    });
+    auto again = TimerSource::create(loop, [&loop, raw = state.get()] { raw->look(loop); });
     if (!again) return Failure(std::move(again).error());
     state->again = std::move(*again);
-    auto sigchld = SignalSource::watch(loop, SIGCHLD, [raw = state.get()] { raw->look_soon(); });
+    auto sigchld = SignalSource::watch(loop, SIGCHLD, [] {}); // it can be had, and is blocked from now on
     if (!sigchld) return Failure(std::move(sigchld).error());
-    state->sigchld = std::move(*sigchld);
     state->look_soon(); // who ended before us
     return Orphans(std::move(state));
 }

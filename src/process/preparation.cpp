@@ -29,19 +29,19 @@ bool is_fd_name(std::string_view name) {
 
 using Prepare = tl::expected<void, SpawnError>;
 
-Result<InheritedFd> inherited(int fd) {
+Result<InheritedFd> inherited(const PassedFd& passed) {
+    if (passed.is_connection) return InheritedFd{passed.fd, true};
     struct stat status {};
-    if (::fstat(fd, &status) != 0) return system_failure("descriptor");
-    return InheritedFd{fd, S_ISSOCK(status.st_mode)};
+    if (::fstat(passed.fd, &status) != 0) return system_failure("descriptor");
+    return InheritedFd{passed.fd, S_ISSOCK(status.st_mode), passed.in_use};
 }
 
 Prepare prepare_fds(const SpawnPlan& plan, Prepared& prepared) {
     for (const PassedFd& passed : plan.fds) {
-        auto fd = inherited(passed.fd);
+        auto fd = inherited(passed);
         if (!fd) return spawn_failure(SpawnStep::fds, "descriptor " + passed.name, fd.error().errno_value);
         if (!is_fd_name(passed.name)) return spawn_failure(SpawnStep::fds, "not a name for a descriptor", EINVAL);
         prepared.fds.push_back(*fd);
-        prepared.fds.back().in_use = passed.in_use;
     }
     return {};
 }

@@ -17,26 +17,12 @@ namespace {
 constexpr std::size_t kStackBytes = 64UL * 1024; // system calls only; the dynamic linker's first resolution takes the most
 constexpr Duration kRound = std::chrono::milliseconds(20);
 
-/// No handler of the daemon may run in the child, which shares its memory. Raw, since libc leaves two signals of its own out.
-class AllSignalsBlocked {
-public:
-    AllSignalsBlocked() noexcept { change(~std::uint64_t{0}, &old_); }
-    ~AllSignalsBlocked() { change(old_, nullptr); }
-    AllSignalsBlocked(const AllSignalsBlocked&) = delete;
-    AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
-
-private:
-    static void change(std::uint64_t mask, std::uint64_t* old) noexcept {
-        (void)::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, old, sizeof mask);
-    }
-    std::uint64_t old_ = 0;
-};
-
 /// A child that changes its user makes the memory it shares undumpable, as it must: until its exec a stranger of that user could else
 /// trace it. But the memory is the daemon's, whose core dumps are wanted again afterwards.
 class KeepDumpable {
 public:
-    KeepDumpable() noexcept : was_(::prctl(PR_GET_DUMPABLE)) {}
+    explicit KeepDumpable(const ChildSetup& setup) noexcept
+        : was_(setup.set_uid || setup.set_gid ? ::prctl(PR_GET_DUMPABLE) : 0) {}
     ~KeepDumpable() {
         if (was_ == 1) (void)::prctl(PR_SET_DUMPABLE, 1);
     }
@@ -111,8 +97,7 @@ tl::expected<Child, SpawnError> launch(const SpawnPlan& plan, ChildSetup& setup)
     Launch launch{setup, stack, sizeof stack, plan.patience};
     bool in_time = true;
     {
-        const KeepDumpable dumpable;
-        const AllSignalsBlocked blocked;
+        const KeepDumpable dumpable(setup);
         in_time = plan.oom_score_adjust ? launch_child_by_vfork(launch) : launch_child(launch);
     }
     if (launch.pid < 0) {

@@ -21,6 +21,7 @@ struct PassedFd {
     int fd = -1;
     std::string name;
     bool in_use = false; ///< by another process that may rely on its O_NONBLOCK, which is left as it is
+    bool is_connection = false; ///< a socket that is known to be there, and is nobody else's
 };
 
 /// Where one of a child's standard streams comes from.

@@ -264,8 +264,10 @@ Result<pid_t> Instance::spawn_process(const StartProcess& order, SpawnStep& fail
     members_.add(*child);
     if (order.kind == CommandKind::start) {
         inherited_.clear();
-        for (const PassedFd& passed : plan->fds)
+        for (const PassedFd& passed : plan->fds) {
+            if (passed.is_connection) continue; // and so is no listener
             if (auto inode = socket_inode(passed.fd); inode) inherited_.push_back(*inode);
+        }
     }
     if (auto watched = watch_process(order.is_main, std::move(*child)); !watched) return Failure(std::move(watched).error());
     return pid;
@@ -315,6 +317,7 @@ void Instance::control_exited(const Exit& exit) {
 void Instance::look_for_others() {
     if (has_process()) return;
     if (members_.empty()) {
+        members_.forget_leaders();
         members_.unwatch();
         return post(GroupEmptied{});
     }

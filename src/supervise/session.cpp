@@ -50,7 +50,7 @@ void Session::drain_notifications() {
 
 std::vector<PassedFd> Session::descriptors(const Instance&) {
     std::vector<PassedFd> fds;
-    if (fd_) fds.push_back({fd_.get(), fd_name_});
+    if (fd_) fds.push_back({fd_.get(), fd_name_, false, true});
     return fds;
 }
 
