@@ -7,6 +7,7 @@
 #include "config/time_span.h"
 #include "config/values.h"
 #include "config/words.h"
+#include "model/socket_stage.h"
 
 #include <array>
 #include <charconv>
@@ -230,8 +231,11 @@ void add_commands(const Source& source, const Raw& raw, Raw::List& out) {
     Service service;
     if (source.directive.scope != Scope::service || !source.directive.set(raw, context, &service))
         return out.push_back(raw);
-    for (const auto& [key, list] : commands_of(service))
-        for (const Command& command : *list) out.push_back(command_of(command, command.pos));
+    const auto add_list = [&out](const std::vector<Command>& list) {
+        for (const Command& command : list) out.push_back(command_of(command, command.pos));
+    };
+    for (const auto& [key, list] : commands_of(service)) add_list(*list); // one of them has commands
+    for (const auto& [key, list] : socket_commands_of(service)) add_list(*list);
 }
 
 void add_variables(const Source& source, const Raw& raw, Raw::List& out) {

@@ -1,6 +1,8 @@
 #include "config/connection_checks.h"
 
 #include "config/service_findings.h"
+#include "model/instance_name.h"
+#include "model/socket_stage.h"
 
 #include <algorithm>
 #include <array>
@@ -43,6 +45,7 @@ public:
         check_overruled();
         check_limits();
         check_banner();
+        check_socket_commands();
         return ok_;
     }
 
@@ -128,6 +131,15 @@ private:
         };
         check("max_connections_hit", service_.max_connections_hit);
         check("max_connections_per_source_hit", service_.max_connections_per_source_hit);
+    }
+
+    /// They are run before anybody has come, and when everybody has gone.
+    void check_socket_commands() {
+        for (const auto& [name, commands] : socket_commands_of(service_))
+            for (const Command& command : *commands)
+                if (std::any_of(command.argv.begin(), command.argv.end(), [](const std::string& word) { return names_instance(word); }) ||
+                    names_instance(command.path))
+                    refuse_at(command.pos, name, "is not run for an instance, and has no specifiers that tell of one");
     }
 
     void check_banner() {

@@ -25,6 +25,11 @@ constexpr Directive commands(std::string_view toml_key, std::string_view unit_ke
     return {service, toml_key, "Service", unit_key, T::commands, add, default_text, summary, kNoWords, into<Member, read_commands>};
 }
 
+/// Of the socket units: what is run around the service's sockets.
+template <auto Member> constexpr Directive socket_commands(std::string_view toml_key, std::string_view unit_key, std::string_view summary) {
+    return {service, toml_key, "Socket", unit_key, T::commands, add, "none", summary, kNoWords, into<Member, read_commands>};
+}
+
 template <auto Member> constexpr Directive names(std::string_view toml_key, std::string_view unit_key, std::string_view summary) {
     return {service, toml_key, "Unit", unit_key, T::services, add, "none", summary, kNoWords, into<Member, read_service_names>};
 }
@@ -62,6 +67,12 @@ constexpr std::array kTable{
     commands<&Service::exec_reload>("exec_reload", "ExecReload", "none", "Commands that make it read its configuration again"),
     commands<&Service::exec_stop>("exec_stop", "ExecStop", "none", "Commands that end it"),
     commands<&Service::exec_stop_post>("exec_stop_post", "ExecStopPost", "none", "Commands once it has ended"),
+    socket_commands<&Service::socket_start_pre>("socket_start_pre", "ExecStartPre", "Commands before its sockets are bound"),
+    socket_commands<&Service::socket_start_post>("socket_start_post", "ExecStartPost", "Commands once its sockets are bound"),
+    socket_commands<&Service::socket_stop_pre>("socket_stop_pre", "ExecStopPre", "Commands before its sockets are closed"),
+    socket_commands<&Service::socket_stop_post>("socket_stop_post", "ExecStopPost", "Commands once its sockets are closed"),
+    Directive{service, "socket_timeout_sec", "Socket", "TimeoutSec", T::time_span, replace, "90s",
+              "How long each of these commands may take", kNoWords, into<&Service::socket_timeout_sec, read_timeout>},
     Directive{service, "remain_after_exit", "Service", "RemainAfterExit", T::boolean, replace, "false",
               "Counts as running though all its processes have ended", kNoWords, into<&Service::remain_after_exit, read_boolean>},
     Directive{service, "pid_file", "Service", "PIDFile", T::path, replace, "none", "File that names the main process", kNoWords,

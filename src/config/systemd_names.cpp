@@ -119,9 +119,8 @@ constexpr std::array kHarmless{
     Harmless{"Documentation", "*"}, Harmless{"SourcePath", "*"}, Harmless{"DefaultDependencies", "*"}, Harmless{"IgnoreOnIsolate", "*"},
     // sockets: addresses need not be there, and UDP always has IP_PKTINFO
     Harmless{"FreeBind", "*"}, Harmless{"PassPacketInfo", "*"},
-    // only for FIFOs, message queues and special files, or for commands of the socket unit
+    // only for FIFOs, message queues and special files
     Harmless{"MessageQueueMaxMessages", "*"}, Harmless{"MessageQueueMessageSize", "*"}, Harmless{"PipeSize", "*"}, Harmless{"Writable", "*"},
-    Harmless{"PassFileDescriptorsToExec", "*"},
     // says more about DeferTrigger=, which says enough
     Harmless{"DeferTriggerMaxSec", "*"},
     // services
@@ -158,7 +157,6 @@ std::vector<std::string_view> lists_of(UnitKind kind, std::string_view section) 
 }
 
 bool is_harmless(UnitKind kind, std::string_view key, std::string_view value) {
-    if (kind == UnitKind::socket && key == "TimeoutSec") return true; // for commands of the socket unit
     if (kind == UnitKind::socket && (key == "After" || key == "Before")) return true; // sockets are open before any service starts
     return std::any_of(kHarmless.begin(), kHarmless.end(), [&](const Harmless& h) {
         return h.key == key && (h.values == "*" || has_word(h.values, value));
@@ -179,6 +177,8 @@ ForeignDirective foreign_directive(UnitKind kind, std::string_view section, std:
     if (off) return ForeignDirective::harmless;
     return has_word(kProtectionNames, key) ? ForeignDirective::protection : ForeignDirective::unsupported;
 }
+
+bool is_identity(std::string_view key) noexcept { return has_word("User Group SupplementaryGroups", key); }
 
 bool is_protection(std::string_view key) noexcept { return has_word(kProtectionNames, key); }
 

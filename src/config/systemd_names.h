@@ -19,6 +19,9 @@ enum class ForeignDirective : std::uint8_t {
 [[nodiscard]] ForeignDirective foreign_directive(UnitKind kind, std::string_view section, std::string_view key,
                                                  std::string_view value);
 
+/// Does it say who the processes of a unit are?
+[[nodiscard]] bool is_identity(std::string_view key) noexcept;
+
 /// Does the directive keep a service away from the rest of the system, or others away from it?
 [[nodiscard]] bool is_protection(std::string_view key) noexcept;
 [[nodiscard]] std::vector<std::string_view> protections(); ///< all of them, for hints

@@ -142,6 +142,16 @@ void merge_section(UnitText& text, UnitKind kind, const UnitId& unit, const Unit
     }
 }
 
+/// Commands of a socket are root's, whatever else it asks for: that is not to be found out by what they have done.
+bool says_who_commands_are(const UnitText& text, const UnitText::Foreign& line) {
+    const auto is_command = [](const Setting& setting) {
+        return setting.directive->unit_section == "Socket" && setting.directive->type == ValueType::commands;
+    };
+    const auto& settings = text.block.settings;
+    const bool is_root = line.value == "root" || line.value == "0";
+    return line.section == "Socket" && is_identity(line.key) && !is_root && std::any_of(settings.begin(), settings.end(), is_command);
+}
+
 /// What AllowUnsupported= says.
 std::vector<std::string> allowed_in(const Block& block) {
     std::vector<std::string> names;
@@ -191,6 +201,13 @@ bool report_foreign(const UnitText& text, UnitKind kind, const std::vector<std::
         case ForeignDirective::unknown:
         case ForeignDirective::harmless: break;
         case ForeignDirective::unsupported:
+            if (says_who_commands_are(text, line) && !is_allowed(line.key)) {
+                report.error(line.pos, line.key,
+                             "swathe does not implement it, and would run the commands of the socket as root; "
+                             "remove it, or name it in AllowUnsupported=");
+                ok = false;
+                break;
+            }
             report.warning(line.pos, line.key, "swathe does not implement this directive of systemd's; it is ignored");
             break;
         case ForeignDirective::protection:

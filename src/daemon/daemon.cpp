@@ -113,9 +113,11 @@ tl::expected<std::unique_ptr<Daemon>, ExitStatus> Daemon::start(Loop& loop, cons
     if (auto opened = self->open_parts(std::move(*ns), std::move(*lock), loaded.config.daemon); !opened) return refuse(opened.error());
 
     log_all(warnings_of_programs(loaded.config));
+    self->reloading_ = true; // commands before sockets may take their time, in which a reload may be asked for
     auto applied = self->supervisor_->apply(std::move(loaded.config));
+    self->reloading_ = false;
     log_all(applied ? applied->warnings : applied.error());
-    if (!applied) return tl::unexpected(blame(applied.error()));
+    if (!applied) return tl::unexpected(self->stopping_ ? ExitStatus::ok : blame(applied.error()));
     self->supervisor_->remove_abandoned();
     return self;
 }
@@ -168,6 +170,7 @@ ExitStatus Daemon::serve() {
     supervisor_->beside().when_settled([this] {
         (void)sd_notify(0, fmt::format("READY=1\nSTATUS={}", summary()).c_str());
         log(LogLevel::notice, summary());
+        if (!asked_.empty() && !reloading_) begin_reload();
     });
     if (auto ran = loop_.run(); !ran) return log_failure(ran.error()), ExitStatus::failure;
     log(LogLevel::notice, "stopped");

@@ -1,7 +1,7 @@
 #include "base/text.h"
 #include "model/instance_name.h"
 #include "model/instance_service.h"
-#include "model/service.h"
+#include "model/socket_stage.h"
 #include "process/accounts.h"
 #include "process/dynamic_user.h"
 #include "process/plan.h"
@@ -68,6 +68,8 @@ void check_programs(const Service& service, Findings& found) {
     for (const auto& [key, commands] : commands_of(service))
         for (const Command& command : *commands)
             if (!names_instance(command.path)) found.refuse_failed(find_program(command.path, command.privileged ? "" : root), key, command.pos);
+    for (const auto& [key, commands] : socket_commands_of(service))
+        for (const Command& command : *commands) found.refuse_failed(find_program(command.path, ""), key, command.pos);
 }
 
 /// Will the start make `path`, or something below it?

@@ -7,11 +7,10 @@
 #include "socket/options.h"
 #include "socket/revive.h"
 #include "supervise/node_owner.h"
-#include "supervise/supervisor.h"
+#include "supervise/reload.h"
 
 #include <algorithm>
 #include <malloc.h>
-#include <new>
 
 #include <fmt/format.h>
 
@@ -56,30 +55,27 @@ LiveSocket without_descriptor(const LiveSocket& socket) {
     return {Group(BoundSocket{UniqueFd(), bound.home, bound.takes_ipv4, bound.takes_ipv6, bound.cookie}), socket.slot, socket.site};
 }
 
-/// Rules are as many as an administrator writes: that they are too many for the memory there is must not end what runs.
-template <class Step> Checked within_memory(Step step) {
-    try {
-        return step();
-    } catch (const std::bad_alloc&) {
-        return tl::unexpected(refusal({"not enough memory for these rules beside those in force: more is needed on this machine, in the "
-                                       "service's MemoryMax= or in its address space (LimitAS=)", ENOMEM, std::nullopt}));
-    }
-}
-
 /// Memory that a large world has left goes back to the system, not to a free list: the next one comes in hours, if at all.
 void trim_memory() { (void)::malloc_trim(0); }
 
 } // namespace
 
-struct Supervisor::Reload {
-    std::unique_ptr<Draft> draft;
-    std::function<void(Outcome)> done;
-    Checked checked; // of the last step in the worker
-};
+/// Commands that are run before sockets are opened are the loop's.
+Supervisor::Outcome Supervisor::apply_in_loop(Config next) {
+    auto outcome = std::make_shared<std::optional<Outcome>>();
+    auto config = std::make_shared<Config>(std::move(next)); // std::function wants what can be copied
+    reload([config] { return std::move(*config); }, [outcome](Outcome out) { *outcome = std::move(out); });
+    while (!*outcome)
+        if (auto turned = loop_.run_once(kInfinity); !turned) return tl::unexpected(refusal(std::move(turned).error()));
+    return std::move(**outcome);
+}
 
 Supervisor::Outcome Supervisor::apply(Config next) {
+    const auto prepares = [](const Service& service) { return !service.socket_start_pre.empty(); };
+    if (std::any_of(next.services.begin(), next.services.end(), prepares)) return apply_in_loop(std::move(next));
     Draft draft(running(), maker_);
     Checked checked = within_memory([&] { return draft.look(std::move(next)); });
+    if (checked) checked = within_memory([&] { return draft.open(); });
     if (checked)
         if (auto numbered = number_sockets(draft); !numbered) checked = tl::unexpected(refusal(std::move(numbered).error()));
     if (checked) checked = within_memory([&] { return draft.build(); });
@@ -101,24 +97,29 @@ void Supervisor::reload(Read read, std::function<void(Outcome)> done) {
             return next ? reload->draft->look(std::move(*next)) : Checked(tl::unexpected(std::move(next).error()));
         });
     };
-    worker_->run(look, [this, reload] { build(reload); });
+    worker_->run(look, [this, reload] { open_after_commands(reload); });
 }
 
 void Supervisor::build(const std::shared_ptr<Reload>& reload) {
     if (reload->checked)
         if (auto numbered = number_sockets(*reload->draft); !numbered) reload->checked = tl::unexpected(refusal(std::move(numbered).error()));
-    if (!reload->checked) return finish(*reload, tl::unexpected(std::move(reload->checked).error()));
+    if (!reload->checked) return finish(reload, tl::unexpected(std::move(reload->checked).error()));
     worker_->run([reload] { reload->checked = within_memory([&] { return reload->draft->build(); }); },
                  [this, reload] {
-                     if (!reload->checked) return finish(*reload, tl::unexpected(std::move(reload->checked).error()));
-                     finish(*reload, switch_and_commit(*reload->draft));
+                     if (!reload->checked) return finish(reload, tl::unexpected(std::move(reload->checked).error()));
+                     finish(reload, switch_and_commit(*reload->draft));
                  });
 }
 
 /// The worker puts away what is left, the old world in particular: a large one takes its time to go, and nobody waits for it.
-void Supervisor::finish(Reload& reload, Outcome outcome) {
-    give_back(*reload.draft);
-    auto draft = std::shared_ptr<Draft>(std::move(reload.draft));
+void Supervisor::finish(const std::shared_ptr<Reload>& reload, Outcome outcome) {
+    give_back(*reload->draft);
+    if (!outcome && !is_taken_back(*reload)) {
+        when_closed_ = [this, reload, outcome] { finish(reload, outcome); };
+        return;
+    }
+    early_logs_.clear();
+    auto draft = std::shared_ptr<Draft>(std::move(reload->draft));
     struct Rest {
         std::vector<Error> errors;
         Draft::Hits hits;
@@ -132,7 +133,7 @@ void Supervisor::finish(Reload& reload, Outcome outcome) {
             rest->errors.push_back({"after a reload: local routes, or what rules have counted", ENOMEM, std::nullopt});
         }
     };
-    auto answer = [this, draft, rest, done = std::move(reload.done), outcome = std::move(outcome)]() mutable {
+    auto answer = [this, draft, rest, done = std::move(reload->done), outcome = std::move(outcome)]() mutable {
         for (const Error& error : rest->errors) log(LogLevel::error, error.to_string());
         for (std::size_t i = 0; i < rest->hits.size(); ++i) draft->world()->parts[i].site->dispatcher.add_hits(rest->hits[i]);
         auto put_away = [last = std::move(draft)]() mutable {
@@ -161,17 +162,18 @@ Supervisor::Outcome Supervisor::switch_and_commit(Draft& draft) {
 Running Supervisor::running() const {
     Running known;
     known.world = world_;
-    const auto note = [&](const std::vector<LiveSocket>& sockets) {
-        for (const LiveSocket& socket : sockets)
-            for (const BoundSocket& bound : socket.group)
-                if (const auto inode = socket_inode(bound.fd.get()); inode) known.inodes.insert(*inode); // closed: it has none
+    const auto note = [&](const LiveSocket& socket) {
+        for (const BoundSocket& bound : socket.group)
+            if (const auto inode = socket_inode(bound.fd.get()); inode) known.inodes.insert(*inode); // closed: it has none
     };
     for (std::uint32_t s = 0; s < world_->config.services.size(); ++s) {
         const std::vector<LiveListener>& listeners = listeners_of(world_->config.services[s]);
         for (std::uint32_t l = 0; l < listeners.size(); ++l) {
-            note(listeners[l].sockets);
             std::vector<LiveSocket>& copies = known.sockets[{s, l}];
-            for (const LiveSocket& socket : listeners[l].sockets) copies.push_back(without_descriptor(socket));
+            for (const LiveSocket& socket : listeners[l].sockets) {
+                note(socket);
+                copies.push_back(without_descriptor(socket));
+            }
         }
     }
     const auto note_inherited = [&](const ServiceUnit& unit) {
@@ -179,6 +181,7 @@ Running Supervisor::running() const {
     };
     for (const auto& [name, unit] : units_) note_inherited(*unit);
     for (const auto& unit : leaving_) note_inherited(*unit);
+    closing_->each_socket([&](const LiveSocket& socket) { note(socket); });
     return known;
 }
 

@@ -117,7 +117,7 @@ Checked Draft::look(Config next) {
     if (world_->parts.size() > 1)
         for (const Part& part : world_->parts) views_.push_back(only_in(world_->config, part.names));
     for (std::size_t i = 0; i < world_->parts.size(); ++i) world_->parts[i].rules = rules_of(said_of(i));
-    return open_sockets();
+    return {};
 }
 
 Checked Draft::find_sites() {
@@ -148,7 +148,7 @@ Result<Part*> Draft::part_for(const std::string& netns) {
     return &world_->parts.emplace_back(part_at(std::move(*site)));
 }
 
-Checked Draft::open_sockets() {
+Checked Draft::open() {
     opened_.resize(plan_.listeners.size());
     Diagnostics failed;
     for (std::size_t number = 0; number < world_->parts.size(); ++number) {

@@ -19,13 +19,16 @@ struct Running {
 };
 
 /// A configuration on its way to being in force: everything that can fail is tried on it, and nothing that runs is touched.
-/// look() and build() take the time; both may run in the worker. Between them the loop gives out slots.
+/// look(), open() and build() take the time; all may run in the worker. Before open() the loop runs the commands that are to come first;
+/// after it, it gives out slots.
 class Draft {
 public:
     Draft(Running running, const SiteMaker& maker) : running_(std::move(running)), maker_(maker) {}
 
-    /// Finds the network namespaces, plans, and opens the sockets that are missing.
+    /// Finds the network namespaces, and plans.
     [[nodiscard]] Checked look(Config next);
+    [[nodiscard]] std::vector<std::uint32_t> opening() const; ///< services of ours of which open() will open a socket
+    [[nodiscard]] Checked open();                             ///< opens the sockets that are missing
     /// Compiles and loads the tables, asks the machine what it has to say about all this, and adds local routes: until the
     /// switch those of both worlds exist, so that no packet is lost on either side of it.
     [[nodiscard]] Checked build();
@@ -50,7 +53,6 @@ private:
     [[nodiscard]] Result<Part*> part_for(const std::string& netns);
     [[nodiscard]] const Config& said_of(std::size_t part) const { return views_.empty() ? world_->config : views_[part]; }
 
-    [[nodiscard]] Checked open_sockets();
     [[nodiscard]] std::optional<Listener> without_socket(std::size_t step);
     [[nodiscard]] Status open_listener_of(std::size_t step, const Listener& listener, const HomeCheck& usable_home);
     [[nodiscard]] Status open_unix_of(std::size_t step, const Listener& listener);

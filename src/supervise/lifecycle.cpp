@@ -135,7 +135,8 @@ public:
     }
 
     void on(const OpenFailed&) {
-        if (!std::exchange(next_.instance, false)) return;
+        const bool rests = next_.state == State::idle || next_.state == State::stopped;
+        if (!std::exchange(next_.instance, false) && !rests) return;
         next_.result = ServiceResult::resources;
         next_.stop_asked = next_.start_after_stop = next_.idle_after_stop = false;
         rest_in(State::failed);

@@ -34,7 +34,8 @@ struct Up {};
 struct Ended { ServiceResult result = ServiceResult::success; std::optional<Exit> exit; };
 struct SuccessorUp {};
 struct SuccessorEnded {};
-struct OpenFailed {};   ///< closed listeners could not be opened for it: the other answer to StartInstance
+struct OpenFailed {};   ///< closed listeners could not be opened for it: the other answer to StartInstance; at rest, a command that is to
+                        ///< follow their opening has failed
 struct TimerFired {};
 using Event = std::variant<Traffic, LimitHit, StartAsked, StopAsked, RestartAsked, LetGo, IdleFound, Up, Ended, SuccessorUp, SuccessorEnded,
                            OpenFailed, TimerFired>;

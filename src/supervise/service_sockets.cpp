@@ -25,9 +25,10 @@ void ServiceUnit::watch_as_needed() {
     const Watching watching = watching_for(states);
     const bool some_idle = std::find(states.begin(), states.end(), State::idle) != states.end();
     watches_all_ = watching == Watching::armed;
-    const bool watched = std::exchange(arming_.wanted, (watches_all_ || (some_idle && has_groups())) && !awaits_needed_);
+    const bool held = awaits_needed_ || around_ != Around::nothing;
+    const bool watched = std::exchange(arming_.wanted, (watches_all_ || (some_idle && has_groups())) && !held);
     if (arming_.wanted && !watched && !needed_ready_) flush_listeners(); // else who waits has just become welcome
-    if (watching == Watching::closed && !closed_) close_listeners();
+    if (watching == Watching::closed && !closed_ && around_ == Around::nothing) close_with_commands();
     watch_allowed();
 }
 

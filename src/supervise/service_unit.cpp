@@ -3,6 +3,7 @@
 #include "supervise/connections.h"
 #include "supervise/flows.h"
 #include "supervise/service_unit.h"
+#include "supervise/socket_commands.h"
 
 #include <algorithm>
 #include <chrono>
@@ -60,11 +61,6 @@ Status ServiceUnit::make_workers() {
     return {};
 }
 
-void ServiceUnit::begin() {
-    watch_as_needed();
-    if (service_->activation == Activation::eager) begin_start(StartAsked{});
-}
-
 void ServiceUnit::start(Done done) {
     waiters_.push_back({Awaited::running, std::move(done)});
     clear_limits(arming_); // the administrator overrules them
@@ -78,6 +74,7 @@ void ServiceUnit::call() {
 
 void ServiceUnit::stop(Done done) {
     waiters_.push_back({Awaited::gone, std::move(done)});
+    held_start_.reset();
     if (connections_ && !service_->accept) connections_->stop(false); // of the time before a reload
     for (const auto& instance : draining_) instance->stop(false); // no longer than any other stop
     post_to_all(StopAsked{});
@@ -85,11 +82,13 @@ void ServiceUnit::stop(Done done) {
 
 void ServiceUnit::let_go(Done done) {
     waiters_.push_back({Awaited::gone, std::move(done)});
+    held_start_.reset();
     for (const auto& instance : draining_) instance->stop(false);
     post_to_all(LetGo{});
 }
 
 void ServiceUnit::restart(bool overlap, Done done) {
+    if (around_ != Around::nothing || must_open()) return start(std::move(done)); // nothing of it runs
     if (roll_) std::exchange(roll_, std::nullopt)->done(failure("another restart has taken over"));
     roll_ = Roll{0, overlap || service_->restart_mode == RestartMode::overlap, nullptr, false, std::move(done)};
     settle();
@@ -153,6 +152,8 @@ void ServiceUnit::replace(std::shared_ptr<const Service> service, std::vector<Li
         restart(true, [this](const Status& done) {
             if (!done) say(LogLevel::error, fmt::format("what the reload has changed is not in force: {}", done.error().to_string()));
         });
+    if (with_new_sockets && around_ == Around::nothing && !closed_)
+        run_commands(SocketStage::start_post, [this](const Status& ran) { tell_failure(*service_, ran); });
     if (now_eager && state() == State::idle) begin_start(StartAsked{});
 }
 
@@ -204,7 +205,8 @@ State ServiceUnit::state() const noexcept {
 }
 
 bool ServiceUnit::is_starting() const noexcept {
-    return awaits_needed_ || std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->life.state == State::starting; });
+    const auto starts = [](const auto& worker) { return worker->life.state == State::starting; };
+    return awaits_needed_ || held_start_ || std::any_of(workers_.begin(), workers_.end(), starts);
 }
 
 pid_t ServiceUnit::main_pid() const noexcept { return workers_.front()->instance ? workers_.front()->instance->main_pid() : 0; }

@@ -92,6 +92,12 @@ public:
     [[nodiscard]] bool will_restart() const noexcept; ///< without being asked
     /// Inodes of the sockets that its instances were given; of some they may be the last holders.
     [[nodiscard]] std::vector<std::uint64_t> inherited() const;
+    /// A command that is run around its sockets keeps it from serving: they were opened just now, or are being closed.
+    enum class Around : std::uint8_t { nothing, start, stop };
+    [[nodiscard]] Around around() const noexcept { return around_; }
+    [[nodiscard]] bool is_closed() const noexcept { return closed_; } ///< its listeners are
+    [[nodiscard]] const std::shared_ptr<const Service>& shared_service() const noexcept { return service_; }
+    [[nodiscard]] const std::shared_ptr<ServiceLog>& own_log() const noexcept { return log_; }
     /// The service is down, and the slots of the listeners that do not want to queue are empty.
     [[nodiscard]] bool slots_empty() const noexcept { return slots_empty_; }
 
@@ -181,6 +187,16 @@ private:
     void hold_instances(bool still);
     void woken(Place place, std::uint32_t revents);
 
+    // service_commands.cpp: commands around the listeners
+    [[nodiscard]] bool must_open() const noexcept;
+    void hold_start(const Event& event);
+    void open_with_commands();
+    void close_with_commands();
+    void cannot_open(const Error& error);
+    void begin_failed(const Error& error);
+    void go_on();
+    void run_commands(SocketStage stage, std::function<void(const Status&)> done);
+
     // service_accept.cpp: an instance for each connection
     [[nodiscard]] Status make_connections();
     void accept_changed(const Service& before);
@@ -254,6 +270,8 @@ private:
     bool gone_untold_ = false, rest_untold_ = false; ///< what is to be told when it comes true: see UnitHost
     bool awaits_needed_ = false; ///< a start waits for other services
     bool closed_ = false;      ///< the listeners are
+    Around around_ = Around::start;    ///< until begin()
+    std::optional<Event> held_start_;  ///< asked for meanwhile
     bool slots_empty_ = false; ///< of the listeners that say when_down = drop or pass
     std::uint64_t socket_set_ = 0; ///< counts the sets of sockets that instances may have inherited
     std::unique_ptr<Connections> connections_;

@@ -30,6 +30,7 @@ void ServiceUnit::post_to_all(const Event& event) {
 
 /// A first start, by traffic or by hand, waits for the services that this one is to follow, and for the end of those in conflict with it.
 void ServiceUnit::begin_start(const Event& event) {
+    if (around_ != Around::nothing || must_open()) return hold_start(event);
     if (!host_.is_linked(*this) || has_instance()) return post_to_all(event);
     await_needed("cannot be started", [this, event](bool ready) {
         if (ready) return post_to_all(event);
@@ -279,8 +280,9 @@ void ServiceUnit::answer_waiters() {
     const bool all_answered = std::all_of(workers_.begin(), workers_.end(), [this](const auto& worker) {
         return worker->life.state == State::running || is_listening(*worker) || is_skipped(worker->life);
     });
-    const bool running = !awaits_needed_ && (all_answered || oneshot_done); // else what they say is of the last time
-    const bool on_the_way = some_in(State::starting) || some_in(State::stopping) || awaits_needed_;
+    const bool start_waits = awaits_needed_ || held_start_;
+    const bool running = !start_waits && (all_answered || oneshot_done); // else what they say is of the last time
+    const bool on_the_way = some_in(State::starting) || some_in(State::stopping) || start_waits;
     std::vector<Waiter> waiting = std::exchange(waiters_, {});
     for (Waiter& waiter : waiting) {
         if (waiter.what == Awaited::running ? running : !has_instance())

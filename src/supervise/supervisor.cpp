@@ -52,6 +52,11 @@ Status Supervisor::open_parts() {
     if (!sweep) return Failure(std::move(sweep).error());
     sweep_ = std::move(*sweep);
 
+    auto commands = SocketCommands::create(loop_, *cgroups_, [this] { (void)sweep_->trigger(); });
+    if (!commands) return Failure(std::move(commands).error());
+    commands_ = std::move(*commands);
+    closing_ = std::make_unique<ClosingSockets>(*commands_, [this](const LiveListener& listener) { release(listener); });
+
     auto tracing = Tracing::create(loop_, [this] { return trace_sources(); });
     if (!tracing) return Failure(std::move(tracing).error());
     tracing_ = std::move(*tracing);
@@ -82,7 +87,7 @@ const std::vector<LiveListener>& Supervisor::listeners_of(const Service& service
 }
 
 bool Supervisor::is_waited_for(pid_t pid) const {
-    return std::any_of(units_.begin(), units_.end(), [&](const auto& entry) { return entry.second->owns(pid); }) ||
+    return commands_->owns(pid) || std::any_of(units_.begin(), units_.end(), [&](const auto& entry) { return entry.second->owns(pid); }) ||
            std::any_of(leaving_.begin(), leaving_.end(), [&](const auto& unit) { return unit->owns(pid); });
 }
 
@@ -144,6 +149,8 @@ void Supervisor::complain(const std::string& text) {
 
 void Supervisor::shut_down(std::function<void()> done) {
     shut_down_done_ = std::move(done);
+    commands_->call_off_all();
+    if (const auto waiting = std::exchange(when_closed_, nullptr)) waiting();
     begin_shut_down_if_asked();
 }
 
@@ -161,7 +168,7 @@ void Supervisor::begin_shut_down_if_asked() {
 void Supervisor::retire(const std::string& name) {
     auto node = units_.extract(name);
     ServiceUnit& unit = *leaving_.emplace_back(std::move(node.mapped()));
-    for (const LiveListener& listener : unit.leave_configuration()) release(listener);
+    let_go_of_sockets(unit);
     unit.stop([this](const Status&) { (void)sweep_->trigger(); });
 }
 
@@ -173,9 +180,10 @@ void Supervisor::release(const LiveListener& listener) {
 void Supervisor::sweep() {
     graveyard_.clear();
     std::erase_if(leaving_, [](const auto& unit) { return !unit->has_instance(); });
+    close_sockets();
     if (!shut_down_done_ || unsettled_ > 0) return;
     retire_who_may_go();
-    if (!leaving_.empty() || !units_.empty()) return;
+    if (!leaving_.empty() || !units_.empty() || !closing_->empty() || !commands_->empty()) return;
     for (const Part& part : world_->parts)
         if (part.site->has_routes)
             if (auto removed = sync_local_routes({}, part.site->ns); !removed) log(LogLevel::error, removed.error().to_string());
@@ -191,8 +199,6 @@ Status Supervisor::fill_slot(const LiveSocket& socket) {
 void Supervisor::empty_slot(const LiveSocket& socket) {
     if (socket.is_steered()) socket.site->dispatcher.clear_socket(socket.slot);
 }
-
-std::shared_ptr<ServiceLog> Supervisor::open_log(const std::string& service) { return logs_->open(service); }
 
 void Supervisor::drain_notifications() { notify_->drain(); }
 

@@ -5,6 +5,7 @@
 #include "process/orphans.h"
 #include "socket/live_lookup.h"
 #include "supervise/beside.h"
+#include "supervise/closing_sockets.h"
 #include "supervise/dependencies.h"
 #include "supervise/draft.h"
 #include "supervise/live.h"
@@ -38,7 +39,8 @@ public:
     ~Supervisor() override;
 
     /// Brings sockets, rules and services to `next`. What cannot be done is found out before the one step that switches the
-    /// dispatchers; until then nothing that runs has been touched, and on an error nothing is. Blocks: for the start.
+    /// dispatchers; until then nothing that runs has been touched, and on an error nothing is. Blocks: for the start, outside of the loop,
+    /// which turns meanwhile where commands are run before sockets are opened.
     [[nodiscard]] Outcome apply(Config next);
 
     /// The same beside all that runs: `read` and all that takes long happen in another thread. One at a time; `done` is called once,
@@ -100,9 +102,19 @@ private:
     void begin_in_order(const std::vector<std::uint32_t>& added);
     void leave_sites(const World& before);
 
+    void open_after_commands(const std::shared_ptr<Reload>& reload);
     void build(const std::shared_ptr<Reload>& reload);
-    void finish(Reload& reload, Outcome outcome);
+    void finish(const std::shared_ptr<Reload>& reload, Outcome outcome);
     [[nodiscard]] Outcome switch_and_commit(Draft& draft);
+    [[nodiscard]] Outcome apply_in_loop(Config next);
+
+    // socket_stages.cpp: commands around sockets
+    [[nodiscard]] std::vector<std::shared_ptr<const Service>> opening(const Draft& draft);
+    [[nodiscard]] std::shared_ptr<ServiceLog> log_for(const std::string& service);
+    [[nodiscard]] bool is_taken_back(Reload& reload);
+    void run_socket_commands(const ServiceUnit& unit, SocketStage stage, std::function<void(const Status&)> done) override;
+    void let_go_of_sockets(ServiceUnit& unit);
+    void close_sockets();
 
     [[nodiscard]] const std::vector<std::string>& network_warnings();
     void look_in_worker();
@@ -143,6 +155,10 @@ private:
     std::optional<CgroupTree> cgroups_; ///< before the units, whose groups are in it
     std::optional<ConnectionTags> tags_; ///< made for the first service with idle_stop_sec
     UniqueFd migration_; ///< loaded for the first group that shrinks
+    std::unique_ptr<SocketCommands> commands_; ///< before all that asks for them
+    std::unique_ptr<ClosingSockets> closing_;
+    std::function<void()> when_closed_; ///< a reload waits for sockets to be closed: those that it opens anew, or has prepared
+    std::map<std::string, std::shared_ptr<ServiceLog>> early_logs_; ///< of services that a reload is to bring
     std::map<std::string, std::unique_ptr<ServiceUnit>> units_;
     std::set<std::string> linked_; ///< linked_services() of the world
     std::unique_ptr<Beside> beside_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "model/socket_stage.h"
 #include "process/cgroup_tree.h"
 #include "process/private_tmp.h"
 #include "supervise/instance.h"
@@ -38,6 +39,9 @@ public:
     [[nodiscard]] virtual Status tag(const LiveSocket& socket, std::uint64_t tag) = 0;
     /// Is there a connection with this tag in one of the namespaces? `answer` comes later; yes, if it cannot be found out.
     virtual void ask_connections(std::uint64_t tag, std::vector<std::shared_ptr<Site>> sites, std::function<void(bool)> answer) = 0;
+    /// Runs the commands of a stage of the unit's service. `done` comes at once if there are none, later else; never, if the unit has
+    /// left the configuration by then: its sockets are not its affair any more.
+    virtual void run_socket_commands(const ServiceUnit& unit, SocketStage stage, std::function<void(const Status&)> done) = 0;
     /// Destroys an instance that has ended, later, outside of its own call stack.
     virtual void bury(std::unique_ptr<Instance> ended) = 0;
     virtual void emptied() = 0; ///< a unit has lost its last instance

@@ -54,7 +54,7 @@ class Pair:
 
 
 PAIRS = [
-    Pair("cockpit-ws", "cockpit", "9090-9099", ignored=["Wants", "ExecStartPost", "ExecStopPost"]),
+    Pair("cockpit-ws", "cockpit", "9090-9099", ignored=["Wants"]),
     Pair("dovecot-core", "dovecot", "143", ignored=["KeepAlive"]),
     Pair("erlang-base", "epmd", "4369-4400"),
     Pair("gpsd", "gpsd", "2947"),

@@ -126,7 +126,7 @@ TEST_CASE("convert: ranges and files of addresses of [X-Swathe] mean the same in
 TEST_CASE("convert: what the other format cannot say is told line by line") {
     const Scratch from;
     from.write("units/web.socket",
-               "[Socket]\nListenStream=192.0.2.1:80 192.0.2.2:81\nListenStream=192.0.2.3:82\nTimeoutSec=5\n");
+               "[Socket]\nListenStream=192.0.2.1:80 192.0.2.2:81\nListenStream=192.0.2.3:82\nPassFileDescriptorsToExec=yes\n");
     from.write(
         "units/web.service",
         "[Unit]\nAfter=nobody.service\nDocumentation=man:web(8)\n[Service]\nExecStart=/bin/web\nWatchdogSec=5\n");
@@ -141,7 +141,7 @@ TEST_CASE("convert: what the other format cannot say is told line by line") {
           "TOML one each\n"
           "units/web.socket:3:1: warning: FileDescriptorName: in TOML each listener of a service has a name of its "
           "own; this one is \"web.socket-3\" there\n"
-          "units/web.socket:4:1: warning: TimeoutSec: has no counterpart in TOML: [Socket] TimeoutSec=5\n");
+          "units/web.socket:4:1: warning: PassFileDescriptorsToExec: has no counterpart in TOML: [Socket] PassFileDescriptorsToExec=yes\n");
     CHECK(toml.files.load().config.services.front().listeners.size() == 3);
 
     const Scratch other;

@@ -3,6 +3,7 @@
 #include "model/choices.h"
 #include "model/condition_name.h"
 #include "model/service_links.h"
+#include "model/socket_stage.h"
 #include "config/time_span.h"
 
 #include <fmt/format.h>
@@ -238,6 +239,10 @@ std::string dump(const Service& s) {
     for (const Listener& listener : s.listeners) out += dump(listener);
     for (const auto& [key, list] : commands_of(s))
         for (const Command& command : *list) out += dump(key, command);
+    for (const auto& [key, list] : socket_commands_of(s))
+        for (const Command& command : *list) out += dump(key, command);
+    if (s.socket_timeout_sec != std::chrono::seconds(90))
+        out += fmt::format("  socket_timeout={}\n", format_time_span(s.socket_timeout_sec));
     out += dump(s.conditions);
     for (const ServiceLink& link : kServiceLinks) out += dump(link.key, s.*link.list);
     out += unless_default(dump_supervision, s) + unless_default(dump_connections, s) + unless_default(dump_end, s);

@@ -46,7 +46,8 @@ Config normalized(Config config) {
     for (Service& service : config.services) {
         for (Listener& listener : service.listeners) join(listener.endpoints);
         for (auto* list : {&service.exec_condition, &service.exec_start_pre, &service.exec_start,
-                           &service.exec_start_post, &service.exec_reload, &service.exec_stop, &service.exec_stop_post})
+                           &service.exec_start_post, &service.exec_reload, &service.exec_stop, &service.exec_stop_post,
+                           &service.socket_start_pre, &service.socket_start_post, &service.socket_stop_pre, &service.socket_stop_post})
             settle(*list);
     }
     return config;

@@ -142,7 +142,7 @@ TEST_CASE("units: systemd's directives that we do not have are told apart by wha
         {UnitKind::socket, "Socket", "ListenSpecial", "/dev/x", F::other_socket},
         {UnitKind::socket, "Socket", "SocketProtocol", "sctp", F::other_socket},
         {UnitKind::socket, "Socket", "SELinuxContextFromNet", "yes", F::protection},
-        {UnitKind::socket, "Socket", "TimeoutSec", "5", F::harmless},
+        {UnitKind::socket, "Socket", "PassFileDescriptorsToExec", "yes", F::unsupported},
         {UnitKind::socket, "Service", "ExecStart", "/x", F::unknown},
     };
     for (const Case& c : cases) {

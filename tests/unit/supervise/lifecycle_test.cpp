@@ -194,6 +194,23 @@ TEST_CASE("lifecycle: listeners that cannot be opened fail it, and the next star
     CHECK_FALSE(w.now.stop_asked);
 }
 
+TEST_CASE("lifecycle: at rest, a command that is to follow the opening of listeners and fails closes them; else that means nothing") {
+    for (const State rest : {State::idle, State::stopped}) {
+        OneWorker w = worker(RestartPolicy::always);
+        w.now.state = rest;
+        CHECK(w.give(OpenFailed{}).empty());
+        CHECK(w.now.state == State::failed);
+        CHECK(w.now.result == ServiceResult::resources);
+        CHECK(w.give(StartAsked{}) == "start");
+    }
+    OneWorker running = worker(RestartPolicy::always);
+    running.give_all(StartAsked{}, Up{}, Ended{});
+    REQUIRE(running.now.state == State::backoff);
+    const Lifecycle before = running.now;
+    CHECK(running.give(OpenFailed{}).empty());
+    CHECK(running.now == before);
+}
+
 TEST_CASE("lifecycle: listeners are armed for who is idle, unless somebody serves, and closed if all have failed") {
     using S = State;
     CHECK(watching_for({S::idle, S::idle}) == Watching::armed);
