@@ -10,7 +10,8 @@ target_compile_options(swathe_headers INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-fr
 target_compile_definitions(swathe_headers INTERFACE SWATHE_VERSION="${PROJECT_VERSION}")
 target_link_libraries(swathe_headers INTERFACE tl::expected)
 if(SWATHE_SANITIZE)
-    # null and alignment would double the time to build: a null is found by its fault, and x86-64 and arm64 align by themselves
+    # Without null and alignment: a null is found by its fault, x86-64 and arm64 align by themselves, and the fuzzers look for both. They
+    # would cost up to a sixth more time to build and a third more code.
     target_compile_options(swathe_headers INTERFACE -g1 -fsanitize=address,undefined -fno-sanitize=null,alignment
         -fno-sanitize-recover=all -fno-omit-frame-pointer)
     target_link_options(swathe_headers INTERFACE -fsanitize=address,undefined)
