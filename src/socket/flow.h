@@ -16,6 +16,7 @@ struct UdpFlow {
     friend auto operator<=>(const UdpFlow&, const UdpFlow&) noexcept = default;
 };
 
+/// Differs from process to process, so that nobody can send flows that have the same one.
 struct UdpFlowHash {
     [[nodiscard]] std::size_t operator()(const UdpFlow& flow) const noexcept;
 };
