@@ -61,6 +61,8 @@ Result<Cgroup> Cgroup::create(const CgroupTree& tree, std::string_view service, 
     return Cgroup(std::move(*parent), std::move(*dir), path, name, is_new);
 }
 
+bool Cgroup::may_hold(std::string_view cgroups) const noexcept { return names_cgroup(cgroups, name_); }
+
 Status Cgroup::apply(const CgroupTree& tree, const CgroupContext& context) {
     if (auto ok = tree.check(context); !ok) return ok;
     if (!std::exchange(untouched_, false))

@@ -33,6 +33,9 @@ public:
     [[nodiscard]] Result<int> control_fd();
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
+    /// False: a process with these cgroups_of() is not in it. It costs no look at its list.
+    [[nodiscard]] bool may_hold(std::string_view cgroups) const noexcept;
+
     /// Of the group and all below it, as of all functions that follow.
     [[nodiscard]] Result<std::vector<pid_t>> processes() const;
     [[nodiscard]] Result<bool> is_empty() const; ///< zombies do not count

@@ -3,11 +3,13 @@
 #include "base/text.h"
 
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <memory>
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 namespace swathe {
@@ -70,6 +72,22 @@ Status write_cgroup_file(int dir, const char* name, std::string_view text) {
     const UniqueFd file(::openat(dir, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
     if (!file || ::write(file.get(), text.data(), text.size()) < 0) return system_failure(name);
     return {};
+}
+
+std::optional<std::string> cgroups_of(pid_t pid) {
+    auto text = read_cgroup_file(AT_FDCWD, fmt::format("/proc/{}/cgroup", pid).c_str());
+    if (text) return std::move(*text);
+    const int error = text.error().errno_value;
+    return error == ENOENT || error == ESRCH ? std::optional(std::string()) : std::nullopt;
+}
+
+bool names_cgroup(std::string_view cgroups, std::string_view name) noexcept {
+    for (std::size_t at = cgroups.find(name); at != cgroups.npos; at = cgroups.find(name, at + 1)) {
+        const std::size_t end = at + name.size();
+        const bool begins = at > 0 && cgroups[at - 1] == '/';
+        if (begins && (end == cgroups.size() || std::string_view("/\n ").find(cgroups[end]) != std::string_view::npos)) return true;
+    }
+    return false;
 }
 
 std::optional<std::uint64_t> value_in(std::string_view text, std::string_view key) {

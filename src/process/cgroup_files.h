@@ -24,6 +24,11 @@ inline constexpr unsigned kDeepestCgroup = 32;
 /// In one write, as the kernel wants it; makes no file. Errors likewise; ENOENT where the kernel has no such file.
 [[nodiscard]] Status write_cgroup_file(int dir, const char* name, std::string_view text);
 
+/// /proc/PID/cgroup; "" if there is no such process. Nothing: it cannot be read.
+[[nodiscard]] std::optional<std::string> cgroups_of(pid_t pid);
+/// Does it name a group `name`, or one below it? cgroups(7): "ID:CONTROLLERS:/PATH", a line for each hierarchy.
+[[nodiscard]] bool names_cgroup(std::string_view cgroups, std::string_view name) noexcept;
+
 /// N of the line "KEY N" of a file such as cgroup.events.
 [[nodiscard]] std::optional<std::uint64_t> value_in(std::string_view text, std::string_view key);
 

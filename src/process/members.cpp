@@ -79,8 +79,9 @@ bool Members::empty() const noexcept {
     return std::none_of(leaders_.begin(), leaders_.end(), [](const Child& leader) { return leader.has_group(); });
 }
 
-bool Members::has(pid_t pid) const {
+bool Members::has(pid_t pid, const std::optional<std::string>& cgroups) const {
     if (cgroup() != nullptr) {
+        if (cgroups && !cgroup()->may_hold(*cgroups)) return false;
         const auto members = cgroup()->processes().value_or(std::vector<pid_t>());
         return std::find(members.begin(), members.end(), pid) != members.end();
     }

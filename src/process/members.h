@@ -33,7 +33,8 @@ public:
     void add(const Child& leader);                  ///< of a process group
     [[nodiscard]] Status signal(int number) const;  ///< to all
     [[nodiscard]] bool empty() const noexcept;      ///< no process is left, and no zombie
-    [[nodiscard]] bool has(pid_t pid) const;
+    /// `cgroups`: cgroups_of() that process, if they are known. Anybody can have us ask thousands of groups for him.
+    [[nodiscard]] bool has(pid_t pid, const std::optional<std::string>& cgroups = {}) const;
 
     /// Calls `gone` in the loop when nobody is left; not if nobody is left now. Replaces an earlier one.
     [[nodiscard]] Status watch(Loop& loop, std::function<void()> gone);

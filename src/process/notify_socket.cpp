@@ -1,5 +1,7 @@
 #include "process/notify_socket.h"
 
+#include "process/cgroup_files.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -71,6 +73,7 @@ bool receive(int fd, char (&buffer)[kLongestNotification], Received& received) {
     received.text = {buffer, static_cast<std::size_t>(length)};
     received.truncated = (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
     read_control(header, received);
+    if (received.has_sender) received.sender.cgroups = cgroups_of(received.sender.pid);
     return true;
 }
 

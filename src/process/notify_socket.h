@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -25,6 +26,7 @@ public:
         pid_t pid = 0;
         uid_t uid = 0;
         UniqueFd pidfd; ///< of the process that sent it, whatever has its number now; empty before Linux 6.5, or if it is long gone
+        std::optional<std::string> cgroups; ///< cgroups_of() it, when its message was read
     };
     /// The descriptors are those of the datagram, CLOEXEC; they close with the vector. May not destroy the socket.
     using Handler = std::function<void(const Sender&, Notification&&, std::vector<UniqueFd>)>;

@@ -88,7 +88,7 @@ bool Instance::believes(const NotifySocket::Sender& sender) const {
     case NotifyAccess::none: return false;
     case NotifyAccess::main: return main_ && main_->child().pid == sender.pid;
     case NotifyAccess::exec: return owns(sender.pid);
-    case NotifyAccess::all: return owns(sender.pid) || members_.has(sender.pid);
+    case NotifyAccess::all: return owns(sender.pid) || members_.has(sender.pid, sender.cgroups);
     }
     return false;
 }

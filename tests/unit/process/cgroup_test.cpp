@@ -8,6 +8,9 @@
 
 #include <set>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 using namespace swathe;
 using namespace swathe::test;
 
@@ -300,4 +303,25 @@ TEST_CASE("cgroup: OOM kills are counted where there is a memory controller") {
     put(group->path() + "/memory.events", "low 0\nhigh 4\nmax 5\noom 3\noom_kill 2\noom_group_kill 1\n");
     CHECK(group->oom_kills() == 2U);
     std::filesystem::remove(group->path() + "/memory.events");
+}
+
+TEST_CASE("cgroup: a group is found in what the kernel says of a process by its whole name") {
+    CHECK(names_cgroup("0::/system.slice/swathe/web.service\n", "web.service"));
+    CHECK(names_cgroup("1:name=systemd:/\n0::/swathe/web.service/workers\n", "web.service"));
+    CHECK(names_cgroup("0::/swathe/web.service (deleted)\n", "web.service"));
+    CHECK(names_cgroup("0::/web.service", "web.service"));
+    CHECK(names_cgroup("0::/a-web.service/web.service\n", "web.service"));
+    for (const char* other : {"", "0::/\n", "0::/swathe/a-web.service\n", "0::/swathe/web.service2\n", "0::/swathe/web.servic\n", "web.service\n"})
+        CHECK_FALSE(names_cgroup(other, "web.service"));
+}
+
+TEST_CASE("cgroup: a process that is gone is in no group, and one that is there is in some") {
+    const pid_t pid = ::fork();
+    REQUIRE(pid >= 0);
+    if (pid == 0) ::_exit(0);
+    REQUIRE(::waitpid(pid, nullptr, 0) == pid);
+    CHECK(cgroups_of(pid) == "");
+    const auto own = cgroups_of(::getpid());
+    REQUIRE(own);
+    CHECK(own->find(":/") != std::string::npos);
 }
