@@ -22,9 +22,13 @@ static __always_inline struct dispatch_source source_of(struct bpf_sk_lookup *ct
 	return source;
 }
 
-/* A token of a bucket that several CPUs share: is there one? */
+/*
+ * A token of a bucket that several CPUs share: is there one? Unrolled, since clang would turn the loop so that its end falls into its
+ * head: in Linux 6.1 only a jump may close a loop (kernel/bpf/verifier.c, push_insn()).
+ */
 static __always_inline int take(__u64 *bucket, __u64 now, const struct dispatch_rate *rate, struct dispatch_counters *count)
 {
+#pragma unroll
 	for (int i = 0; i < BUCKET_TRIES; i++) {
 		__u64 seen = *(volatile __u64 *)bucket, next = seen;
 		__u32 taken = bucket_take(&next, now, rate->interval, rate->depth);
