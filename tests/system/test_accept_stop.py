@@ -85,6 +85,7 @@ def test_a_mode_that_spares_others_spares_them(daemon, stray, signals, mode):
     daemon.ctl("stop", "web")
     assert signals() == [] and alive(pid)
     os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not alive(pid), what="its end")
     daemon.stop()
 
 

@@ -51,6 +51,7 @@ class TestLogs:
         shell(config, "edge", "echo $$; exec sleep 1000")
         shell(config, "mute", "echo secret; exec sleep 1000", 8081, log_ring_bytes=0)
         daemon.start()
+        eventually(lambda: len(texts(daemon, "edge")) == 1, what="the first one's line")
         daemon.ctl("restart", "edge")
         daemon.reload()
         eventually(lambda: len(texts(daemon, "edge")) == 2, what="the lines of both instances")
