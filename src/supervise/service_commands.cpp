@@ -4,6 +4,8 @@
 #include "supervise/service_unit.h"
 #include "supervise/socket_commands.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace swathe {
@@ -16,9 +18,11 @@ void ServiceUnit::begin() {
     });
 }
 
-/// Is it down with its sockets closed, and has commands to be run before or after they are opened?
+/// Is it down with its sockets closed, and has commands to be run around their opening, or where that fails?
 bool ServiceUnit::must_open() const noexcept {
-    return closed_ && !(service_->socket_start_pre.empty() && service_->socket_start_post.empty());
+    const Service& s = *service_;
+    const auto all = {&s.socket_start_pre, &s.socket_start_post, &s.socket_stop_pre, &s.socket_stop_post};
+    return closed_ && std::any_of(all.begin(), all.end(), [](const auto* commands) { return !commands->empty(); });
 }
 
 void ServiceUnit::hold_start(const Event& event) {
@@ -46,8 +50,10 @@ void ServiceUnit::open_with_commands() {
     });
 }
 
-/// systemd.socket(5): those before the close and after it, also where the sockets could not be opened.
+/// systemd.socket(5): those before the close and after it, also where the sockets could not be opened. A start that has led here has had
+/// its turn.
 void ServiceUnit::close_with_commands() {
+    held_start_.reset();
     around_ = Around::stop;
     disarm();
     run_commands(SocketStage::stop_pre, [this](const Status& before) {

@@ -184,6 +184,19 @@ class TestFailureBefore:
         assert notes.lines() == ["post"] and "that is ignored" in daemon.log()
 
 
+@pytest.mark.parametrize("keys", [{}, {"socket_stop_post": "/bin/true"}])
+def test_one_after_the_bind_that_cannot_be_run_fails_each_start_once(daemon, config, client, program, keys):
+    config.service("web", HTTP, program("tell.py"), socket_start_post="/no/such/program", **keys)
+    config.service("other", OTHER, program("tell.py"))
+    daemon.start()
+    daemon.wait_state("web", "failed")
+    for _ in range(2):
+        assert "/no/such/program" in daemon.ctl("start", "web", status=1).stderr
+    assert tell(client, "192.0.2.7", 9090)["pid"]
+    assert sum("cannot be started" in line for line in daemon.lines) == 2
+    daemon.stop()
+
+
 def test_a_failure_after_the_bind_closes_the_sockets_until_a_start_by_hand(daemon, config, client, server, program, scratch, notes):
     wanted = scratch / "wanted"
     keys = all_stages(notes, "web") | {"socket_start_post": f"/usr/bin/test -e {wanted}"}
