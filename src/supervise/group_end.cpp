@@ -32,6 +32,7 @@ bool GroupEnd::begin(bool restart) {
     else
         note(Failure(std::move(watch).error())); // the timer looks, too
     take(StopRun{std::nullopt, restart});
+    if (run_.phase != Phase::ended && group_->is_empty()) take(GroupEmptied{}); // between the two looks
     return run_.phase != Phase::ended;
 }
 
