@@ -96,15 +96,28 @@ Status Child::signal_group(int number) const {
     return system_failure("pidfd_send_signal");
 }
 
-Result<Exit> reap(const Child& child) {
+namespace {
+
+/// Nothing: with WNOHANG, it has not ended, or its end is kept from us.
+Result<std::optional<Exit>> wait_for(const Child& child, int options) {
     siginfo_t info{};
     int r = 0;
     do
-        r = ::waitid(P_PIDFD, static_cast<id_t>(child.pidfd.get()), &info, WEXITED);
+        r = ::waitid(P_PIDFD, static_cast<id_t>(child.pidfd.get()), &info, WEXITED | options);
     while (r != 0 && errno == EINTR);
     if (r != 0) return system_failure("waitid");
-    return exit_of(info);
+    return info.si_pid == 0 ? std::nullopt : std::optional(exit_of(info));
 }
+
+} // namespace
+
+Result<Exit> reap(const Child& child) {
+    auto exit = wait_for(child, 0);
+    if (!exit) return Failure(std::move(exit).error());
+    return exit->value();
+}
+
+Result<std::optional<Exit>> reap_if_ended(const Child& child) { return wait_for(child, WNOHANG); }
 
 Exit exit_of(const siginfo_t& info) noexcept {
     switch (info.si_code) {

@@ -4,6 +4,7 @@
 #include "base/shared_fd.h"
 #include "process/exit.h"
 
+#include <optional>
 #include <sys/types.h>
 
 namespace swathe {
@@ -35,5 +36,7 @@ struct Child {
 
 /// Waits for the end of `child` and reaps it. Errors: it is no child of this process, or reaped already (ECHILD).
 [[nodiscard]] Result<Exit> reap(const Child& child);
+/// Waits for nothing. Without an exit: it has not ended, or who traces it has not seen its end (ptrace(2)). Errors: as reap().
+[[nodiscard]] Result<std::optional<Exit>> reap_if_ended(const Child& child);
 
 } // namespace swathe

@@ -13,11 +13,12 @@ struct ChildWatch::State {
     std::optional<IoSource> source; // declared last: destroyed before the pidfd closes
 
     void ended() {
-        source.reset(); // a reaped child's pidfd stays readable
         if (kill_group) (void)child.signal_group(SIGKILL);
-        const Exit exit = reap(child).value_or(Exit{});
+        const auto reaped = reap_if_ended(child).value_or(Exit{});
+        if (!reaped) return; // traced by another, who is to see its end first (ptrace(2)): the kernel tells again
+        source.reset(); // a reaped child's pidfd stays readable
         const Handler call = std::move(handler);
-        call(exit); // may destroy *this
+        call(*reaped); // may destroy *this
     }
 };
 
