@@ -9,6 +9,10 @@
 namespace swathe {
 namespace {
 
+/// The kernel's softirqs may be behind, and then wait for a processor like everybody else (ksoftirqd).
+constexpr Duration kDeliveryPatience = std::chrono::milliseconds(100);
+constexpr Duration kShortPatience = std::chrono::milliseconds(1);
+
 /// IPPROTO_RAW: the header is ours, and no datagram is ever received.
 Result<UniqueFd> open_raw(int family) {
     UniqueFd fd{::socket(family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW)};
@@ -22,6 +26,8 @@ SocketAddress loopback(Family family) {
 }
 
 } // namespace
+
+Duration FlowInjector::patience() const noexcept { return vanishing_ ? kShortPatience : kDeliveryPatience; }
 
 Result<FlowInjector> FlowInjector::open(const NetNamespace& ns) {
     FlowInjector injector;

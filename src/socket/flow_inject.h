@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/clock.h"
 #include "base/unique_fd.h"
 #include "socket/flow.h"
 #include "socket/net_namespace.h"
@@ -18,11 +19,17 @@ public:
     /// When it returns the datagram is, but for a busy kernel, where it belongs. Errors: the kernel's; EPERM: netfilter has dropped it.
     [[nodiscard]] Status send(const Datagram& datagram);
 
+    /// How long one that was sent is waited for. Where one has vanished (netfilter has it) all others do, and nobody waits for long for
+    /// them, until one arrives.
+    [[nodiscard]] Duration patience() const noexcept;
+    void note(bool arrived) noexcept { vanishing_ = !arrived; }
+
 private:
     [[nodiscard]] Status send_packet(Family family, const std::vector<std::uint8_t>& packet) const;
 
     UniqueFd ipv4_, ipv6_; // raw sockets that send only; without IPv6 the second is closed
     std::uint32_t next_id_ = 1; // of fragments
+    bool vanishing_ = false;
 };
 
 } // namespace swathe

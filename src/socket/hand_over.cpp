@@ -10,9 +10,6 @@
 namespace swathe {
 namespace {
 
-/// The kernel's softirqs may be behind, and then wait for a processor like everybody else (ksoftirqd).
-constexpr Duration kDeliveryPatience = std::chrono::milliseconds(100);
-
 /// From a socket's lookup to its queue it is a few microseconds (udp.c, __udp4_lib_rcv), while interrupts may come.
 constexpr Duration kOnItsWay = std::chrono::microseconds(100);
 
@@ -62,7 +59,13 @@ public:
     Injection inject(const Payload& payload) override {
         const FlowActivity before = socket_.activity();
         if (!injector_.send({flow_, payload})) return Injection::refused;
-        const Monotonic deadline = later(now(), kDeliveryPatience);
+        const Injection done = wait_for_change(before, later(now(), injector_.patience()));
+        injector_.note(done != Injection::vanished);
+        return done;
+    }
+
+private:
+    [[nodiscard]] Injection wait_for_change(const FlowActivity& before, Monotonic deadline) const {
         for (;;) {
             const FlowActivity after = socket_.activity();
             if (after.unread_bytes != before.unread_bytes) return Injection::arrived;
@@ -72,7 +75,6 @@ public:
         }
     }
 
-private:
     const FlowSocket& socket_;
     const UdpFlow& flow_;
     const int listener_;
