@@ -16,6 +16,7 @@ namespace {
 // A start takes as long as its child needs to its exec. The other sources have their turn after so many, or after so long.
 constexpr int kMostPerTurn = 64;
 constexpr Duration kTurn = std::chrono::milliseconds(5);
+constexpr Duration kLongestPause = std::chrono::seconds(10);         ///< of those that follow one another in vain
 constexpr Duration kPauseOfWant = std::chrono::milliseconds(100); ///< without descriptors, memory, or a service that is needed
 
 /// `listeners` outlives it. The tables have limits for each listener of a service that drops, so that nothing goes wrong here but a lack of
@@ -107,12 +108,13 @@ void ServiceUnit::cannot_accept(const Place& place, int error) {
 }
 
 /// Where nobody is served now it is a start, and who has come waits in the backlog for those that the service needs. If these cannot be had
-/// they are asked again, but not without a pause.
+/// they are asked again, after a pause that grows: one client who waits must not have them started for ever.
 bool ServiceUnit::awaits_needed_first(const Place& place) {
     if (!host_.is_linked(*this) || !connections_->empty() || std::exchange(needed_ready_, false)) return false;
     await_needed("nobody is served", [this, listener = place.listener](bool ready) {
-        needed_ready_ = ready;
-        if (!ready && listener < arming_.listeners.size()) hold_back(arming_, listener, later(now(), kPauseOfWant));
+        needed_ready_ = ready && !std::exchange(start_called_off_, false);
+        needed_pause_ = ready ? Duration() : std::clamp(needed_pause_ * 2, kPauseOfWant, kLongestPause);
+        if (!ready && listener < arming_.listeners.size()) hold_back(arming_, listener, later(now(), needed_pause_));
         settle();
     });
     return !std::exchange(needed_ready_, false); // they may all be there

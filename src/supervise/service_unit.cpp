@@ -64,25 +64,34 @@ Status ServiceUnit::make_workers() {
 void ServiceUnit::start(Done done) {
     waiters_.push_back({Awaited::running, std::move(done)});
     clear_limits(arming_); // the administrator overrules them
+    start_called_off_ = false;
     begin_start(StartAsked{});
 }
 
 void ServiceUnit::call() {
     if (state() == State::paused || state() == State::failed) return; // services that call each other must not do so for ever
+    start_called_off_ = false;
     begin_start(StartAsked{});
 }
 
 void ServiceUnit::stop(Done done) {
     waiters_.push_back({Awaited::gone, std::move(done)});
-    held_start_.reset();
+    call_off_start();
     if (connections_ && !service_->accept) connections_->stop(false); // of the time before a reload
     for (const auto& instance : draining_) instance->stop(false); // no longer than any other stop
     post_to_all(StopAsked{});
 }
 
+/// One that has not begun, since it waits for others or for commands.
+void ServiceUnit::call_off_start() {
+    held_start_.reset();
+    start_called_off_ = awaits_needed_;
+    needed_ready_ = false;
+}
+
 void ServiceUnit::let_go(Done done) {
     waiters_.push_back({Awaited::gone, std::move(done)});
-    held_start_.reset();
+    call_off_start();
     for (const auto& instance : draining_) instance->stop(false);
     post_to_all(LetGo{});
 }

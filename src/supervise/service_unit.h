@@ -209,6 +209,7 @@ private:
     [[nodiscard]] bool accept_one(const Place& place);
     void cannot_accept(const Place& place, int error);
     [[nodiscard]] bool awaits_needed_first(const Place& place);
+    void call_off_start();
     void stop_connections(Worker& worker, bool for_restart);
     void connection_ended();
     [[nodiscard]] bool is_listening(const Worker& worker) const noexcept; ///< and so as good as running
@@ -269,6 +270,7 @@ private:
     bool directories_used_ = false;
     bool gone_untold_ = false, rest_untold_ = false; ///< what is to be told when it comes true: see UnitHost
     bool awaits_needed_ = false; ///< a start waits for other services
+    bool start_called_off_ = false; ///< and is not to follow
     bool closed_ = false;      ///< the listeners are
     Around around_ = Around::start;    ///< until begin()
     std::optional<Event> held_start_;  ///< asked for meanwhile
@@ -279,6 +281,7 @@ private:
     std::unique_ptr<Flows> flows_;  ///< of connections_
     bool was_shut_ = false;     ///< connections_ let nobody in at the last look
     bool needed_ready_ = false; ///< those that it is to follow run: the connection that waits for them may be accepted
+    Duration needed_pause_{};   ///< before they are asked again
     std::vector<Waiter> waiters_;
     std::optional<Roll> roll_;
     std::string last_failure_; ///< why the last start or run failed, for who asked

@@ -33,6 +33,7 @@ void ServiceUnit::begin_start(const Event& event) {
     if (around_ != Around::nothing || must_open()) return hold_start(event);
     if (!host_.is_linked(*this) || has_instance()) return post_to_all(event);
     await_needed("cannot be started", [this, event](bool ready) {
+        if (std::exchange(start_called_off_, false)) return settle();
         if (ready) return post_to_all(event);
         settle();
         host_.has_come_to_rest(*this, false);
@@ -48,7 +49,8 @@ void ServiceUnit::await_needed(std::string_view in_vain, std::function<void(bool
         awaits_needed_ = false;
         if (!ready) {
             last_failure_ = ready.error().to_string();
-            say(LogLevel::error, fmt::format("{}: {}", in_vain, last_failure_));
+            const std::string text = fmt::format("{}: {}", in_vain, last_failure_);
+            connections_ ? connections_->complain(LogLevel::error, text) : say(LogLevel::error, text); // anybody can have it said again
         }
         then(static_cast<bool>(ready));
     });
@@ -280,7 +282,7 @@ void ServiceUnit::answer_waiters() {
     const bool all_answered = std::all_of(workers_.begin(), workers_.end(), [this](const auto& worker) {
         return worker->life.state == State::running || is_listening(*worker) || is_skipped(worker->life);
     });
-    const bool start_waits = awaits_needed_ || held_start_;
+    const bool start_waits = (awaits_needed_ && !start_called_off_) || held_start_;
     const bool running = !start_waits && (all_answered || oneshot_done); // else what they say is of the last time
     const bool on_the_way = some_in(State::starting) || some_in(State::stopping) || start_waits;
     std::vector<Waiter> waiting = std::exchange(waiters_, {});

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 
 import pytest
@@ -43,6 +44,24 @@ def test_a_service_whose_need_cannot_be_started_is_not_started_either(daemon, co
     assert "requires back" in said
     daemon.ctl("start", "side") # it only wanted it
     assert notes.lines() == ["side starts"]
+    daemon.stop()
+
+
+def test_a_stop_calls_off_a_start_that_waits_for_another_service(daemon, config, scratch):
+    gate = scratch / "gate"
+    ready = f"until test -e {gate}; do sleep 0.01; done; systemd-notify --ready; exec sleep 1000"
+    lone(config, "base", type="notify", notify_access="all", exec_start=sh(ready))
+    lone(config, "web", requires=["base"], after=["base"])
+    daemon.start()
+    start = subprocess.Popen(daemon.ctl_argv("start", "web"), stderr=subprocess.DEVNULL)
+    daemon.wait_state("base", "starting")
+    daemon.ctl("stop", "web")
+    assert start.wait(15) == 1
+    gate.touch()
+    daemon.wait_state("base", "running")
+    assert daemon.service("web")["state"] == "stopped"
+    daemon.ctl("start", "web")
+    daemon.wait_state("web", "running")
     daemon.stop()
 
 
