@@ -54,7 +54,8 @@ struct Fixture {
             [this](const NotifySocket::Sender& who, Notification&& what, std::vector<UniqueFd> fds) {
                 while_handled();
                 if (!keep_fds) fds.clear();
-                heard.push_back({{who.pid, who.uid, keep_fds ? copy_of(who.pidfd) : UniqueFd(), who.cgroups}, std::move(what), std::move(fds)});
+                UniqueFd pidfd = keep_fds ? copy_of(who.pidfd) : UniqueFd();
+                heard.push_back({{who.pid, who.uid, std::move(pidfd), who.cgroups}, std::move(what), std::move(fds)});
             },
             [this](const NotifySocket::Sender& who, const Error& why) { refused.push_back({who.pid, why.to_string()}); });
         if (!opened) FAIL(opened.error().to_string());
