@@ -302,6 +302,8 @@ void ServiceUnit::roll_on() {
         const bool wanted = roll_->worker < std::max(service_->workers, 1U); // the others are on their way out
         if (!wanted || roll_->worker >= workers_.size()) return finish_roll({});
         Worker& worker = *workers_[roll_->worker];
+        // It may serve before it says that it is ready: then nobody is to be cut off. Its settle() goes on here.
+        if (!roll_->begun && roll_->overlap && worker.life.state == State::starting) return;
         if (!std::exchange(roll_->begun, true)) {
             roll_->old = worker.instance.get();
             last_failure_.clear(); // what is told at the end is why this one failed

@@ -42,6 +42,21 @@ def ready(scratch):
     return file
 
 
+def test_one_that_is_starting_is_waited_for_since_it_may_serve_already(daemon, config, program, ready):
+    ready.unlink()
+    config.service("web", HTTP, program("serve.py", "--hold", ready), type="notify", activation="eager")
+    daemon.start()
+    daemon.wait_state("web", "starting")
+    first = daemon.service("web")["main_pid"]
+    with meanwhile(lambda: daemon.ctl("restart", "--overlap", "web")):
+        time.sleep(0.3) # for the request to be there
+        assert daemon.service("web")["starts"] == 1 and alive(first)
+        ready.touch()
+    view = daemon.service("web")
+    assert view["state"] == "running" and view["starts"] == 2 and view["main_pid"] != first
+    daemon.stop()
+
+
 @pytest.mark.parametrize("words, mode", [(["--overlap"], "normal"), ([], "overlap")])
 def test_the_old_instance_serves_until_the_new_one_is_ready(daemon, config, client, program, ready, words, mode):
     config.service("web", HTTP, program("serve.py", "--hold", ready), type="notify", restart_mode=mode)
@@ -110,7 +125,8 @@ def test_a_second_overlap_while_the_first_still_drains_leaves_both_their_clients
 @pytest.mark.parametrize("how, reason", [("exits", "exited with status 7"), ("is late", "timeout")])
 def test_a_successor_that_fails_leaves_the_old_one_and_says_why(daemon, config, client, program, ready, scratch, how, reason):
     fail = scratch / "fail"
-    config.service("web", HTTP, program("serve.py", "--hold", ready, "--fail", fail), type="notify", timeout_start_sec="1s")
+    config.service("web", HTTP, program("serve.py", "--hold", ready, "--fail", fail), type="notify",
+                   timeout_start_sec="3s" if how == "is late" else "60s")
     daemon.start()
     with Talk(client) as talk:
         old, _ = talk.ask()
