@@ -16,8 +16,8 @@ namespace {
 // A start takes as long as its child needs to its exec. The other sources have their turn after so many, or after so long.
 constexpr int kMostPerTurn = 64;
 constexpr Duration kTurn = std::chrono::milliseconds(5);
-constexpr Duration kLongestPause = std::chrono::seconds(10);         ///< of those that follow one another in vain
 constexpr Duration kPauseOfWant = std::chrono::milliseconds(100); ///< without descriptors, memory, or a service that is needed
+constexpr Duration kLongestPause = std::chrono::seconds(10);      ///< of those that follow one another in vain
 
 /// `listeners` outlives it. The tables have limits for each listener of a service that drops, so that nothing goes wrong here but a lack of
 /// memory: then whoever comes is accepted and refused.

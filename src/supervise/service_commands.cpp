@@ -1,6 +1,7 @@
 // ServiceUnit: the commands around its listeners, when it comes into the configuration, and when these are closed and opened again at a
 // limit. Meanwhile nothing is watched, and who asks for a start has it later.
 
+#include "model/socket_stage.h"
 #include "supervise/service_unit.h"
 #include "supervise/socket_commands.h"
 
@@ -20,9 +21,8 @@ void ServiceUnit::begin() {
 
 /// Is it down with its sockets closed, and has commands to be run around their opening, or where that fails?
 bool ServiceUnit::must_open() const noexcept {
-    const Service& s = *service_;
-    const auto all = {&s.socket_start_pre, &s.socket_start_post, &s.socket_stop_pre, &s.socket_stop_post};
-    return closed_ && std::any_of(all.begin(), all.end(), [](const auto* commands) { return !commands->empty(); });
+    const auto all = socket_commands_of(*service_);
+    return closed_ && std::any_of(all.begin(), all.end(), [](const auto& list) { return !list.second->empty(); });
 }
 
 void ServiceUnit::hold_start(const Event& event) {
