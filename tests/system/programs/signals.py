@@ -4,23 +4,11 @@ import os
 import signal
 import sys
 
+from hearing import write_down
 from inherited import notify
 
-log, words = sys.argv[1], set(sys.argv[2:])
 who = "main"
-
-
-def heard(number, _):
-    name = signal.Signals(number).name[3:]
-    with open(log, "a") as lines:
-        lines.write(f"{who} {name}\n")
-    words.discard(name)
-    if not words:
-        os._exit(0)
-
-
-for name in ("HUP", "INT", "QUIT", "USR1", "TERM"):
-    signal.signal(getattr(signal, "SIG" + name), heard)
+write_down(("HUP", "INT", "QUIT", "USR1", "TERM"), sys.argv[1], sys.argv[2:], lambda: f"{who} ")
 reader, writer = os.pipe()
 pid = os.fork()
 if pid == 0:

@@ -1,24 +1,13 @@
-"""stray.py LOG WORD...: ends at once, and leaves a child in a session of its own, whose pid it prints. That appends the signals that come to LOG,
-and ends once each WORD was one."""
+"""stray.py LOG WORD...: ends at once, and leaves a child in a session of its own, whose pid it prints. That appends the signals that come
+to LOG, and ends once each WORD was one."""
 
 import os
 import signal
 import sys
 
-log, words = sys.argv[1], set(sys.argv[2:])
+from hearing import write_down
 
-
-def heard(number, _):
-    name = signal.Signals(number).name[3:]
-    with open(log, "a") as lines:
-        lines.write(f"{name}\n")
-    words.discard(name)
-    if not words:
-        os._exit(0)
-
-
-for name in ("HUP", "INT", "TERM"):
-    signal.signal(getattr(signal, "SIG" + name), heard)
+write_down(("HUP", "INT", "TERM"), sys.argv[1], sys.argv[2:], str)
 reader, writer = os.pipe()
 pid = os.fork()
 if pid == 0:
