@@ -325,7 +325,12 @@ Result<std::vector<AttachedProgram>> Dispatcher::programs() const {
 }
 
 Status Dispatcher::detach() {
-    if (!state_->link) return {};
+    if (!state_->link) {
+        if (state_->pin_path.empty()) return {};
+        auto removed = remove_pinned(state_->pin_path, state_->netns.get());
+        if (!removed) return Failure(std::move(removed).error());
+        return {};
+    }
     if (!state_->pin_path.empty() && unlink(state_->pin_path.c_str()) < 0 && errno != ENOENT)
         return system_failure("remove pin " + state_->pin_path);
     if (auto detached = state_->link->detach(); !detached) return detached;

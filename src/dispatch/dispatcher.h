@@ -118,7 +118,8 @@ public:
 
     [[nodiscard]] Result<std::vector<AttachedProgram>> programs() const; ///< in the namespace, in run order
 
-    [[nodiscard]] Status detach(); ///< ends steering and removes the pin; a publish() attaches anew
+    /// Ends steering and removes the pin, also one of a killed predecessor that nobody has taken over; a publish() attaches anew.
+    [[nodiscard]] Status detach();
 
 private:
     struct State;

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from answers import HTTP, tell
-from daemon import eventually
+from daemon import eventually, netns_links
 from lone import Notes, alive, lone, sh
 
 OTHER = {"name": "other", "protocol": "tcp", "addresses": ["192.0.2.0/24"], "ports": [9090]}
@@ -360,6 +360,21 @@ class TestNobodyWaits:
         assert daemon.process.wait(15) == 0
         assert not alive(pid) and daemon.leftovers() == []
         assert notes.lines() == ["done start_pre", *stops("done")]
+
+    def test_one_that_is_ended_leaves_nothing_of_a_killed_predecessor_either(self, make_daemon, config, server, scratch):
+        pids = scratch / "pids"
+        lone(config, "web")
+        first = make_daemon().start()
+        first.process.kill()
+        first.process.wait()
+        assert len(netns_links(server.inode)) == 1 # the pin keeps it
+        lone(config, "slow", socket_start_pre=sh(f"echo $$ > {pids}; exec sleep 1000"))
+        second = make_daemon()
+        second.launch()
+        eventually(lambda: pids.exists() and pids.read_text().strip(), what="the slow command")
+        second.process.send_signal(signal.SIGTERM)
+        assert second.process.wait(15) == 0
+        assert netns_links(server.inode) == [] and second.pins() == []
 
     def test_a_reload_that_is_asked_for_during_the_start_follows_it(self, daemon, config, scratch):
         gate = scratch / "gate"
