@@ -120,7 +120,8 @@ constexpr std::array kHarmless{
     // sockets: addresses need not be there, and UDP always has IP_PKTINFO
     Harmless{"FreeBind", "*"}, Harmless{"PassPacketInfo", "*"},
     // only for FIFOs, message queues and special files
-    Harmless{"MessageQueueMaxMessages", "*"}, Harmless{"MessageQueueMessageSize", "*"}, Harmless{"PipeSize", "*"}, Harmless{"Writable", "*"},
+    Harmless{"MessageQueueMaxMessages", "*"}, Harmless{"MessageQueueMessageSize", "*"},
+    Harmless{"PipeSize", "*"}, Harmless{"Writable", "*"},
     // says more about DeferTrigger=, which says enough
     Harmless{"DeferTriggerMaxSec", "*"},
     // services
@@ -172,7 +173,8 @@ ForeignDirective foreign_directive(UnitKind kind, std::string_view section, std:
     if (!known) return ForeignDirective::unknown;
     if (!value.empty() && has_word(kOtherSocketNames, key)) return ForeignDirective::other_socket;
     if (is_harmless(kind, key, value)) return ForeignDirective::harmless;
-    if (value.empty() && key == "CapabilityBoundingSet") return ForeignDirective::protection; // the one list that empties to "nothing allowed"
+    // The one list that empties to "nothing allowed".
+    if (value.empty() && key == "CapabilityBoundingSet") return ForeignDirective::protection;
     const bool off = value.empty() || (has_word(kOff, value) && !has_word(kOnByDefault, key));
     if (off) return ForeignDirective::harmless;
     return has_word(kProtectionNames, key) ? ForeignDirective::protection : ForeignDirective::unsupported;

@@ -67,7 +67,8 @@ void check_programs(const Service& service, Findings& found) {
     const std::string root = service.root_directory && service.root_directory->value != "/" ? service.root_directory->value : "";
     for (const auto& [key, commands] : commands_of(service))
         for (const Command& command : *commands)
-            if (!names_instance(command.path)) found.refuse_failed(find_program(command.path, command.privileged ? "" : root), key, command.pos);
+            if (!names_instance(command.path))
+                found.refuse_failed(find_program(command.path, command.privileged ? "" : root), key, command.pos);
     for (const auto& [key, commands] : socket_commands_of(service))
         for (const Command& command : *commands) found.refuse_failed(find_program(command.path, ""), key, command.pos);
 }
@@ -86,11 +87,13 @@ Diagnostics check_service(const Service& service) {
     check_programs(service, found);
     const auto dynamic = dynamic_user_of(service);
     if (service.user && !dynamic) found.refuse_failed(look_up_user(service.user->value), "user", service.user->pos);
-    if (service.group && dynamic != service.group->value) found.refuse_failed(look_up_group(service.group->value), "group", service.group->pos);
+    if (service.group && dynamic != service.group->value)
+        found.refuse_failed(look_up_group(service.group->value), "group", service.group->pos);
     for (const auto& name : service.supplementary_groups) found.refuse_failed(look_up_group(name.value), "supplementary_groups", name.pos);
     for (const Listener& listener : service.listeners) {
         if (listener.socket_user) found.refuse_failed(look_up_user(listener.socket_user->value), "socket_user", listener.socket_user->pos);
-        if (listener.socket_group) found.refuse_failed(look_up_group(listener.socket_group->value), "socket_group", listener.socket_group->pos);
+        if (listener.socket_group)
+            found.refuse_failed(look_up_group(listener.socket_group->value), "socket_group", listener.socket_group->pos);
     }
     check_streams(service, found);
     if (!found.all().empty() || names_instance(service)) return found.all(); // what it will be is known when somebody has come

@@ -32,7 +32,8 @@ void reserve_low_descriptors() noexcept {
 
 LoweredFds::~LoweredFds() {
     const Reserve& all = reserve();
-    for (std::size_t i = 0; i < used_; ++i) (void)::dup3(all.holder.get(), all.numbers[i].get(), O_CLOEXEC); // whom it stood for must not stay open
+    for (std::size_t i = 0; i < used_; ++i)
+        (void)::dup3(all.holder.get(), all.numbers[i].get(), O_CLOEXEC); // whom it stood for must not stay open
 }
 
 int LoweredFds::lower(int fd) noexcept {

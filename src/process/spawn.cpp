@@ -33,8 +33,9 @@ private:
     int was_;
 };
 
-/// Waits until the child has left our memory. Between its setuid and its exec the service's user may send it signals: a STOP is undone every
-/// round. False: it took longer than `patience` and was killed. A child that not even KILL ends at once (uninterruptible) is waited for.
+/// Waits until the child has left our memory. Between its setuid and its exec the service's user may send it signals: a STOP is undone
+/// every round. False: it took longer than `patience` and was killed. A child that not even KILL ends at once (uninterruptible) is waited
+/// for.
 bool wait_for_exec(const std::atomic<std::uint32_t>& busy, int& pidfd, Duration patience) noexcept {
     const timespec round{0, std::chrono::nanoseconds(kRound).count()};
     const Monotonic deadline = later(now(), patience);

@@ -74,7 +74,8 @@ Diagnostic warning_for(const Overlap& overlap, const EphemeralPorts& ephemeral) 
     if (overlap.more > 0) on += fmt::format(" and {} more", overlap.more);
     return {Diagnostic::Severity::warning,
             {fmt::format("ports: udp {} on {} is what this host's own clients use (net.ipv4.ip_local_port_range = {} {}): "
-                         "it would take the replies to them; reserve the ports (sysctl net.ipv4.ip_local_reserved_ports={}), or except = [\"{}:{}\"]",
+                         "it would take the replies to them; reserve the ports (sysctl net.ipv4.ip_local_reserved_ports={}), "
+                         "or except = [\"{}:{}\"]",
                          ports, on, ephemeral.range.first, ephemeral.range.last, ports, host, ports),
              0, overlap.pos}};
 }

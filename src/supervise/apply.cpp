@@ -102,7 +102,8 @@ void Supervisor::reload(Read read, std::function<void(Outcome)> done) {
 
 void Supervisor::build(const std::shared_ptr<Reload>& reload) {
     if (reload->checked)
-        if (auto numbered = number_sockets(*reload->draft); !numbered) reload->checked = tl::unexpected(refusal(std::move(numbered).error()));
+        if (auto numbered = number_sockets(*reload->draft); !numbered)
+            reload->checked = tl::unexpected(refusal(std::move(numbered).error()));
     if (!reload->checked) return finish(reload, tl::unexpected(std::move(reload->checked).error()));
     worker_->run([reload] { reload->checked = within_memory([&] { return reload->draft->build(); }); },
                  [this, reload] {
@@ -213,7 +214,8 @@ Status Supervisor::grow_groups(const Draft& draft) {
         const Service& service = config.services[step.next.service];
         if (service.systemd) continue;
         const Listener& listener = listener_at(config, step.next);
-        if (auto grown = units_.at(service.name)->grow_groups(step.kept->listener, listener, members_of(service, listener)); !grown) return grown;
+        const std::size_t members = members_of(service, listener);
+        if (auto grown = units_.at(service.name)->grow_groups(step.kept->listener, listener, members); !grown) return grown;
     }
     return {};
 }
@@ -312,12 +314,14 @@ void Supervisor::begin_in_order(const std::vector<std::uint32_t>& added) {
     }
 }
 
-/// The listeners of the next world, with the sockets that they keep and those that are new, by service. Sockets that nobody keeps are closed.
+/// The listeners of the next world, with the sockets that they keep and those that are new, by service. Sockets that nobody keeps are
+/// closed.
 std::vector<std::vector<LiveListener>> Supervisor::hand_over(Draft& draft, std::vector<bool>& with_new) {
     std::map<ListenerRef, LiveListener> old;
     for (std::uint32_t s = 0; s < world_->config.services.size(); ++s) {
         const Service& service = world_->config.services[s];
-        std::vector<LiveListener> listeners = service.systemd ? beside_->take_listeners(service.name) : units_.at(service.name)->take_listeners();
+        std::vector<LiveListener> listeners =
+            service.systemd ? beside_->take_listeners(service.name) : units_.at(service.name)->take_listeners();
         for (std::uint32_t l = 0; l < listeners.size(); ++l) old.emplace(ListenerRef{s, l}, std::move(listeners[l]));
     }
     const Config& config = draft.world()->config;

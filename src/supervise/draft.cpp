@@ -25,9 +25,10 @@ Flow from_anywhere(Protocol protocol, const SocketAddress& to) { return {protoco
 /// wildcard home any address counts. `guarded_only`: of rules without a guard the tables tell.
 bool some_pass(const Config& config, Protocol protocol, const SocketAddress& home, bool guarded_only) {
     const auto covers = [&](const Endpoint& endpoint) {
-        return std::any_of(endpoint.ports.begin(), endpoint.ports.end(), [&](const PortRange& range) { return range.contains(home.port); }) &&
-               (is_wildcard(home) || std::any_of(endpoint.addresses.begin(), endpoint.addresses.end(),
-                                                 [&](const auto& range) { return range.value.contains(home.address); }));
+        const auto has_port = [&](const PortRange& range) { return range.contains(home.port); };
+        const auto has_address = [&](const auto& range) { return range.value.contains(home.address); };
+        return std::any_of(endpoint.ports.begin(), endpoint.ports.end(), has_port) &&
+               (is_wildcard(home) || std::any_of(endpoint.addresses.begin(), endpoint.addresses.end(), has_address));
     };
     return std::any_of(config.rules.begin(), config.rules.end(), [&](const GlobalRule& rule) {
         return rule.verdict == Verdict::pass && !(guarded_only && rule.guard.empty()) &&
@@ -55,10 +56,13 @@ HomeCheck home_check(const Config& said, const RuleSet& rules, const Decide& dec
 /// Who tells what the rules of a part decide before there are homes, which these decisions choose.
 class Foresight {
 public:
-    static constexpr std::size_t kMostScans = 8; // questions for which reading all rules is faster than compiling tables that are thrown away
+    /// Questions for which reading all rules is faster than compiling tables that are thrown away.
+    static constexpr std::size_t kMostScans = 8;
 
     Foresight(const RuleSet& rules, const InterfaceIndex& index) : rules_(rules), index_(index) {}
-    [[nodiscard]] Decision operator()(const Flow& flow) const { return tables_ ? decide(*tables_, flow) : decide_by_rules(rules_, flow, index_); }
+    [[nodiscard]] Decision operator()(const Flow& flow) const {
+        return tables_ ? decide(*tables_, flow) : decide_by_rules(rules_, flow, index_);
+    }
     [[nodiscard]] Checked compile(const Config& config) {
         auto made = swathe::compile({rules_, config, numbering(config), index_});
         if (!made) return tl::unexpected(std::move(made).error());
@@ -174,7 +178,8 @@ Checked Draft::open() {
             if (is_exhausted(failed.back().error)) return tl::unexpected(std::move(failed)); // the others would say the same
         }
         if (failed.size() == before) continue;
-        if (auto compiled = foresight.compile(said); !compiled) return compiled; // rules that contradict each other are the better explanation
+        // Rules that contradict each other are the better explanation.
+        if (auto compiled = foresight.compile(said); !compiled) return compiled;
     }
     if (!failed.empty()) return tl::unexpected(std::move(failed));
     return {};
@@ -188,7 +193,8 @@ std::optional<Listener> Draft::without_socket(std::size_t step) {
     if (kept == nullptr) return listener;
     for (const Family family : {Family::ipv4, Family::ipv6}) {
         if (!listener.has_family(family) || slot_for(*kept, family)) continue;
-        plan_.lines.push_back(fmt::format("{}/{}: {} socket opened", world_->config.services[ref.service].name, listener.name, to_string(family)));
+        const std::string& service = world_->config.services[ref.service].name;
+        plan_.lines.push_back(fmt::format("{}/{}: {} socket opened", service, listener.name, to_string(family)));
         return only_family(listener, family);
     }
     return std::nullopt;
@@ -208,7 +214,8 @@ Status Draft::open_listener_of(std::size_t step, const Listener& listener, const
     for (BoundSocket& bound : *opened) {
         LiveSocket& live = opened_[step].emplace_back(LiveSocket{Group(std::move(bound)), LiveSocket::kNoSlot, site});
         if (!grouped) continue;
-        if (auto grown = live.group.grow(listener, site->ns, members, Admission::held_back); !grown) return name_it(std::move(grown).error());
+        if (auto grown = live.group.grow(listener, site->ns, members, Admission::held_back); !grown)
+            return name_it(std::move(grown).error());
     }
     return {};
 }
@@ -256,7 +263,8 @@ Checked Draft::build() {
         if (!loaded) return tl::unexpected(refusal(std::move(loaded).error()));
         prepared_.push_back(std::move(*loaded));
         const Part* old = old_part(part);
-        same_.push_back(old == nullptr ? SameRules() : same_rules({old->rules, running_.world->config, old->tables}, {part.rules, world_->config, part.tables}));
+        if (old == nullptr) same_.emplace_back();
+        else same_.push_back(same_rules({old->rules, running_.world->config, old->tables}, {part.rules, world_->config, part.tables}));
     }
     if (auto added = add_routes(); !added) return added;
     views_.clear();
@@ -301,7 +309,8 @@ std::vector<Home> Draft::homes_in(const Part& part) const {
     for (std::size_t i = 0; i < plan_.listeners.size(); ++i) {
         const ListenerRef ref = plan_.listeners[i].next;
         const Listener& listener = listener_at(world_->config, ref);
-        if (!part.names.contains(listener.netns) || world_->config.services[ref.service].systemd) continue; // systemd's is reached as it says
+        // Systemd's is reached as it says.
+        if (!part.names.contains(listener.netns) || world_->config.services[ref.service].systemd) continue;
         if (const std::vector<LiveSocket>* kept = kept_sockets(i); kept != nullptr) add(listener.protocol, *kept);
         add(listener.protocol, opened_[i]);
     }
@@ -321,9 +330,10 @@ void Draft::check_kept_homes(std::size_t step) {
         const Decision decision = decide(part.tables, from_anywhere(listener.protocol, home));
         const bool passed = decision.rule && decision.verdict == Verdict::pass;
         if (!passed && !some_pass(said, listener.protocol, home, !is_wildcard(home))) continue;
-        const std::string why = fmt::format("listener {}: its socket is bound to {}, and a [[pass]] rule there would make the service reachable beyond "
-                                            "what the listener claims; say home = \"ADDRESS:PORT\" with another one, or restart swathed",
-                                            listener.name, home.to_string());
+        const std::string why =
+            fmt::format("listener {}: its socket is bound to {}, and a [[pass]] rule there would make the service reachable beyond "
+                        "what the listener claims; say home = \"ADDRESS:PORT\" with another one, or restart swathed",
+                        listener.name, home.to_string());
         warnings_.push_back({Diagnostic::Severity::error, {why, 0, listener.pos}});
     }
 }
@@ -375,9 +385,10 @@ std::vector<Error> Draft::settle_routes(bool committed) const {
         set(committed ? part.routes : old != nullptr ? old->routes : std::vector<Prefix>{}, part.site->ns);
     }
     if (!committed) return errors;
-    for (const Part& old : running_.world->parts) // namespaces that are no longer steered in
-        if (!old.routes.empty() && std::none_of(world_->parts.begin(), world_->parts.end(), [&](const Part& part) { return part.site == old.site; }))
-            set({}, old.site->ns);
+    for (const Part& old : running_.world->parts) { // namespaces that are no longer steered in
+        const auto is_there = [&](const Part& part) { return part.site == old.site; };
+        if (!old.routes.empty() && std::none_of(world_->parts.begin(), world_->parts.end(), is_there)) set({}, old.site->ns);
+    }
     return errors;
 }
 

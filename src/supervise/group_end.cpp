@@ -70,8 +70,10 @@ void GroupEnd::tell(Phase from) const {
     if (!kills && !terminates && !gives_up) return;
     const std::string left = group_->left_over();
     if (left.empty()) return;
-    if (gives_up) return host_.say(LogLevel::error, fmt::format("processes of former connections do not end, and are left behind: {}", left));
-    host_.say(LogLevel::notice, fmt::format("processes of former connections are left, and are {}: {}", kills ? "killed" : "told to end", left));
+    if (gives_up)
+        return host_.say(LogLevel::error, fmt::format("processes of former connections do not end, and are left behind: {}", left));
+    const std::string_view then = kills ? "killed" : "told to end";
+    host_.say(LogLevel::notice, fmt::format("processes of former connections are left, and are {}: {}", then, left));
 }
 
 void GroupEnd::note(const Status& done) const {

@@ -35,7 +35,9 @@ void ServiceUnit::watch_as_needed() {
 /// Watches those listeners that may be watched now, and looks again when that changes.
 void ServiceUnit::watch_allowed() {
     const Monotonic at = now();
-    std::erase_if(sources_, [&](const Watched& watched) { return !arming_.watches(watched.place.listener, at) || !is_wanted(watched.place); });
+    std::erase_if(sources_, [&](const Watched& watched) {
+        return !arming_.watches(watched.place.listener, at) || !is_wanted(watched.place);
+    });
     const bool was_watching = !sources_.empty();
     for (const Place& place : places()) {
         const auto is_it = [&](const Watched& watched) { return watched.place == place; };
@@ -146,11 +148,12 @@ void ServiceUnit::flush_listeners() const {
 void ServiceUnit::replace_socket(std::size_t listener, const std::string& why) {
     const Listener& wanted = service_->listeners[listener];
     auto opened = host_.reopen(wanted, listeners_[listener], 1);
-    if (!opened) return say(LogLevel::error, std::move(opened).error().within(fmt::format("listener {}: {}", wanted.name, why)).to_string());
+    const std::string context = fmt::format("listener {}: {}", wanted.name, why);
+    if (!opened) return say(LogLevel::error, std::move(opened).error().within(context).to_string());
     const bool watched = std::erase_if(sources_, [&](const Watched& source) { return source.place.listener == listener; }) > 0;
     listeners_[listener].sockets.front().group = std::move(opened->front());
     ++socket_set_;
-    say(LogLevel::notice, fmt::format("listener {}: {}; opened anew", wanted.name, why));
+    say(LogLevel::notice, context + "; opened anew");
     if (watched) watch({listener, 0, 0});
 }
 
@@ -164,8 +167,9 @@ void ServiceUnit::revive_socket(const Place& place) {
     }
     auto revived = revive(at(place), wanted.protocol, wanted.backlog);
     if (revived && !*revived) return;
-    if (!revived) return say(LogLevel::error, std::move(revived).error().within(fmt::format("listener {}: {}", wanted.name, why)).to_string());
-    say(LogLevel::notice, fmt::format("listener {}: {}; {} again", wanted.name, why, wanted.protocol == Protocol::tcp ? "listening" : "free"));
+    const std::string context = fmt::format("listener {}: {}", wanted.name, why);
+    if (!revived) return say(LogLevel::error, std::move(revived).error().within(context).to_string());
+    say(LogLevel::notice, fmt::format("{}; {} again", context, wanted.protocol == Protocol::tcp ? "listening" : "free"));
     if (wanted.protocol == Protocol::tcp) live.group.listens_again(place.member);
     spread_traffic(true);
     if (slots_empty_ && wanted.when_down != WhenDown::queue) return;

@@ -138,7 +138,8 @@ void ServiceUnit::replace(std::shared_ptr<const Service> service, std::vector<Li
     disarm();
     if (with_new_sockets) ++socket_set_;
     const bool now_eager = service->activation == Activation::eager && service_->activation != Activation::eager;
-    const bool new_limit = service->start_limit_interval_sec != service_->start_limit_interval_sec || service->start_limit_burst != service_->start_limit_burst;
+    const bool new_limit = service->start_limit_interval_sec != service_->start_limit_interval_sec ||
+                           service->start_limit_burst != service_->start_limit_burst;
     const std::shared_ptr<const Service> before = std::exchange(service_, std::move(service));
     log_->configure(*service_);
     carry_arming_over(*before);
@@ -174,7 +175,8 @@ void ServiceUnit::resize_workers() {
     for (std::size_t i = before; i < workers_.size() && serving; ++i) post(*workers_[i], StartAsked{});
     if (workers_.size() == std::max(service_->workers, 1U)) return;
     if (!serving || !has_groups()) return dismiss_workers();
-    if (auto armed = dismissal_->arm(later(now(), kHandshakes)); !armed) dismiss_workers(); // until then they take what was on its way to them
+    // Until then they take what was on its way to them.
+    if (auto armed = dismissal_->arm(later(now(), kHandshakes)); !armed) dismiss_workers();
 }
 
 /// Those that are too many are asked to end.
@@ -198,7 +200,7 @@ std::vector<LiveListener> ServiceUnit::leave_configuration() {
 }
 
 std::string ServiceUnit::hint_of_restart() const {
-    return fmt::format("{}: the running instance does not have its new sockets; who comes there waits until: swathectl restart {}", service_->name,
+    return fmt::format("{0}: the running instance does not have its new sockets; who comes there waits until: swathectl restart {0}",
                        service_->name);
 }
 
@@ -264,7 +266,8 @@ Instance* ServiceUnit::speaker(const NotifySocket::Sender& sender) const noexcep
 
 std::vector<PassedFd> ServiceUnit::descriptors(const Instance& instance) {
     revive_listeners();
-    std::vector<std::uint64_t> others; // another worker, or the predecessor, which must not come to wait in accept(2) for what its successor took
+    // Another worker's, or the predecessor's, which must not come to wait in accept(2) for what its successor took.
+    std::vector<std::uint64_t> others;
     each_instance([&](const Instance& other) {
         if (&other != &instance) others.insert(others.end(), other.inherited().begin(), other.inherited().end());
     });
@@ -287,10 +290,11 @@ void ServiceUnit::store(const Instance& instance, std::vector<UniqueFd> fds, con
     if (worker == nullptr) return;
     if (message.fdstore_remove && message.fd_name) worker->store->remove(*message.fd_name);
     if (!message.fdstore) return;
-    const std::size_t refused = worker->store->add(std::move(fds), message.stored_name(), message.fd_poll, service_->file_descriptor_store_max);
-    if (refused > 0)
-        say(LogLevel::warning, fmt::format("{} of the descriptors that it stores are more than file_descriptor_store_max ({}) allows", refused,
-                                           service_->file_descriptor_store_max));
+    const auto most = service_->file_descriptor_store_max;
+    const std::size_t refused = worker->store->add(std::move(fds), message.stored_name(), message.fd_poll, most);
+    if (refused == 0) return;
+    say(LogLevel::warning,
+        fmt::format("{} of the descriptors that it stores are more than file_descriptor_store_max ({}) allows", refused, most));
 }
 
 void ServiceUnit::forget_restarts(const Instance& instance) {

@@ -259,13 +259,15 @@ void ServiceUnit::tell_others() {
 }
 
 void ServiceUnit::forget_workers() {
-    while (workers_.size() > std::max(service_->workers, 1U) && !workers_.back()->instance && !workers_.back()->successor) workers_.pop_back();
+    const auto is_empty = [](const Worker& worker) { return !worker.instance && !worker.successor; };
+    while (workers_.size() > std::max(service_->workers, 1U) && is_empty(*workers_.back())) workers_.pop_back();
 }
 
 /// Runtime directories are those of a service, not of an instance.
 void ServiceUnit::forget_directories() {
     if (!directories_used_ || has_instance()) return;
-    const bool restarts = std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->life.state == State::backoff; });
+    const auto waits_to_restart = [](const auto& worker) { return worker->life.state == State::backoff; };
+    const bool restarts = std::any_of(workers_.begin(), workers_.end(), waits_to_restart);
     if (auto removed = remove_runtime_directories(*service_, restarts); !removed) say(LogLevel::error, removed.error().to_string());
     directories_used_ = restarts;
 }
@@ -278,7 +280,8 @@ void ServiceUnit::answer_waiters() {
     const auto some_in = [&](State state) {
         return std::any_of(workers_.begin(), workers_.end(), [&](const auto& worker) { return worker->life.state == state; });
     };
-    const bool oneshot_done = service_->type == ServiceType::oneshot && all_in(State::idle, State::running) && lifecycle().result == ServiceResult::success;
+    const bool oneshot_done = service_->type == ServiceType::oneshot && all_in(State::idle, State::running) &&
+                              lifecycle().result == ServiceResult::success;
     const bool all_answered = std::all_of(workers_.begin(), workers_.end(), [this](const auto& worker) {
         return worker->life.state == State::running || is_listening(*worker) || is_skipped(worker->life);
     });
@@ -313,9 +316,10 @@ void ServiceUnit::roll_on() {
         const bool under_way = state == State::starting || state == State::stopping || worker.life.successor;
         if (under_way) return;
         const bool anew = state == State::running && worker.instance.get() != roll_->old;
-        const bool oneshot_done = service_->type == ServiceType::oneshot && state == State::idle && worker.life.result == ServiceResult::success;
+        const ServiceResult result = worker.life.result;
+        const bool oneshot_done = service_->type == ServiceType::oneshot && state == State::idle && result == ServiceResult::success;
         if (!anew && !oneshot_done && !is_listening(worker) && !is_skipped(worker.life)) {
-            if (last_failure_.empty()) last_failure_ = to_string(state == State::running ? ServiceResult::start_limit_hit : worker.life.result);
+            if (last_failure_.empty()) last_failure_ = to_string(state == State::running ? ServiceResult::start_limit_hit : result);
             return finish_roll(failure(last_failure_));
         }
         ++roll_->worker;

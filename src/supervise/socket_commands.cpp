@@ -33,7 +33,8 @@ std::string in_words(Duration span) { return fmt::format("{} s", static_cast<dou
 } // namespace
 
 void tell_failure(const Service& service, const Status& commands) {
-    if (!commands) log(LogLevel::error, fmt::format("{}: {}", service.name, commands.error().to_string()), {{"SWATHE_SERVICE", service.name}});
+    if (!commands)
+        log(LogLevel::error, fmt::format("{}: {}", service.name, commands.error().to_string()), {{"SWATHE_SERVICE", service.name}});
 }
 
 /// The commands of one stage of one service.

@@ -32,7 +32,9 @@ Status Supervisor::open_parts() {
     cgroups_.emplace(CgroupTree::find(options_.cgroup_label)); // it may move this process, so before there is any child
     auto notify = NotifySocket::open(
         loop_, options_.notify_path,
-        [this](const NotifySocket::Sender& sender, Notification&& message, std::vector<UniqueFd> fds) { notified(sender, message, std::move(fds)); },
+        [this](const NotifySocket::Sender& sender, Notification&& message, std::vector<UniqueFd> fds) {
+            notified(sender, message, std::move(fds));
+        },
         [this](const NotifySocket::Sender& sender, const Error& error) {
             complain(fmt::format("notification of pid {} (uid {}) refused: {}", sender.pid, sender.uid, error.to_string()));
         });
@@ -125,7 +127,9 @@ void Supervisor::ask_connections(std::uint64_t tag, std::vector<std::shared_ptr<
     if (!tags_) return answer(false); // no listener of it takes connections
     worker_->run(
         [found, sites = std::move(sites), tags = tags_->fd(), tag] {
-            *found = std::any_of(sites.begin(), sites.end(), [&](const auto& site) { return has_connections(site->ns, tags, {&tag, 1}).value_or(true); });
+            *found = std::any_of(sites.begin(), sites.end(), [&](const auto& site) {
+                return has_connections(site->ns, tags, {&tag, 1}).value_or(true);
+            });
         },
         [this, found, tag, answer = std::move(answer)] {
             const bool there = std::any_of(units_.begin(), units_.end(), [&](const auto& entry) { return entry.second->tag() == tag; });
