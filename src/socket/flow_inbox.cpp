@@ -7,12 +7,12 @@
 
 namespace swathe {
 
-/// Takes its room, or counts it as lost.
+/// Takes its room, or counts it as a loss.
 bool FlowInbox::fits(const Payload& payload) {
     const std::size_t size = payload.size() + kOverhead_bytes;
     const bool fits = bytes_ + size <= kRoom_bytes;
     if (fits) bytes_ += size;
-    else ++lost_;
+    else ++losses_.unfit;
     return fits;
 }
 
@@ -33,12 +33,18 @@ void FlowInbox::put_back(const UdpFlow& flow, Payloads&& payloads) {
 }
 
 void FlowInbox::read(int listener) {
-    read_datagrams(listener, kMostRead, [this](Datagram&& datagram) { put(std::move(datagram)); }, [this] { ++stray_; });
+    read_datagrams(listener, kMostRead, [this](Datagram&& datagram) { put(std::move(datagram)); }, [this] { ++losses_.stray; });
 }
 
 std::optional<UdpFlow> FlowInbox::next() const {
     while (!order_.empty() && waiting_.find(order_.front()) == waiting_.end()) order_.pop_front();
     return order_.empty() ? std::nullopt : std::optional(order_.front());
+}
+
+std::size_t FlowInbox::datagrams() const noexcept {
+    std::size_t count = 0;
+    for (const auto& [flow, payloads] : waiting_) count += payloads.size();
+    return count;
 }
 
 Payloads FlowInbox::take(const UdpFlow& flow) {

@@ -5,6 +5,7 @@
 #include <deque>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 
 namespace swathe {
 
@@ -16,6 +17,12 @@ public:
     static constexpr std::size_t kOverhead_bytes = 256;
     static constexpr std::size_t kMostRead = 65536; ///< at once: whoever sends faster than we read must not hold us
 
+    /// Datagrams that were thrown away.
+    struct Losses {
+        std::size_t unfit = 0; ///< there was no room for them
+        std::size_t stray = 0; ///< who sent them, or whom they asked, cannot be told or cannot be answered
+    };
+
     void put(Datagram&& datagram);
     void put_back(const UdpFlow& flow, Payloads&& payloads); ///< before what waits of this flow
     void read(int listener); ///< all that waits there, or kMostRead
@@ -25,8 +32,8 @@ public:
 
     [[nodiscard]] bool empty() const noexcept { return waiting_.empty(); }
     [[nodiscard]] std::size_t flows() const noexcept { return waiting_.size(); }
-    [[nodiscard]] std::uint64_t lost() const noexcept { return lost_; }   ///< since it was made: there was no room
-    [[nodiscard]] std::uint64_t stray() const noexcept { return stray_; } ///< since it was made: they cannot be answered
+    [[nodiscard]] std::size_t datagrams() const noexcept; ///< of all flows
+    [[nodiscard]] Losses take_losses() noexcept { return std::exchange(losses_, {}); } ///< since this was last asked
 
 private:
     [[nodiscard]] bool fits(const Payload& payload);
@@ -34,7 +41,7 @@ private:
     std::unordered_map<UdpFlow, Payloads, UdpFlowHash> waiting_;
     mutable std::deque<UdpFlow> order_; // of first datagrams; some are taken already
     std::size_t bytes_ = 0;
-    std::uint64_t lost_ = 0, stray_ = 0;
+    Losses losses_;
 };
 
 } // namespace swathe

@@ -46,7 +46,7 @@ struct Flows::Space {
 };
 
 Flows::Flows(Connections& connections, std::function<void()> waiting) : connections_(connections), waiting_(std::move(waiting)) {}
-Flows::~Flows() = default;
+Flows::~Flows() { forget_entrances({}); }
 
 Result<std::unique_ptr<Flows>> Flows::create(Loop& loop, Connections& connections, std::function<void()> waiting) {
     std::unique_ptr<Flows> made(new Flows(connections, std::move(waiting)));
@@ -62,18 +62,26 @@ Result<bool> Flows::serve(const Entrance& at, const std::function<bool()>& may_s
     auto space = space_of(at.ns);
     if (!space) return Failure(std::move(space).error());
     FlowInbox& inbox = inboxes_[at.socket.cookie];
-    const std::uint64_t lost_before = inbox.lost();
     inbox.read(at.socket.fd.get());
+    const Status begun = begin_all(at, **space, inbox, may_start);
+    const FlowInbox::Losses losses = inbox.take_losses();
+    lose(losses.unfit, "too many wait for an instance");
+    lose(losses.stray, "they cannot be answered");
+    if (!begun) return Failure(begun.error());
+    return inbox.empty();
+}
+
+/// Until none is left or one has to wait.
+Status Flows::begin_all(const Entrance& at, Space& space, FlowInbox& inbox, const std::function<bool()>& may_start) {
     while (const auto flow = inbox.next()) {
-        if ((*space)->living.contains(*flow)) {
-            put_late(*flow, inbox.take(*flow), **space);
+        if (space.living.contains(*flow)) {
+            put_late(*flow, inbox.take(*flow), space);
             continue;
         }
         if (connections_.is_shut() || !may_start()) break;
-        if (auto begun = begin(at, *flow, **space, inbox); !begun) return Failure(std::move(begun).error());
+        if (auto begun = begin(at, *flow, space, inbox); !begun) return begun;
     }
-    if (const std::uint64_t lost = inbox.lost() - lost_before; lost > 0) lose(lost, "too many wait for an instance");
-    return inbox.empty();
+    return {};
 }
 
 Result<Flows::Space*> Flows::space_of(const NetNamespace& ns) {
@@ -117,7 +125,7 @@ Status Flows::begin(const Entrance& at, const UdpFlow& flow, Space& space, FlowI
 Status Flows::hand(Live& live, const Entrance& at, Space& space, FlowInbox& inbox) {
     auto handed = hand_over(live.socket, live.flow, at.socket.fd.get(), inbox, space.injector);
     if (!handed) return Failure(std::move(handed).error());
-    if (handed->lost > 0) lose(handed->lost, "they could not be delivered to their flow");
+    lose(handed->lost, "they could not be delivered to their flow");
     live.injected = handed->injected;
     live.at_start = live.socket.activity();
     return {};
@@ -150,7 +158,13 @@ bool Flows::is_waiting(const BoundSocket& at) const {
 }
 
 void Flows::forget_entrances(const std::vector<std::uint64_t>& but_for) {
-    std::erase_if(inboxes_, [&](const auto& one) { return std::find(but_for.begin(), but_for.end(), one.first) == but_for.end(); });
+    std::size_t lost = 0;
+    std::erase_if(inboxes_, [&](const auto& one) {
+        const bool gone = std::find(but_for.begin(), but_for.end(), one.first) == but_for.end();
+        if (gone) lost += one.second.datagrams();
+        return gone;
+    });
+    lose(lost, "they waited at a listener that is no more");
     std::erase_if(spaces_, [](const auto& one) { return one.second->living.empty(); });
 }
 
@@ -164,14 +178,14 @@ void Flows::ended(Live& live) {
     Payloads left = read_payloads(live.socket.fd(), FlowInbox::kMostRead);
     const auto inbox = inboxes_.find(live.entrance);
     if (left.empty()) return remove(live);
-    if (inbox == inboxes_.end() || (!has_read && left.size() >= live.injected)) {
-        lose(left.size(), "the process ended without reading any");
+    const bool reads_none = !has_read && left.size() >= live.injected;
+    if (inbox == inboxes_.end() || reads_none) {
+        lose(left.size(), reads_none ? "the process ended without reading any" : "the process left them, and their listener is no more");
         return remove(live);
     }
     ++counts_.continued;
-    const std::uint64_t lost_before = inbox->second.lost();
     inbox->second.put_back(live.flow, std::move(left));
-    if (const std::uint64_t lost = inbox->second.lost() - lost_before; lost > 0) lose(lost, "no room for what its process has not read");
+    lose(inbox->second.take_losses().unfit, "no room for what its process has not read");
     remove(live);
     waiting_();
 }
@@ -206,6 +220,7 @@ void Flows::look_for_idle() {
 }
 
 void Flows::lose(std::size_t datagrams, const std::string& why) {
+    if (datagrams == 0) return;
     counts_.lost += datagrams;
     connections_.complain(LogLevel::warning, fmt::format("{} lost: {}", count_of(datagrams), why));
 }

@@ -38,7 +38,7 @@ public:
     [[nodiscard]] Result<bool> serve(const Entrance& at, const std::function<bool()>& may_start);
 
     [[nodiscard]] bool is_waiting(const BoundSocket& at) const; ///< something is, for serve()
-    void forget_entrances(const std::vector<std::uint64_t>& but_for); ///< cookies of the sockets that there are; the rest is lost
+    void forget_entrances(const std::vector<std::uint64_t>& but_for); ///< cookies of the sockets that there are
 
     [[nodiscard]] Counts counts() const noexcept { return counts_; }
 
@@ -52,6 +52,7 @@ private:
     Flows(Connections& connections, std::function<void()> waiting);
 
     [[nodiscard]] Result<Space*> space_of(const NetNamespace& ns);
+    [[nodiscard]] Status begin_all(const Entrance& at, Space& space, FlowInbox& inbox, const std::function<bool()>& may_start);
     [[nodiscard]] Status begin(const Entrance& at, const UdpFlow& flow, Space& space, FlowInbox& inbox);
     [[nodiscard]] Status hand(Live& live, const Entrance& at, Space& space, FlowInbox& inbox);
     void start(Live& live, UniqueFd fd, ConnectionEnds ends, const Entrance& at);

@@ -103,13 +103,11 @@ void Instance::take(const RunEvent& event) {
     const Phase from = run_.phase;
     const RunStep decided = step(host_.service(), run_, event, now());
     run_ = decided.next;
-    for (const RunAction& action : decided.actions)
-        if (!perform(action)) break;
+    for (const RunAction& action : decided.actions) perform(action);
     if (run_.phase != from) phase_changed(from);
 }
 
-/// Does one action. False: what was to follow is void.
-bool Instance::perform(const RunAction& action) {
+void Instance::perform(const RunAction& action) {
     struct Visitor {
         Instance& self;
         void operator()(const StartProcess& order) const { self.start_process(order); }
@@ -125,7 +123,6 @@ bool Instance::perform(const RunAction& action) {
         }
     };
     std::visit(Visitor{*this}, action);
-    return true;
 }
 
 void Instance::phase_changed(Phase from) {

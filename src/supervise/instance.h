@@ -97,7 +97,7 @@ private:
     void post(RunEvent event);
     void set_timer();
     void take(const RunEvent& event);
-    [[nodiscard]] bool perform(const RunAction& action);
+    void perform(const RunAction& action);
     void phase_changed(Phase from);
 
     void start_process(const StartProcess& order);

@@ -6,6 +6,7 @@ import pathlib
 import resource
 import select
 import socket
+import struct
 import time
 
 import pytest
@@ -251,6 +252,34 @@ def test_what_a_program_never_reads_is_lost_and_said(serve, client):
         sock.send(b"?")
         daemon.wait_for(lambda line: "1 datagram lost: the process ended without reading any" in line, "what was lost")
         assert text(sock, 0.3) is None
+
+
+def test_what_cannot_be_answered_is_lost_and_said(serve, client):
+    daemon = serve(EVERY)
+    with client, socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP) as raw:
+        for _ in range(2): # from port 0
+            raw.sendto(struct.pack("!HHHH", 0, FIRST, 9, 0) + b"?", ("192.0.2.7", 0))
+    daemon.wait_for(lambda line: "lost: they cannot be answered" in line, "what was lost")
+    eventually(lambda: counts(daemon)[1]["lost"] == 2, what="both are counted")
+    assert counts(daemon)[0]["accepted"] == 0
+
+
+def test_what_waits_at_a_listener_that_goes_is_lost_and_said(serve, daemon, config, client):
+    serve(EVERY, max_connections=1, max_connections_hit="queue")
+    with dial(client, "192.0.2.7") as served, dial(client, "192.0.2.8") as waiting:
+        served.send(b"in")
+        assert text(served) == b"in"
+        waiting.send(b"?")
+
+        def is_read():
+            [sock] = daemon.service("flows")["listeners"][0]["sockets"]
+            return sock["steered"] == 2 and sock["queued"] == 0
+
+        eventually(is_read, what="it waits in the daemon")
+        config.service("flows", RANGE | {"name": "others"}, EVERY, accept=True, standard_input="socket", standard_error="null")
+        daemon.reload()
+    daemon.wait_for(lambda line: "1 datagram lost: they waited at a listener that is no more" in line, "what was lost")
+    assert counts(daemon)[1]["lost"] == 1
 
 
 def counts(daemon):

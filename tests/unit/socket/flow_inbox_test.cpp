@@ -64,13 +64,15 @@ TEST_CASE("flow inbox: a full one throws away what comes, counts it, and has roo
     const std::size_t each = large.size() + FlowInbox::kOverhead_bytes;
     const std::size_t fit = FlowInbox::kRoom_bytes / each;
     for (std::size_t i = 0; i < fit; ++i) inbox.put({flow(1), large});
-    CHECK(inbox.lost() == 0);
+    CHECK(inbox.take_losses().unfit == 0);
     inbox.put({flow(2), large});
-    CHECK(inbox.lost() == 1);
+    CHECK(inbox.take_losses().unfit == 1);
     CHECK(inbox.flows() == 1);
+    CHECK(inbox.datagrams() == fit);
     CHECK(inbox.take(flow(1)).size() == fit);
     inbox.put({flow(2), large});
-    CHECK(inbox.lost() == 1);
+    CHECK(inbox.take_losses().unfit == 0);
+    CHECK(inbox.datagrams() == 1);
     CHECK(inbox.take(flow(2)).size() == 1);
 }
 
@@ -78,5 +80,5 @@ TEST_CASE("flow inbox: empty datagrams are bounded, too") {
     FlowInbox inbox;
     const std::size_t fit = FlowInbox::kRoom_bytes / FlowInbox::kOverhead_bytes;
     for (std::size_t i = 0; i < fit + 5; ++i) inbox.put({flow(1), {}});
-    CHECK(inbox.lost() == 5);
+    CHECK(inbox.take_losses().unfit == 5);
 }
