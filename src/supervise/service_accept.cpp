@@ -6,6 +6,7 @@
 #include "supervise/site.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -83,9 +84,10 @@ bool ServiceUnit::may_accept(const Place& place, AcceptTurn& turn) {
     return true;
 }
 
-/// False: nobody else is there.
+/// False: nobody else is there, or can be served now. Who is accepted cannot go back into the backlog: what his start needs must be there.
 bool ServiceUnit::accept_one(const Place& place) {
     const Listener& listener = service_->listeners[place.listener];
+    if (!has_descriptors(at(place).fd.get(), kDescriptorsOfStart)) return cannot_accept(place, EMFILE), false;
     AcceptedSocket accepted = accept_next(at(place).fd.get());
     switch (accepted.outcome) {
     case AcceptedSocket::Outcome::nobody: return false;

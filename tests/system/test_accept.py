@@ -1,7 +1,9 @@
 """accept = true: one instance of a program for each connection, behind a range of addresses and ports."""
 
+import contextlib
 import os
 import pathlib
+import resource
 import signal
 import socket
 import time
@@ -263,6 +265,25 @@ def test_who_is_gone_before_he_is_served_costs_nothing(daemon, config, client):
     daemon.ctl("resume", "cat")
     assert ask(client, text=b"a") == b"a"
     assert not [line for line in daemon.lines if "connection" in line]
+
+
+def test_near_the_limit_of_descriptors_who_comes_waits_and_nobody_is_lost(daemon, config, client):
+    inetd(config, "cat", ["/bin/cat"], UNLIMITED, max_connections="infinity")
+    daemon.start()
+    assert ask(client, text=b"a") == b"a"
+    gone(daemon)
+    soft, hard = resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE)
+    with contextlib.ExitStack() as stack:
+        resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (len(os.listdir(f"/proc/{daemon.process.pid}/fd")) + 30, hard))
+        socks = [stack.enter_context(client.connect(ADDRESS, PORT, 60)) for _ in range(60)]
+        daemon.wait_for(lambda line: "accept: Too many open files" in line, "that there are too few")
+        connections = daemon.service("cat")["connections"]
+        assert 0 < connections["accepted"] < 60 and connections["failed"] == 0
+        resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
+        for sock in socks:
+            sock.sendall(b"x")
+            assert sock.recv(1) == b"x"
+    assert daemon.service("cat")["connections"]["failed"] == 0
 
 
 # what is said
