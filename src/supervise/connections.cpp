@@ -284,14 +284,16 @@ void Connections::tell_of_end(const Session& connection) {
     const Run& run = connection.instance().run();
     const bool failed = run.result != ServiceResult::success;
     if (failed) ++counts_.failed;
-    const ConnectionLog& wanted = connection.service().log_on_success;
-    if (!wanted.duration && !wanted.bytes && !wanted.exit) return;
-    std::string text = fmt::format("connection {} ended", connection.number());
-    if (wanted.exit && run.main_exit) text += fmt::format(", {}", describe(*run.main_exit));
-    if (wanted.duration) text += fmt::format(", {:.3f} s", std::chrono::duration<double>(connection.age()).count());
-    if (const auto moved = wanted.bytes ? connection.moved() : std::nullopt; moved)
+    const ConnectionLog& always = connection.service().log_on_success;
+    const ConnectionLog more = failed ? connection.service().log_on_failure : ConnectionLog{};
+    if (!always.duration && !always.bytes && !always.exit && !more.any()) return;
+    std::string text = fmt::format("{} ended", more.host ? connection.title() : fmt::format("connection {}", connection.number()));
+    if (more.pid && connection.first_pid() != 0) text += fmt::format(", pid {}", connection.first_pid());
+    if ((always.exit || more.exit) && run.main_exit) text += fmt::format(", {}", describe(*run.main_exit));
+    if (always.duration || more.duration) text += fmt::format(", {:.3f} s", std::chrono::duration<double>(connection.age()).count());
+    if (const auto moved = always.bytes || more.bytes ? connection.moved() : std::nullopt; moved)
         text += fmt::format(", {} bytes received, {} sent", moved->received, moved->sent);
-    say(LogLevel::info, text);
+    say(more.any() ? LogLevel::notice : LogLevel::info, text);
 }
 
 void Connections::complain(LogLevel level, const std::string& text) {

@@ -58,7 +58,7 @@ std::vector<PassedFd> Session::descriptors(const Instance&) {
 bool Session::needs_socket() const noexcept {
     const Run& run = instance_->run();
     if (run.phase == Phase::ended) return false;
-    return run.is_starting() || service_->log_on_success.bytes || is_passed_beside(*service_);
+    return run.is_starting() || service_->log_on_success.bytes || service_->log_on_failure.bytes || is_passed_beside(*service_);
 }
 
 void Session::changed(Instance& instance) {

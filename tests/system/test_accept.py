@@ -309,6 +309,19 @@ def test_the_log_tells_of_each_connection_where_it_is_asked_to(daemon, config, c
     assert "5 bytes received, 5 sent" in [line for line in daemon.lines if "connection 0 ended" in line][0], (began, ended)
 
 
+def test_the_log_tells_of_each_that_fails_where_it_is_asked_to(daemon, config, client):
+    inetd(config, "bad", [*SH, "read line; exit $line"], UNLIMITED, log_on_failure=["host", "pid", "duration", "bytes", "exit"])
+    daemon.start()
+    for status in (3, 0, *range(3, 12)): # more than would be told otherwise
+        ask(client, text=f"{status}\n".encode())
+    last = daemon.wait_for(lambda line: "exited with status 11," in line, "the end of the last one")
+    ends = [line for line in daemon.lines if " ended, pid " in line]
+    assert len(ends) == 10, (ends, last)
+    assert "connection 0 from 198.51.100.2:" in ends[0] and ", exited with status 3, " in ends[0]
+    assert ends[0].endswith(" s, 2 bytes received, 0 sent")
+    assert not [line for line in ends if "connection 1 " in line]
+
+
 def test_addresses_stay_out_of_the_log(daemon, config, client):
     inetd(config, "cat", ["/bin/cat"], log_on_success=["host", "pid"], log_addresses=False, max_connections=1)
     daemon.start()
