@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The least that steering costs: one socket, taken from a SOCKMAP and assigned. And the harness alone. */
+/* The least that steering costs: one socket, taken from a SOCKMAP and assigned. And the harness alone, and refusing all. */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
@@ -14,6 +14,12 @@ SEC("sk_lookup")
 int floor_empty(struct bpf_sk_lookup *ctx)
 {
 	return SK_PASS;
+}
+
+SEC("sk_lookup")
+int floor_drop(struct bpf_sk_lookup *ctx)
+{
+	return SK_DROP;
 }
 
 SEC("sk_lookup")
