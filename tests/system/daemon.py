@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import select
 import signal
 import subprocess
 import threading
@@ -72,6 +73,42 @@ class Config:
         (self.directory / f"services.d/{name}.toml").unlink()
 
 
+class Output:
+    """What a process says on a pipe, line by line. Who looks at `lines` finds all that was said before he looks."""
+
+    PIPE = 1 << 16 # bytes that one has, pipe(7)
+
+    def __init__(self, stream):
+        self.stream, self.news, self.over = stream, threading.Condition(), False
+        self._lines, self._rest = [], b""
+        os.set_blocking(stream.fileno(), False)
+        self.thread = threading.Thread(target=self._follow, daemon=True)
+        self.thread.start()
+
+    @property
+    def lines(self):
+        self._take()
+        return self._lines
+
+    def _follow(self):
+        readable = select.poll()
+        readable.register(self.stream, select.POLLIN)
+        while not self.over:
+            readable.poll()
+            self._take()
+
+    def _take(self):
+        with self.news:
+            try:
+                said = os.read(self.stream.fileno(), self.PIPE)
+            except BlockingIOError: # another thread has taken it
+                return
+            self.over = not said
+            *whole, self._rest = (self._rest + (said or b"\n" * bool(self._rest))).split(b"\n")
+            self._lines += [line.decode(errors="replace") for line in whole]
+            self.news.notify_all()
+
+
 class Daemon:
     """One swathed. `inside`: the daemon, and so its services, live in the namespace, too; else it is given --netns."""
 
@@ -80,12 +117,10 @@ class Daemon:
         self.runtime = self.base / "run"
         self.options = list(options)
         self.process = None
-        self.reader = None
-        self.lines = []
+        self.output = None
         self.environment = {}   # on top of the test's own
         self.expected_links = 0 # of others, in the same namespace
         self.expected_pins = 0  # of others, in the same bpffs
-        self._news = threading.Condition()
 
     # life
 
@@ -96,11 +131,9 @@ class Daemon:
 
     def launch(self):
         env = {k: v for k, v in os.environ.items() if k not in ("NOTIFY_SOCKET", "JOURNAL_STREAM")} | self.environment
-        self.lines = []
         self.process = subprocess.Popen(self.argv(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.PIPE, env=env)
-        self.reader = threading.Thread(target=self._read, args=(self.process.stderr, self.lines), daemon=True)
-        self.reader.start()
+        self.output = Output(self.process.stderr)
 
     def start(self):
         self.launch()
@@ -143,32 +176,29 @@ class Daemon:
 
     # what it says
 
-    def _read(self, stream, lines):
-        for raw in stream:
-            with self._news:
-                lines.append(raw.decode(errors="replace").rstrip("\n"))
-                self._news.notify_all()
-        with self._news:
-            self._news.notify_all()
+    @property
+    def lines(self):
+        return self.output.lines if self.output else []
 
     def log(self):
         return "\n".join(self.lines)
 
     def wait_quiet(self):
         """After its end: until all that it said has been read."""
-        self.reader.join(DEADLINE)
+        self.output.thread.join(DEADLINE)
 
     def wait_for(self, wanted, what, timeout=DEADLINE, since=0):
         """The first line from number `since` on that `wanted` accepts."""
         end = time.monotonic() + timeout
-        with self._news:
+        with self.output.news:
             while True:
+                running = self.running() # asked first: what it said before its end counts
                 for line in self.lines[since:]:
                     if wanted(line):
                         return line
-                if not self.running():
+                if not running:
                     raise AssertionError(f"swathed exited with {self.process.returncode} before {what}\n{self.log()}")
-                if not self._news.wait(min(0.2, max(0.0, end - time.monotonic()))) and time.monotonic() > end:
+                if not self.output.news.wait(min(0.2, max(0.0, end - time.monotonic()))) and time.monotonic() > end:
                     raise AssertionError(f"swathed did not say {what} within {timeout} s\n{self.log()}")
 
     # what an administrator does

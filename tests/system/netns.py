@@ -12,6 +12,7 @@ import threading
 
 CLONE_NEWNET = 0x40000000
 IPV6_FREEBIND = 78 # linux/in6.h
+PATIENCE = 15      # seconds until an answer: its program may have to be started first, on a machine that is busy
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _numbers = itertools.count(1)
@@ -98,10 +99,10 @@ class NetNs:
         sock.bind((address, port))
         if kind == socket.SOCK_STREAM:
             sock.listen(128)
-        sock.settimeout(5)
+        sock.settimeout(PATIENCE)
         return sock
 
-    def connect(self, address, port, timeout=5, source=None):
+    def connect(self, address, port, timeout=PATIENCE, source=None):
         sock = self.open_socket(socket.SOCK_STREAM, address)
         sock.settimeout(timeout)
         try:
@@ -113,19 +114,19 @@ class NetNs:
             raise
         return sock
 
-    def ask_tcp(self, address, port, timeout=5, source=None):
+    def ask_tcp(self, address, port, timeout=PATIENCE, source=None):
         """Everything that the server says until it closes."""
         with self.connect(address, port, timeout, source) as sock, contextlib.closing(sock.makefile("rb")) as stream:
             return stream.read().decode()
 
-    def udp(self, address, timeout=5, source=None):
+    def udp(self, address, timeout=PATIENCE, source=None):
         sock = self.open_socket(socket.SOCK_DGRAM, address)
         sock.settimeout(timeout)
         if source:
             sock.bind((source, 0))
         return sock
 
-    def ask_udp(self, address, port, payload=b"?", timeout=5):
+    def ask_udp(self, address, port, payload=b"?", timeout=PATIENCE):
         """The answer of a *connected* socket: it must come from the address and the port that were asked."""
         with self.udp(address, timeout) as sock:
             sock.connect((address, port))
