@@ -32,7 +32,7 @@ def busy(config, blink, base):
     """Their names. They leave who connects waiting, so each end is followed by a start."""
     (base / "logs").mkdir()
     kinds = {
-        "simple": {"exec_start": ["/bin/true"], "private_tmp": True},
+        f"simple-{base.name}": {"exec_start": ["/bin/true"], "private_tmp": True}, # its /tmp has its name, beside those of other tests
         "notify": {"exec_start": blink, "type": "notify", "file_descriptor_store_max": 4, "standard_output": f"log:{base}/logs/notify"},
         "steps": {"exec_start": blink, "exec_start_pre": ["/bin/true"], "exec_stop_post": ["/bin/true"],
                   "runtime_directory": base.name, "limit_nofile": 64, "no_new_privileges": True},
@@ -54,15 +54,27 @@ def kind_of(target):
 
 
 def costs(daemon):
-    """What the daemon holds, and has left anywhere, once the connection of the last swathectl is closed."""
+    """What the daemon holds, and has left anywhere, once it has seen the end of the last swathectl: when two looks see the same."""
     daemon.ctl("status")
-    time.sleep(0.2)
+    looks = [None]
+
+    def settled():
+        time.sleep(0.2)
+        looks.append(look_at(daemon))
+        return looks[-1] == looks[-2] and looks[-1]
+    return eventually(settled, what="all is at rest")
+
+
+def look_at(daemon):
     proc = pathlib.Path(f"/proc/{daemon.process.pid}")
     own_group = next((line.rpartition(":")[2] for line in (proc / "cgroup").read_text().splitlines() if line.startswith("0::")), None)
     mounts = [line.split() for line in pathlib.Path("/proc/mounts").read_text().splitlines()]
     trees = [pathlib.Path(mount[1] + own_group) for mount in mounts if mount[2] == "cgroup2" and own_group]
     label = str(daemon.runtime).strip("/").replace("/", "-")
-    descriptors = [os.readlink(entry) for entry in (proc / "fd").iterdir() if os.path.lexists(entry)]
+    descriptors = []
+    for entry in (proc / "fd").iterdir():
+        with contextlib.suppress(FileNotFoundError): # closed meanwhile
+            descriptors.append(os.readlink(entry))
     return {
         "descriptors": collections.Counter(kind_of(str(target)) for target in descriptors),
         "children": (proc / f"task/{daemon.process.pid}/children").read_text().split(),
@@ -70,7 +82,7 @@ def costs(daemon):
         "groups": [str(group) for tree in trees for top in tree.glob(f"swathe@{label}") for group in top.iterdir() if group.is_dir()],
         "runtime": sorted(path.name for path in daemon.runtime.rglob("*")),
         "directories": [str(path) for path in (pathlib.Path("/run") / daemon.base.name,) if path.exists()],
-        "private /tmp": sorted(pathlib.Path("/tmp").glob("swathe-private-simple-*")),
+        "private /tmp": sorted(pathlib.Path("/tmp").glob(f"swathe-private-*{daemon.base.name}*")),
         "mounts": [mount[1] for mount in mounts if str(daemon.base) in mount[1]],
     }
 
