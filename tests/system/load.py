@@ -1,6 +1,7 @@
 """Clients that ask one thing after the other, each on a connection of its own, and note what was wrong."""
 
 import itertools
+import pathlib
 import struct
 import threading
 
@@ -40,6 +41,12 @@ class Load:
         self.going = False
         for thread in self.threads:
             thread.join(30)
+
+
+def wait_until_it_hears(daemon, service):
+    """haproxy says that it is ready, and then ignores its signals until it has set up their handlers: one that comes meanwhile is lost."""
+    pid = daemon.service(service)["main_pid"]
+    eventually(lambda: "SigBlk:\t0000000000000000\n" in pathlib.Path(f"/proc/{pid}/status").read_text(), what="it blocks no signal")
 
 
 def get(ns, address, port):

@@ -10,7 +10,7 @@ import pytest
 
 from answers import HTTP
 from daemon import eventually
-from load import Load, get
+from load import Load, get, wait_until_it_hears
 from serving import Talk, alive, ask
 
 
@@ -125,12 +125,19 @@ def test_a_second_overlap_while_the_first_still_drains_leaves_both_their_clients
 @pytest.mark.parametrize("how, reason", [("exits", "exited with status 7"), ("is late", "timeout")])
 def test_a_successor_that_fails_leaves_the_old_one_and_says_why(daemon, config, client, program, ready, scratch, how, reason):
     fail = scratch / "fail"
-    config.service("web", HTTP, program("serve.py", "--hold", ready, "--fail", fail), type="notify",
-                   timeout_start_sec="3s" if how == "is late" else "60s")
+
+    def write(timeout):
+        config.service("web", HTTP, program("serve.py", "--hold", ready, "--fail", fail), type="notify", timeout_start_sec=timeout)
+    write("60s")
     daemon.start()
     with Talk(client) as talk:
         old, _ = talk.ask()
-        fail.touch() if how == "exits" else ready.unlink()
+        if how == "exits":
+            fail.touch()
+        else:
+            ready.unlink()
+            write("1s")
+            daemon.reload()
         failed = daemon.ctl("restart", "--overlap", "web", status=1)
         assert reason in failed.stderr
         assert talk.ask()[0] == old and ask(client)[0] == old
@@ -138,6 +145,8 @@ def test_a_successor_that_fails_leaves_the_old_one_and_says_why(daemon, config, 
         assert view["state"] == "running" and view["main_pid"] == old
         fail.unlink(missing_ok=True) # and the next may succeed
         ready.touch()
+        write("60s")
+        daemon.reload()
         daemon.ctl("restart", "--overlap", "web")
         assert talk.ask()[0] == old
     assert daemon.service("web")["main_pid"] != old
@@ -164,7 +173,7 @@ def is_nonblocking(pid):
 
 def test_a_successor_does_not_make_its_predecessor_block(daemon, config, client, program):
     """O_NONBLOCK is of the socket that both have: without it the old one may wait in accept(2) for whom the new one has taken."""
-    config.service("web", HTTP, program("serve.py"), type="notify", timeout_start_sec="1s")
+    config.service("web", HTTP, program("serve.py"), type="notify")
     daemon.start()
     old, _ = ask(client)
     assert is_nonblocking(old)
@@ -189,6 +198,7 @@ def test_ten_thousand_requests_across_ten_overlapping_restarts_of_a_real_server(
         for number in range(1, 11):
             clients.wait_for(number * 900)
             daemon.ctl("restart", service)
+            wait_until_it_hears(daemon, service)
         clients.wait_for(10_000)
     assert clients.wrong == [] and clients.served >= 10_000
     assert daemon.service(service)["starts"] == 11

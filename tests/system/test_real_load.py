@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from load import Load, fastcgi, get
+from load import Load, fastcgi, get, wait_until_it_hears
 from test_real_services import FPM
 
 FROM, MANY = "192.0.2.", 256 # the addresses
@@ -92,6 +92,7 @@ def test_nobody_is_refused_or_cut_off_while_a_server_is_reloaded_replaced_and_re
                 ("restart", name), ("stop", name), ("start", name)]:
             daemon.ctl(*words)
             if words[0] != "stop":
+                wait_until_it_hears(daemon, name)
                 load.wait_for_more(200)
     assert load.wrong == []
     assert daemon.service(name)["state"] == "running" and daemon.service(name)["starts"] == 6
