@@ -102,11 +102,11 @@ class TestTimes:
 
     def test_a_window_opens_and_closes_with_the_minute_and_who_is_there_stays(self, daemon, config, client, held):
         self.services(config, ["12:00-13:00"], ["11:00-11:59"])
-        self.at(daemon, 11, 59, second=52) # so that what comes first has 8 seconds
+        self.at(daemon, 11, 59, second=42) # so that what comes first has 18 seconds
         daemon.start()
         stays = held(port=7001)
         assert (serves(client, 7000), serves(client, 7001)) == (False, True)
-        eventually(lambda: serves(client, 7000), what="the window is open")
+        eventually(lambda: serves(client, 7000), 40, "the window is open")
         assert not serves(client, 7001)
         stays.sendall(b"y")
         assert stays.recv(1) == b"y"
@@ -150,17 +150,20 @@ class TestBanner:
         inetd(config, "cat", ["/bin/cat"], banner_file=str(file))
         {"missing": lambda: None, "pipe": lambda: os.mkfifo(file), "directory": file.mkdir}[kind]()
         daemon.start()
+        began = time.monotonic()
         for _ in range(20):
             assert serves(client)
         told = [line for line in daemon.lines if "banner_file" in line]
-        assert 1 <= len(told) <= 5 and str(file) in told[0] and why in told[0], told
+        assert 1 <= len(told) <= 5 * (1 + (time.monotonic() - began) // 10) # five in ten seconds
+        assert str(file) in told[0] and why in told[0], told
 
 
 class TestSources:
     """Sources at the edges of a prefix, many at once: exactly so many are let in, whatever the kernel keeps out before."""
 
-    IN = {"24": ["198.51.100.10", "198.51.100.255"], "64": ["2001:db8:ffff::3", "2001:db8:ffff:0:ffff:ffff:ffff:ffff"]}
-    NEXT = {"24": ["198.51.101.0"], "64": ["2001:db8:ffff:1::"]}
+    # None is of the link's own prefix, whose last address is no source: it is for broadcasts.
+    IN = {"24": ["198.51.101.0", "198.51.101.255"], "64": ["2001:db8:ffff::3", "2001:db8:ffff:0:ffff:ffff:ffff:ffff"]}
+    NEXT = {"24": ["198.51.102.0"], "64": ["2001:db8:ffff:1::"]}
 
     @pytest.fixture
     def sources(self, server, client):
