@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import re
 import resource
 import signal
 import socket
@@ -200,11 +201,11 @@ def test_who_comes_beyond_max_connections_is_refused_and_slots_come_back(daemon,
     assert ask(client, text=b"no") == b""
     daemon.wait_for(lambda line: "refused: max_connections" in line, "the refusal")
     os.kill(children(daemon)[0], signal.SIGKILL)
-    eventually(lambda: len(children(daemon)) == 2, what="one has ended")
+    eventually(lambda: now(daemon) == 2, what="its place is free")
     assert ask(client, text=b"yes") == b"yes"
     for sock in socks:
         sock.close()
-    gone(daemon)
+    eventually(lambda: now(daemon) == 0, what="all places are free")
     socks = [held() for _ in range(3)]
 
 
@@ -221,6 +222,11 @@ def test_who_comes_beyond_max_connections_waits_where_the_service_says_so(daemon
         assert cpu(daemon) - before <= 2 # ticks: it sleeps meanwhile
         first.close()
         assert waits.recv(1) == b"w"
+
+
+def now(daemon):
+    """How many are served, as the daemon knows it."""
+    return daemon.service("cat")["connections"]["now"]
 
 
 def cpu(daemon):
@@ -248,10 +254,11 @@ def test_a_program_that_cannot_be_started_closes_the_connection_and_is_told_seld
     inetd(config, "gone", [gone_program], UNLIMITED)
     daemon.start()
     gone_program.unlink()
+    began = time.monotonic()
     for _ in range(50):
         assert ask(client) == b""
     told = [line for line in daemon.lines if "cannot be started" in line]
-    assert 1 <= len(told) <= 5
+    assert 1 <= len(told) <= 5 * (1 + (time.monotonic() - began) // 10) # five in ten seconds
     assert "program" in told[0]
 
 
@@ -305,7 +312,7 @@ def test_the_log_tells_of_each_connection_where_it_is_asked_to(daemon, config, c
         sock.shutdown(socket.SHUT_WR)
         read_all(sock)
     began = daemon.wait_for(lambda line: f"connection 0 from {host}:{port} to {ADDRESS}:{PORT}, pid " in line, "its beginning")
-    ended = daemon.wait_for(lambda line: "connection 0 ended, exited with status 0, 0." in line, "its end")
+    ended = daemon.wait_for(lambda line: re.search(r"connection 0 ended, exited with status 0, \d+\.", line), "its end")
     assert "5 bytes received, 5 sent" in [line for line in daemon.lines if "connection 0 ended" in line][0], (began, ended)
 
 
