@@ -11,7 +11,6 @@ from answers import HTTP
 from daemon import Daemon, eventually
 from netns import run
 
-MILLION = 1_000_000
 
 
 def shell(config, script, **keys):
@@ -26,9 +25,15 @@ def logs(base):
     return directory
 
 
-def test_a_million_lines_are_whole_and_in_order_across_rotations(daemon, config, logs):
+# Lines with their numbers, a million at least, and as many more as come until somebody says that it is enough.
+WRITE = """n=0
+until test $n -ge 1000000 -a -e {0}/enough; do seq -f %09.0f $((n + 1)) $((n + 10000)); n=$((n + 10000)); done
+echo $n > {0}/part; mv {0}/part {0}/all; exec sleep 1000"""
+
+
+def test_a_million_lines_are_whole_and_in_order_across_rotations(daemon, config, logs, scratch):
     log = logs / "edge"
-    shell(config, f"seq -f %07.0f {MILLION}; exec sleep 1000", standard_output=f"log:{log}")
+    shell(config, WRITE.format(scratch), standard_output=f"log:{log}")
     daemon.start()
     parts = []
     for size in (100_000, 1_000_000, 2_000_000):
@@ -37,10 +42,13 @@ def test_a_million_lines_are_whole_and_in_order_across_rotations(daemon, config,
         daemon.hang_up()
         eventually(log.exists, what="the file is opened anew")
     parts.append(log)
-    eventually(lambda: sum(part.stat().st_size for part in parts) >= 8 * MILLION, 60, what="all of it is written")
+    (scratch / "enough").touch()
+    eventually((scratch / "all").exists, 60, what="all has been said")
+    count = int((scratch / "all").read_text())
+    eventually(lambda: sum(part.stat().st_size for part in parts) >= 10 * count, 60, what="all of it is written")
     texts = [part.read_bytes() for part in parts]
     assert all(text.endswith(b"\n") for text in texts) and all(texts)
-    assert b"".join(texts) == b"".join(b"%07d\n" % number for number in range(1, MILLION + 1))
+    assert b"".join(texts) == b"".join(b"%09d\n" % number for number in range(1, count + 1))
     assert "lost" not in daemon.log()
     daemon.stop()
 
