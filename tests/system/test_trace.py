@@ -181,6 +181,7 @@ class TestFilters:
                 sock.sendto(b"?", ("192.0.2.9", 5300))
                 sock.recv(65536)
             all_.wait(1000)
+            some.wait(100 - 75)
             one = [event["time_usec"] for event in some.events]
             assert len(all_.events) == 1000 and 100 - 76 < len(one) < 100 + 76 # eight standard deviations
             assert set(one) <= {event["time_usec"] for event in all_.events}
@@ -189,7 +190,10 @@ class TestFilters:
         with begun(Trace(world, "--listener", "echo")) as trace, client.udp("192.0.2.9") as sock:
             sock.connect(("192.0.2.9", 5300))
             before = sum(s["lookups"] for s in world.listener("echo", "echo")["sockets"])
-            for _ in range(60_000):
+            world.process.send_signal(signal.SIGSTOP) # who takes the events sleeps, so that some are lost on any machine
+            for number in range(60_000):
+                if number == 40_000:
+                    world.process.send_signal(signal.SIGCONT)
                 with contextlib.suppress(BlockingIOError):
                     sock.send(b"?", socket.MSG_DONTWAIT)
             eventually(lambda: len(trace.events) + trace.lost >= self.lookups(world) - before, what="all accounted for")
@@ -308,13 +312,16 @@ class TestRefusals:
 
 class TestTop:
     def test_rates_are_those_of_the_traffic(self, world, client):
-        process = subprocess.Popen(world.ctl_argv("top", "--json", "--interval", "1", "--count", "3"), stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(world.ctl_argv("top", "--json", "--interval", "1"), stdout=subprocess.PIPE, text=True)
         for _ in range(20):
             echo(client, "192.0.2.9", 5300)
         assert client.refuses_tcp("192.0.2.200", 9000)
-        tables = [json.loads(line) for line in process.communicate(timeout=DEADLINE)[0].splitlines()]
-        assert process.returncode == 0 and len(tables) == 3
-        last = {one["listener"]: one for one in tables[-1]["listeners"]}
+        tables, last = [], None
+        while len(tables) < 3 or last["gone"]["no_socket"] == 0: # it is the last that is asked for
+            tables.append(json.loads(process.stdout.readline()))
+            last = {one["listener"]: one for one in tables[-1]["listeners"]}
+        process.terminate()
+        assert process.wait(DEADLINE) == 0
         assert last["echo"]["lookups"] == last["echo"]["steered"] == 20
         assert last["gone"]["no_socket"] == 1 and last["gone"]["state"] == "stopped"
         told = sum(one["lookups_per_sec"] * table["interval_sec"] for table in tables for one in table["listeners"] if
