@@ -35,6 +35,7 @@ class Traffic:
 
     def __enter__(self):
         self.thread.start()
+        eventually(lambda: self.asked, what="somebody who asks")
         return self
 
     def __exit__(self, *_):

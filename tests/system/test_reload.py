@@ -108,18 +108,16 @@ class Flood:
         self.threads = [threading.Thread(target=self._run, args=(random.Random(seed + n),)) for n in range(threads)]
 
     def _run(self, dice):
-        asked = 0
         while not self.over.is_set():
             address, port, tag = dice.choice(self.targets)
-            asked += 1
+            with self.lock:
+                self.asked += 1
             try:
                 answer = self.ask(self.ns, address, port, timeout=10)
                 if answer["tag"] != tag:
                     self.wrong.append(f"{address}:{port} was answered by {answer['tag']}, not {tag}")
             except Exception as error: # counted and shown, whatever it is
                 self.wrong.append(f"{address}:{port}: {error!r}")
-        with self.lock:
-            self.asked += asked
 
     def __enter__(self):
         for thread in self.threads:
