@@ -2,7 +2,6 @@
 
 import json
 import socket
-import time
 
 import pytest
 
@@ -104,7 +103,7 @@ def test_a_listener_that_falls_while_it_is_watched_does_not_keep_the_daemon_busy
     ask(client, listen)
     daemon.wait_state("web", "idle")
     began = cpu_seconds(daemon.process.pid)
-    time.sleep(3.5) # what is left of the service does its deed fifteen times
+    eventually((scratch / "starts.over").exists, what="what is left of the service has done its deed fifteen times")
     assert cpu_seconds(daemon.process.pid) - began < 0.5
     assert starts(log) == 1, "that was no traffic"
     if listen is HTTP: # mended a few times, and then no more: the event loop is for all services

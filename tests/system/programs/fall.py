@@ -1,7 +1,7 @@
 """fall.py WHEN [LOG]: serves one client as {"pid": PID} and makes its own listener unusable: streams are shut down, datagram sockets connected.
 
 WHEN: exit - and exits; stay - and lives on until TERM; later - exits first, and a child that it leaves behind does the deed, five times a
-second for three seconds. LOG gets a line for each start."""
+second for three seconds, and makes the file LOG.over. LOG gets a line for each start."""
 
 import json
 import os
@@ -48,6 +48,7 @@ if when == "later":
                 fall(peer)
             except OSError: # it lies there still
                 pass
+        open(f"{sys.argv[2]}.over", "w").close()
         os._exit(0)
     raise SystemExit(0)
 fall(peer)
