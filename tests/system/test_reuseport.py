@@ -142,7 +142,7 @@ def test_while_a_worker_is_dead_the_others_get_what_would_be_its(daemon, crew, c
 
 
 def test_a_worker_that_is_killed_while_requests_come_is_back_with_what_waited_for_it(daemon, crew, client, log):
-    crew(4)
+    crew(4, "--single") # each has accepted one at most
     daemon.start()
     all_up(daemon, log, 4)
     with Requests(client, may_fail=1) as requests: # whom it has accepted; the other one waits
