@@ -298,7 +298,7 @@ def test_every_example_passes_check(example, server, name):
 
 
 def test_a_daemon_of_another_namespace_does_not_take_the_sockets_of_a_runtime_directory(make_daemon, config, namespace, client, program):
-    config.service("web", HTTP, program("ready.py", 0), type="notify")
+    config.service("web", HTTP, program("ready.py", "now"), type="notify")
     first = make_daemon().start()
     second = make_daemon(ns=namespace("other"))
     second.launch()

@@ -261,7 +261,7 @@ def test_stop_sends_term_and_then_kill(daemon, config, client, program):
     pid = int(client.ask_tcp("192.0.2.7", 8080))
     began = time.monotonic()
     daemon.ctl("stop", "web")
-    assert 0.45 <= time.monotonic() - began < 5
+    assert 0.45 <= time.monotonic() - began < 15
     assert not pathlib.Path(f"/proc/{pid}").exists() # reaped, too
     view = daemon.service("web")
     assert view["state"] == "stopped" and view["main_pid"] is None and view["result"] == "timeout"
@@ -291,7 +291,7 @@ def test_what_a_child_has_forked_goes_with_it(daemon, config, client, scratch):
     eventually(pids.exists, what="the shell has forked")
     daemon.ctl("stop", "sh")
     for pid in pids.read_text().split():
-        eventually(lambda p=pid: not alive(p), 5, f"process {pid} is gone")
+        eventually(lambda p=pid: not alive(p), what=f"process {pid} is gone")
     daemon.stop()
 
 
@@ -325,7 +325,7 @@ def test_restart_on_failure_backs_off_as_the_steps_say(daemon, config, client, p
 def test_a_start_limit_pauses_and_keeps_who_waits(daemon, config, client, program, scratch):
     log = scratch / "crashes"
     config.service("web", HTTP, program("crash.py", log, 3, *program("tell.py")), restart="on-failure", restart_sec="1ms",
-                   start_limit_burst=3, start_limit_interval_sec="2s")
+                   start_limit_burst=3, start_limit_interval_sec="6s") # more than a busy machine needs for three starts
     daemon.start()
     with client.connect("192.0.2.7", 8080, timeout=15) as waiting:
         daemon.wait_state("web", "paused")
@@ -377,16 +377,16 @@ def test_eager_services_run_before_anyone_asks(daemon, config, program, scratch)
     daemon.stop()
 
 
-def test_type_notify_is_running_only_when_it_has_said_so(daemon, config, client, program):
-    config.service("web", HTTP, program("ready.py", 0.5), type="notify")
+def test_type_notify_is_running_only_when_it_has_said_so(daemon, config, client, program, scratch):
+    config.service("web", HTTP, program("ready.py", scratch / "go"), type="notify")
     daemon.start()
-    began = time.monotonic()
     client.connect("192.0.2.7", 8080).close()
-    warming = daemon.wait_state("web", "starting")
-    eventually(lambda: daemon.service("web")["status_text"] == "warming up" or time.monotonic() - began > 0.5)
-    assert warming["main_pid"]
+    warming = eventually(lambda: (view := daemon.service("web"))["status_text"] == "warming up" and view, what="what it says meanwhile")
+    assert warming["state"] == "starting" and warming["main_pid"]
+    time.sleep(0.2)
+    assert daemon.service("web")["state"] == "starting"
+    (scratch / "go").touch()
     running = daemon.wait_state("web", "running")
-    assert time.monotonic() - began >= 0.5
     assert running["status_text"] == "serving"
     daemon.ctl("restart", "web") # answers when the new one is ready
     assert daemon.service("web")["state"] == "running"

@@ -1,6 +1,8 @@
-"""ready.py DELAY: notifies READY=1 after DELAY seconds ("never" sends nothing), then answers each connection with its pid."""
+"""ready.py WHEN: notifies READY=1 at once ("now"), once the file WHEN is there, or not at all ("never"); answers then each connection with
+its pid."""
 
 import os
+import pathlib
 import sys
 import time
 
@@ -10,7 +12,8 @@ listener = sockets()[0][1]
 notify("STATUS=warming up")
 if sys.argv[1] == "never":
     time.sleep(1000)
-time.sleep(float(sys.argv[1]))
+while sys.argv[1] != "now" and not pathlib.Path(sys.argv[1]).exists():
+    time.sleep(0.01)
 notify("READY=1\nSTATUS=serving")
 while True:
     connection, _ = listener.accept()
