@@ -207,7 +207,7 @@ def test_exec_stop_may_end_the_service_itself(daemon, config, notes):
 
 
 def test_an_exec_stop_that_hangs_is_given_up(daemon, config, notes):
-    lone(config, "web", exec_stop=SLEEP, timeout_stop_sec="200ms", exec_stop_post=notes.note("$SERVICE_RESULT"))
+    lone(config, "web", exec_stop=SLEEP, timeout_stop_sec="1s", exec_stop_post=notes.note("$SERVICE_RESULT"))
     daemon.start()
     daemon.ctl("start", "web")
     daemon.ctl("stop", "web")

@@ -28,9 +28,10 @@ def test_a_service_without_traffic_is_stopped_and_started_by_the_next(daemon, co
     daemon.start()
     pids = set()
     for number in (1, 2, 3):
-        began = time.monotonic()
-        pids.add(ask(client)[0])
-        assert daemon.service("web")["state"] == "running"
+        with Talk(client) as talk:
+            pids.add(talk.ask()[0])
+            assert daemon.service("web")["state"] == "running"
+            began = time.monotonic()
         view = daemon.wait_state("web", "idle")
         assert time.monotonic() - began >= 0.2
         assert view["starts"] == number and view["main_pid"] is None and view["result"] == "success"
@@ -67,9 +68,9 @@ def test_who_waits_in_the_queue_of_a_busy_service_is_use(daemon, config, client,
 
 
 def test_datagrams_keep_a_service_from_being_idle(daemon, config, client, program):
-    config.service("echo", ECHO, program("echo.py"), idle_stop_sec="500ms")
+    config.service("echo", ECHO, program("echo.py"), idle_stop_sec="2s") # more than a busy machine lets anybody wait
     daemon.start()
-    end = time.monotonic() + 1.5
+    end = time.monotonic() + 4
     pids = set()
     while time.monotonic() < end:
         pids.add(echo(client, "192.0.2.7", 5300)["pid"])
@@ -125,7 +126,7 @@ def test_a_thousand_who_come_as_it_stops_are_all_answered(daemon, config, client
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(300)
     assert errors == [] and next(answers) == len(services) * len(turns)
     starts = [daemon.service(f"s{number}")["starts"] for number in services]
     assert all(len(turns) // 3 < count <= len(turns) for count in starts), starts # else they came at other times

@@ -157,7 +157,7 @@ def test_notify_reload_waits_for_reloading_and_ready(daemon, puppet):
 
 
 def test_a_reload_that_is_not_answered_fails_and_the_service_goes_on(daemon, puppet):
-    web = puppet("web", "catch('USR1')", READY, type="notify-reload", reload_signal="USR1", timeout_start_sec="2s")
+    web = puppet("web", "catch('USR1')", READY, type="notify-reload", reload_signal="USR1", timeout_start_sec="4s")
     pid = daemon.wait_state("web", "running")["main_pid"]
     daemon.ctl("reload", "web", status=1)
     assert web("heard") == ["USR1"]
@@ -215,9 +215,9 @@ def test_stopping_that_comes_to_no_end_is_ended(daemon, puppet):
 
 def test_extend_timeout_usec_gives_a_start_more_time(daemon, config, puppet):
     """The witness, which has as much time, starts later and is ended sooner."""
-    web = puppet("web", "notify('EXTEND_TIMEOUT_USEC=60000000\\nSTATUS=longer')", timeout_start_sec="2s")
+    web = puppet("web", "notify('EXTEND_TIMEOUT_USEC=60000000\\nSTATUS=longer')", timeout_start_sec="4s")
     eventually(lambda: daemon.service("web")["status_text"] == "longer", what="its wish")
-    puppet("witness", timeout_start_sec="2s")
+    puppet("witness", timeout_start_sec="4s")
     assert daemon.wait_state("witness", "idle")["result"] == "timeout"
     assert daemon.service("web")["state"] == "starting"
     web(READY)
@@ -261,7 +261,7 @@ def test_a_service_may_pull_its_watchdog_itself(daemon, puppet, notes):
 def test_a_service_may_change_its_watchdog(daemon, puppet):
     web = puppet("web", READY, watchdog_sec="1h")
     daemon.wait_state("web", "running")
-    web("notify('WATCHDOG_USEC=200000')")
+    web("notify('WATCHDOG_USEC=1000000')")
     assert daemon.wait_state("web", "idle")["result"] == "watchdog"
     daemon.stop()
 

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from answers import HTTP, tell
-from daemon import eventually, netns_links
+from daemon import DEADLINE, eventually, netns_links
 from lone import Notes, alive, lone, sh
 
 OTHER = {"name": "other", "protocol": "tcp", "addresses": ["192.0.2.0/24"], "ports": [9090]}
@@ -236,11 +236,11 @@ class TestTimeout:
         pids = scratch / "pids"
         lone(config, "web")
         daemon.start()
-        lone(config, "slow", socket_timeout_sec="300ms", socket_start_pre=sh(self.STUBBORN.format(pids=pids)))
+        lone(config, "slow", socket_timeout_sec="1s", socket_start_pre=sh(self.STUBBORN.format(pids=pids)))
         began = time.monotonic()
         said = daemon.reload(status=1).stderr
-        assert 0.6 <= time.monotonic() - began < 10 # once until TERM, once until KILL
-        assert "takes longer than 0.3 s" in said
+        assert 2 <= time.monotonic() - began < 20 # once until TERM, once until KILL
+        assert "takes longer than 1 s" in said
         left = [int(pid) for pid in pids.read_text().split()]
         assert len(left) == 2
         eventually(lambda: not any(alive(pid) for pid in left), what="nobody left")
@@ -250,20 +250,20 @@ class TestTimeout:
         lone(config, "web")
         daemon.start()
         willing = f"-/bin/sh -c 'trap \"echo asked >> {notes.path}; exit 0\" TERM; sleep 1000 & wait'"
-        lone(config, "slow", socket_timeout_sec="300ms", socket_start_pre=willing)
+        lone(config, "slow", socket_timeout_sec="1s", socket_start_pre=willing)
         began = time.monotonic()
         assert "takes longer than" in daemon.reload(status=1).stderr
-        assert 0.3 <= time.monotonic() - began < 10
+        assert 1 <= time.monotonic() - began < 20
         assert notes.lines() == ["asked"] and "killed" not in daemon.log()
         daemon.stop()
 
     def test_a_stop_goes_on(self, daemon, config, scratch, notes):
         pids = scratch / "pids"
-        lone(config, "web", socket_timeout_sec="200ms", socket_stop_pre=sh(self.STUBBORN.format(pids=pids)),
+        lone(config, "web", socket_timeout_sec="1s", socket_stop_pre=sh(self.STUBBORN.format(pids=pids)),
              socket_stop_post=notes.note("post"))
         daemon.start()
         daemon.stop()
-        assert notes.lines() == ["post"] and "takes longer than 0.2 s" in daemon.log()
+        assert notes.lines() == ["post"] and "takes longer than 1 s" in daemon.log()
         assert not any(alive(int(pid)) for pid in pids.read_text().split())
 
 
@@ -340,7 +340,7 @@ class TestNobodyWaits:
             began = time.monotonic()
             assert tell(client, "192.0.2.7", 8080)["pid"]
             assert [s["name"] for s in daemon.ctl_json("status")["services"]] == ["web"]
-            assert time.monotonic() - began < 3
+            assert time.monotonic() - began < DEADLINE
         daemon.ctl("restart", "web")
         assert reload.poll() is None
         gate.touch()
