@@ -114,12 +114,6 @@ bool is_unix(SocketKind kind) noexcept {
 
 } // namespace
 
-bool has_descriptors(int any, std::size_t count) noexcept {
-    if (count == 0) return true;
-    const UniqueFd one(::fcntl(any, F_DUPFD_CLOEXEC, 0));
-    return one && has_descriptors(any, count - 1);
-}
-
 AcceptedSocket accept_next(int listener) noexcept {
     int error = 0;
     for (int skipped = 0; skipped < kMostSkipped; ++skipped) {

@@ -10,12 +10,6 @@
 
 namespace swathe {
 
-/// What a start of an instance may have open at once, its connection included; a flow has its socket twice.
-inline constexpr std::size_t kDescriptorsOfStart = 12;
-
-/// Can so many more be opened? It opens and closes them, since nothing else tells: a thousandth of what a process costs. `any` is open.
-[[nodiscard]] bool has_descriptors(int any, std::size_t count) noexcept;
-
 /// Whom a connection, or a connected datagram socket, connects.
 struct ConnectionEnds {
     SocketKind kind = SocketKind::tcp;

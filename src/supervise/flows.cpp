@@ -1,6 +1,7 @@
 #include "supervise/flows.h"
 
 #include "socket/datagrams.h"
+#include "socket/descriptors.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -104,7 +105,7 @@ Status Flows::begin(const Entrance& at, const UdpFlow& flow, Space& space, FlowI
         (void)inbox.take(flow);
         return {};
     }
-    if (!has_descriptors(at.socket.fd.get(), kDescriptorsOfStart)) return failure("flow", EMFILE);
+    if (!has_descriptors(kDescriptorsOfStart)) return failure("flow", EMFILE);
     auto socket = FlowSocket::open(at.listener, flow, at.ns, at.socket);
     UniqueFd fd(socket ? ::fcntl(socket->fd(), F_DUPFD_CLOEXEC, 0) : -1);
     const int error = socket ? (fd ? 0 : errno) : socket.error().errno_value;
