@@ -35,7 +35,25 @@ std::optional<std::string> prefix_in(std::string_view text) {
 struct Binding {
     std::string protocol, prefix;
     unsigned port = 0; ///< 0 = all
+    friend bool operator==(const Binding&, const Binding&) noexcept = default;
 };
+
+using Words = std::vector<std::string>;
+
+/// The words of a line's first command, without what follows for the shell: a comment, another command, or where the output goes.
+Words words_of(std::string_view line) {
+    Words words;
+    for (const std::string_view part : split(line, ' ')) {
+        const std::string_view word = trim(part);
+        if (word.starts_with('#') || word.find_first_of("<>") != word.npos) break;
+        const std::size_t end = word.find_first_of(";&|");
+        if (!word.substr(0, end).empty()) words.emplace_back(word.substr(0, end));
+        if (end != word.npos) break;
+    }
+    return words;
+}
+
+bool is_tubectl(std::string_view word) { return word == "tubectl" || word.ends_with("/tubectl"); }
 
 class Importer {
 public:
@@ -55,6 +73,7 @@ public:
 
 private:
     void wrong(std::string_view why) { report_.error(pos_, "", why); }
+    void left_out(std::string_view why) { report_.warning(pos_, "", why); }
 
     void read_json(std::string_view text) {
         const Json root = Json::parse(text, nullptr, false);
@@ -79,21 +98,44 @@ private:
     void read_lines(std::string_view text) {
         for (const std::string_view whole : split(text, '\n')) {
             ++pos_.line;
-            std::vector<std::string> words;
-            for (const std::string_view word : split(whole, ' '))
-                if (!trim(word).empty()) words.emplace_back(trim(word));
-            const auto bind = std::find(words.begin(), words.end(), "bind");
-            if (words.empty() || words.front().starts_with('#') || bind == words.end()) continue;
-            read_bind({bind + 1, words.end()});
+            const Words words = words_of(whole);
+            const auto name = std::find_if(words.begin(), words.end(), is_tubectl);
+            if (name != words.end()) read_command({name + 1, words.end()});
         }
     }
 
-    void read_bind(const std::vector<std::string>& words) {
-        const auto port = words.size() == 4 ? number_in(words[3]) : std::nullopt;
-        const auto prefix = words.size() == 4 ? prefix_in(words[2]) : std::nullopt;
-        if (!prefix || !port || *port > 65535 || (words[1] != "tcp" && words[1] != "udp"))
-            return wrong("expected tubectl bind LABEL PROTOCOL PREFIX PORT");
-        add(words[0], {words[1], *prefix, *port});
+    /// `words`: [OPTION...] VERB [WORD...], as tubectl(1) takes them.
+    void read_command(Words words) {
+        while (!words.empty() && words.front().starts_with('-')) {
+            const bool has_value = words.front().find('=') != std::string::npos || words.size() == 1;
+            if (words.front().find("netns") != std::string::npos)
+                left_out("what is bound in another network namespace needs netns in its listener");
+            words.erase(words.begin(), words.begin() + (has_value ? 1 : 2));
+        }
+        if (words.empty()) return;
+        const std::string verb = words.front();
+        words.erase(words.begin());
+        if (verb == "bind" || verb == "unbind") return read_binding(verb, words);
+        if (verb == "load-bindings") return left_out("not carried over: its file is to be imported by itself");
+        if (verb.starts_with("register")) left_out("not carried over: sockets are opened and passed on by swathed");
+    }
+
+    void read_binding(const std::string& verb, const Words& words) {
+        if (words.size() != 4) return wrong(fmt::format("expected tubectl {} LABEL PROTOCOL PREFIX PORT", verb));
+        const auto port = number_in(words[3]);
+        const auto prefix = prefix_in(words[2]);
+        if (words[1] != "tcp" && words[1] != "udp") return wrong(fmt::format("{} is no protocol", swathe::quoted(words[1])));
+        if (!prefix) return wrong(fmt::format("{} is no prefix", swathe::quoted(words[2])));
+        if (!port || *port > 65535) return wrong(fmt::format("{} is no port", swathe::quoted(words[3])));
+        const Binding binding{words[1], *prefix, *port};
+        verb == "bind" ? add(words[0], binding) : take_back(words[0], binding);
+    }
+
+    void take_back(const std::string& label, const Binding& binding) {
+        const auto found = labels_.find(label);
+        if (found == labels_.end() || std::erase(found->second, binding) == 0)
+            return left_out("not carried over: there is no such binding before it");
+        if (found->second.empty()) labels_.erase(found);
     }
 
     void add(const std::string& label, Binding binding) {

@@ -109,6 +109,8 @@ TEST_CASE("import: what is no binding of tubular is an error") {
           "input: binding 3: expected a label and a prefix\n");
     CHECK(told("tubectl bind foo sctp ::1 80\ntubectl bind foo tcp ::1\ntubectl bind foo tcp ::1 65536\n"
                "tubectl bind foo tcp ::1 80/tcp\n", false) ==
-          "input:1: expected tubectl bind LABEL PROTOCOL PREFIX PORT\ninput:2: expected tubectl bind LABEL PROTOCOL PREFIX PORT\n"
-          "input:3: expected tubectl bind LABEL PROTOCOL PREFIX PORT\ninput:4: expected tubectl bind LABEL PROTOCOL PREFIX PORT\n");
+          "input:1: \"sctp\" is no protocol\ninput:2: expected tubectl bind LABEL PROTOCOL PREFIX PORT\n"
+          "input:3: \"65536\" is no port\ninput:4: \"80/tcp\" is no port\n");
+    CHECK(told("tubectl bind foo tcp ::ffff:192.0.2.128/129 80\ntubectl unbind foo\n", false) ==
+          "input:1: \"::ffff:192.0.2.128/129\" is no prefix\ninput:2: expected tubectl unbind LABEL PROTOCOL PREFIX PORT\n");
 }
