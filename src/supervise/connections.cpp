@@ -22,6 +22,12 @@ constexpr Duration kLoadAge = std::chrono::seconds(1);
 constexpr Duration kSweepPause = std::chrono::seconds(1); ///< a timer for each end would be a few system calls for each connection
 constexpr std::size_t kBannerBytes = 4096; ///< of a banner_file: what any socket takes at once
 
+/// Is it a failure that no line about a process tells of?
+bool is_untold(ServiceResult result) noexcept {
+    return result == ServiceResult::timeout || result == ServiceResult::protocol || result == ServiceResult::oom_kill ||
+           result == ServiceResult::assertion;
+}
+
 unsigned minute_of_day() noexcept {
     const std::time_t at = std::time(nullptr);
     std::tm parts{};
@@ -248,10 +254,11 @@ void Connections::forget_directories(const Session& connection) {
     if (auto removed = remove_runtime_directories(own, false); !removed) complain(LogLevel::error, removed.error().to_string());
 }
 
-/// All connections have ended, and the service is to stop: who left the session of his connection is still in the group.
+/// All connections have ended, and the service is to stop: who left the session of his connection is still in the group, and so is whom an
+/// earlier daemon served that was killed.
 void Connections::end_group() {
     stopping_ = false;
-    if (!group_) return;
+    if (!group_for(*service_)) return;
     const std::string left = group_->left_over();
     const bool spared = service_->kill_mode == KillMode::process || service_->kill_mode == KillMode::none;
     if (!left.empty() && spared) say(LogLevel::notice, fmt::format("processes of former connections are left: {}", left));
@@ -284,6 +291,7 @@ void Connections::tell_of_end(const Session& connection) {
     const Run& run = connection.instance().run();
     const bool failed = run.result != ServiceResult::success;
     if (failed) ++counts_.failed;
+    if (is_untold(run.result)) complain(LogLevel::warning, fmt::format("{}: failed: {}", connection.title(), to_string(run.result)));
     const ConnectionLog& always = connection.service().log_on_success;
     const ConnectionLog more = failed ? connection.service().log_on_failure : ConnectionLog{};
     if (!always.duration && !always.bytes && !always.exit && !more.any()) return;

@@ -274,6 +274,15 @@ def test_who_is_gone_before_he_is_served_costs_nothing(daemon, config, client):
     assert not [line for line in daemon.lines if "connection" in line]
 
 
+def test_one_that_takes_too_long_is_ended_and_told_of(daemon, config, client):
+    inetd(config, "cat", ["/bin/cat"], runtime_max_sec="200ms")
+    daemon.start()
+    with client.connect(ADDRESS, PORT, 15) as sock:
+        assert read_all(sock) == b""
+    daemon.wait_for(lambda line: "connection 0 from 198.51.100.2:" in line and line.endswith(": failed: timeout"), "why it was ended")
+    assert daemon.service("cat")["connections"]["failed"] == 1
+
+
 def test_near_the_limit_of_descriptors_who_comes_waits_and_nobody_is_lost(daemon, config, client):
     inetd(config, "cat", ["/bin/cat"], UNLIMITED, max_connections="infinity")
     daemon.start()

@@ -8,7 +8,7 @@ import pytest
 
 from daemon import eventually
 from lone import alive
-from test_accept import LISTEN, ask, inetd
+from test_accept import ADDRESS, LISTEN, PORT, ask, inetd
 
 TOLD = "processes of former connections are left, and are told to end"
 KILLED = "processes of former connections are left, and are killed"
@@ -110,3 +110,20 @@ def test_the_end_of_the_daemon_asks_them_too(daemon, stray, signals):
     daemon.stop()
     assert signals() == ["TERM"]
     assert not alive(pid)
+
+
+def test_a_stop_reaches_whom_a_killed_daemon_served(make_daemon, config, client):
+    inetd(config, "cat", ["/bin/cat"])
+    first = make_daemon().start()
+    with client.connect(ADDRESS, PORT, 15) as sock:
+        sock.sendall(b"x")
+        assert sock.recv(1) == b"x"
+        first.process.kill()
+        first.process.wait()
+        second = make_daemon().start()
+        sock.sendall(b"y") # nobody else has come
+        assert sock.recv(1) == b"y"
+        second.ctl("stop", "cat")
+        second.wait_for(lambda line: TOLD in line, "who was left")
+        assert sock.recv(1) == b""
+    second.stop()
