@@ -12,6 +12,7 @@ std::string PortRange::to_string() const {
 }
 
 Result<std::uint16_t> parse_port(std::string_view text) {
+    if (text.size() > 1 && text.front() == '0') return failure("a port number does not begin with 0"); // octal to some, systemd too
     std::uint32_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc{} || end != text.data() + text.size() || value < 1 || value > 65535)

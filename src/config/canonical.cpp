@@ -1,8 +1,11 @@
 #include "config/canonical.h"
 
+#include "config/cgroup_values.h"
 #include "config/connection_values.h"
 #include "config/exec_line.h"
+#include "config/exec_values.h"
 #include "config/limit_values.h"
+#include "config/number.h"
 #include "config/specifier.h"
 #include "config/time_span.h"
 #include "config/values.h"
@@ -12,6 +15,7 @@
 #include <array>
 #include <charconv>
 #include <filesystem>
+#include <limits>
 
 namespace swathe {
 namespace {
@@ -24,16 +28,6 @@ struct Source {
     Format format;
     UnitId unit;
 };
-
-std::optional<std::int64_t> integer_of(std::string_view text) {
-    std::int64_t value = 0;
-    const bool hexadecimal = text.starts_with("0x") || text.starts_with("0X");
-    const std::string_view digits = text.substr(hexadecimal ? 2 : text.starts_with('+') ? 1 : 0);
-    const auto [end, error] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), value, hexadecimal ? 16 : 10);
-    const bool whole = !digits.empty() && error == std::errc{} && end == digits.data() + digits.size();
-    return whole ? std::optional(value) : std::nullopt;
-}
 
 /// What a reader makes of a value; nothing if it refuses it.
 template <class V, class Read> std::optional<V> read_as(const Raw& raw, Format format, Read read) {
@@ -60,13 +54,13 @@ std::string size_text(std::uint64_t bytes) {
     return power == 0 ? std::to_string(bytes) : fmt::format("{}{}", bytes, kSuffixes[power - 1]);
 }
 
-/// One end of a limit, or an amount: where it is a size, in its shortest form. What counts something else refuses
-/// suffixes.
+/// One end of a limit, or an amount: a size in its shortest form, a plain number in digits. Other limits may mean another number by the
+/// same text, as "1.5" seconds are 2, and keep it.
 std::string amount_text(const Source& source, std::string_view text) {
-    const auto bytes = parse_size(text);
-    if (!bytes) return std::string(text);
-    const std::string shortest = size_text(*bytes);
-    return takes_in_toml(source.directive, Raw{shortest, {}}) ? shortest : std::string(text);
+    const bool in_bytes = takes_in_toml(source.directive, Raw{"1K", {}});
+    const auto number = in_bytes ? parse_size(text) : source.directive.type == T::amount ? parse_unsigned(text) : std::nullopt;
+    if (!number) return std::string(text);
+    return in_bytes ? size_text(*number) : std::to_string(*number);
 }
 
 Raw amount_of(const Source& source, const Raw& raw) {
@@ -74,8 +68,9 @@ Raw amount_of(const Source& source, const Raw& raw) {
     const std::size_t colon = source.directive.type == T::limit ? text.find(':') : text.npos;
     std::string shortest = amount_text(source, std::string_view(text).substr(0, colon));
     if (colon != text.npos) shortest += ":" + amount_text(source, std::string_view(text).substr(colon + 1));
-    if (const auto number = integer_of(shortest); number && shortest.find_first_of("+-") == shortest.npos)
-        return {*number, raw.pos};
+    const auto number = parse_unsigned(shortest);
+    if (number && std::to_string(*number) == shortest && *number <= std::numeric_limits<std::int64_t>::max())
+        return {static_cast<std::int64_t>(*number), raw.pos};
     return {std::move(shortest), raw.pos};
 }
 
@@ -103,6 +98,9 @@ Raw choice_of(const Source& source, const Raw& raw) {
     };
     const std::string text = without_micro(text_of(raw));
     if (is_word(text)) return {text, raw.pos};
+    if (source.directive.toml_key == "io_scheduling_class") // where "1" is no boolean
+        if (const auto io_class = read_as<std::optional<IoClass>>(raw, source.format, read_io_class))
+            return {std::string(name_of(**io_class)), raw.pos};
     if (const auto on = read_as<bool>(raw, source.format, read_boolean)) {
         const std::string_view named = *on ? "yes" : "no";
         return {std::string(is_word(named) ? named : *on ? words.back() : words.front()), raw.pos};
@@ -127,14 +125,15 @@ Raw scalar_of(const Source& source, const Raw& raw) {
     switch (source.directive.type) {
     case T::boolean:
     case T::namespaces: // a boolean, or a line
-        if (const auto on = read_as<bool>(raw, source.format, read_boolean)) return {*on, raw.pos};
+        if (const auto on = read_as<bool>(raw, source.format, source.directive.toml_key == "delegate" ? read_delegate : read_boolean))
+            return {*on, raw.pos};
         return raw;
     case T::time_span:
         if (const auto span = read_as<std::optional<Duration>>(raw, source.format, read_delay_ceiling))
             return {format_time_span(span->value_or(kInfinity)), raw.pos};
         return raw;
     case T::count:
-        if (const auto number = integer_of(text_of(raw))) return {*number, raw.pos};
+        if (const auto number = parse_signed(text_of(raw))) return {*number, raw.pos};
         return raw;
     case T::decimal:
         if (const auto load = read_as<std::optional<double>>(raw, source.format, read_load)) return {**load, raw.pos};
@@ -152,7 +151,7 @@ Raw scalar_of(const Source& source, const Raw& raw) {
     case T::signal:
     case T::error_number: return {text_of(raw), raw.pos};
     case T::statuses:
-        if (const auto number = integer_of(text_of(raw))) return {*number, raw.pos};
+        if (const auto number = parse_signed(text_of(raw))) return {*number, raw.pos};
         return raw;
     case T::processors:
     case T::day_times:

@@ -2,6 +2,7 @@
 
 #include "config/limit_values.h"
 #include "config/limits.h"
+#include "config/number.h"
 #include "config/values.h"
 
 #include <algorithm>
@@ -16,7 +17,7 @@ namespace {
 
 constexpr std::uint32_t kWhole = 10000; // hundredths of a percent
 
-std::optional<std::uint64_t> parse_number(std::string_view text) {
+std::optional<std::uint64_t> parse_digits(std::string_view text) {
     std::uint64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
@@ -67,9 +68,9 @@ std::optional<std::uint32_t> parse_percentage(std::string_view text) {
     if (!text.ends_with('%')) return std::nullopt;
     text.remove_suffix(1);
     const std::size_t dot = text.find('.');
-    const auto whole = parse_number(text.substr(0, dot));
+    const auto whole = parse_digits(text.substr(0, dot));
     const std::string_view digits = dot == text.npos ? "0" : text.substr(dot + 1);
-    const auto fraction = parse_number(digits);
+    const auto fraction = parse_digits(digits);
     if (!whole || !fraction || digits.size() > 2) return std::nullopt;
     constexpr std::uint32_t kMax = std::numeric_limits<std::uint32_t>::max();
     if (*whole > kMax / 100 - 1) return std::nullopt;
@@ -85,13 +86,13 @@ bool read_swap(const Raw& raw, const ValueContext& context, PlacedAmount& out) {
 }
 
 bool read_tasks(const Raw& raw, const ValueContext& context, PlacedAmount& out) {
-    return read_amount(raw, context, parse_number, false, kTasksExpected, out);
+    return read_amount(raw, context, parse_unsigned, false, kTasksExpected, out);
 }
 
 bool read_weight(const Raw& raw, const ValueContext& context, PlacedNumber& out) {
     const auto text = written(raw, context);
     if (!text) return false;
-    const auto value = parse_number(*text);
+    const auto value = parse_unsigned(*text);
     if (!value || *value < 1 || *value > limits::kWeight)
         return context.refuse(raw.pos, fmt::format("expected an integer from 1 to {}", limits::kWeight));
     out = Placed<std::uint32_t>{static_cast<std::uint32_t>(*value), raw.pos};
@@ -114,8 +115,8 @@ bool read_delegate(const Raw& raw, const ValueContext& context, bool& out) {
         "cpu", "cpuacct", "cpuset", "io", "blkio", "memory", "devices", "pids", "bpf-firewall", "bpf-devices", "bpf-foreign"};
     const auto* text = raw.get<std::string>();
     const std::string_view first = text == nullptr ? "" : std::string_view(*text).substr(0, text->find(' '));
-    if (!context.is_unit || std::find(kControllers.begin(), kControllers.end(), first) == kControllers.end())
-        return read_boolean(raw, context, out);
+    const bool is_known = std::find(kControllers.begin(), kControllers.end(), first) != kControllers.end();
+    if (!context.is_unit || text == nullptr || !(is_known || first.empty())) return read_boolean(raw, context, out);
     context.warn(raw.pos, "all controllers that there are are delegated, not only those of the list");
     out = true;
     return true;

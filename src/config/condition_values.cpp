@@ -4,6 +4,7 @@
 #include "config/boolean_word.h"
 #include "config/limit_values.h"
 #include "config/limits.h"
+#include "config/number.h"
 #include "config/values.h"
 #include "config/words.h"
 #include "model/capabilities.h"
@@ -12,7 +13,7 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
+#include <limits>
 
 namespace swathe {
 namespace {
@@ -127,9 +128,8 @@ private:
     }
 
     static std::optional<std::uint64_t> count_in(std::string_view text) {
-        std::uint32_t count = 0;
-        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-        return error == std::errc() && end == text.data() + text.size() ? std::optional<std::uint64_t>(count) : std::nullopt;
+        const auto count = parse_unsigned(text);
+        return count && *count <= std::numeric_limits<std::uint32_t>::max() ? count : std::nullopt;
     }
 
     const ValueContext& context_;

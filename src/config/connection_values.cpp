@@ -2,6 +2,7 @@
 
 #include "config/limits.h"
 #include "config/net_values.h"
+#include "config/number.h"
 #include "config/time_span.h"
 #include "config/values.h"
 #include "config/words.h"
@@ -24,11 +25,11 @@ template <class N> std::optional<N> number_of(std::string_view text) {
     return value;
 }
 
-/// An integer, or in a unit file the digits of one.
+/// An integer, or in a unit file the text of one.
 std::optional<std::int64_t> integer_of(const Raw& raw, const ValueContext& context) {
     if (const auto* integer = raw.get<std::int64_t>()) return *integer;
     const auto* text = raw.get<std::string>();
-    return text != nullptr && context.is_unit ? number_of<std::int64_t>(*text) : std::nullopt;
+    return text != nullptr && context.is_unit ? parse_signed(*text) : std::nullopt;
 }
 
 std::optional<double> decimal_of(const Raw& raw, const ValueContext& context) {

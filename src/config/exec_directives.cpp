@@ -101,7 +101,7 @@ constexpr std::array kTable{
               "Processors that it runs on", kNoWords, into<&Service::cpu_affinity, read_processors>},
     Directive{service, "io_scheduling_class", "Service", "IOSchedulingClass", T::choice, replace, "the daemon's own",
               "How the kernel schedules its disk accesses", words_of<IoClass>,
-              into<&Service::io_scheduling_class, read_optional_choice<IoClass>>},
+              into<&Service::io_scheduling_class, read_io_class>},
     Directive{service, "io_scheduling_priority", "Service", "IOSchedulingPriority", T::count, replace, "4",
               "Its priority among those of its class", kNoWords, into<&Service::io_scheduling_priority, read_between<0, 7>>},
     Directive{service, "ignore_sigpipe", "Service", "IgnoreSIGPIPE", T::boolean, replace, "true",

@@ -1,6 +1,7 @@
 #include "config/exec_values.h"
 
 #include "config/limits.h"
+#include "config/number.h"
 #include "config/service_values.h"
 #include "config/words.h"
 #include "model/capabilities.h"
@@ -46,10 +47,8 @@ bool add_name(const std::string& text, bool assignments, const SourcePos& where,
 }
 
 std::optional<unsigned> processor_of(std::string_view text) {
-    unsigned number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    const bool whole = !text.empty() && error == std::errc() && end == text.data() + text.size();
-    return whole && number < limits::kProcessors ? std::optional<unsigned>(number) : std::nullopt;
+    const auto number = parse_unsigned(text);
+    return number && *number < limits::kProcessors ? std::optional(static_cast<unsigned>(*number)) : std::nullopt;
 }
 
 bool add_processors(std::string_view range, const SourcePos& where, const ValueContext& context, std::vector<unsigned>& out) {
@@ -183,6 +182,14 @@ bool read_bounding_set(const Raw& raw, const ValueContext& context, std::optiona
     CapabilitySet set = out.value_or(kAll);
     if (!read_capability_lines(raw, context, kBounding, set)) return false;
     out = set == kAll ? std::nullopt : std::optional<CapabilitySet>(set);
+    return true;
+}
+
+bool read_io_class(const Raw& raw, const ValueContext& context, std::optional<IoClass>& out) {
+    const auto* text = raw.get<std::string>();
+    const auto number = context.is_unit && text != nullptr ? parse_unsigned(*text) : std::nullopt;
+    if (!number || *number >= kChoices<IoClass>.size()) return read_optional_choice(raw, context, out);
+    out = kChoices<IoClass>[*number].value;
     return true;
 }
 

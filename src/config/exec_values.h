@@ -27,6 +27,9 @@ bool read_bounding_set(const Raw& raw, const ValueContext& context, std::optiona
 /// Relative paths, without what "." and double "/" would add; at most limits::kOwnDirectories in all.
 bool read_directories(const Raw& raw, const ValueContext& context, std::vector<Placed<std::string>>& out);
 bool read_directory_mode(const Raw& raw, const ValueContext& context, mode_t& out);
+
+/// A word, or in a unit file the number that stands for it: systemd.exec(5), IOSchedulingClass=.
+bool read_io_class(const Raw& raw, const ValueContext& context, std::optional<IoClass>& out);
 bool read_preserve_mode(const Raw& raw, const ValueContext& context, PreserveMode& out); ///< in a unit file a boolean, too
 
 bool read_standard_input(const Raw& raw, const ValueContext& context, StandardStream& out);

@@ -2,13 +2,14 @@
 
 #include "base/text.h"
 #include "config/items.h"
+#include "config/number.h"
 #include "config/values.h"
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <csignal>
 #include <cstring>
+#include <limits>
 
 namespace swathe {
 namespace {
@@ -42,10 +43,8 @@ constexpr std::array kStatusNames{
 };
 
 std::optional<int> number_of(std::string_view text) noexcept {
-    int value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || text.front() == '-' || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return value;
+    const auto value = parse_unsigned(text);
+    return value && *value <= std::numeric_limits<int>::max() ? std::optional(static_cast<int>(*value)) : std::nullopt;
 }
 
 std::optional<int> status_of(std::string_view text) noexcept {
@@ -60,6 +59,7 @@ std::optional<int> real_time_signal_of(std::string_view text) noexcept {
     if (!from_first && !text.starts_with("RTMAX")) return std::nullopt;
     text.remove_prefix(5);
     if (!text.empty() && text.front() != (from_first ? '+' : '-')) return std::nullopt;
+    if (text.substr(std::min<std::size_t>(text.size(), 1)).starts_with('+')) return std::nullopt; // one sign is enough
     const auto distance = text.empty() ? 0 : number_of(text.substr(1));
     if (!distance || *distance > SIGRTMAX - SIGRTMIN) return std::nullopt;
     return from_first ? SIGRTMIN + *distance : SIGRTMAX - *distance;

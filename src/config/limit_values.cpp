@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "config/limits.h"
+#include "config/number.h"
 #include "config/time_span.h"
 #include "config/values.h"
 
@@ -64,8 +65,9 @@ std::optional<std::uint64_t> take_term(std::string_view& text, std::size_t& powe
 std::optional<rlim_t> parse_nice(std::string_view text) {
     const char sign = text.empty() ? '\0' : text.front();
     const bool is_nice = sign == '+' || sign == '-';
-    const auto value = digits_of(text.substr(is_nice ? 1 : 0));
-    if (!value) return std::nullopt;
+    const std::string_view number = text.substr(is_nice ? 1 : 0);
+    const auto value = parse_unsigned(number);
+    if (!value || (is_nice && number.front() == '+')) return std::nullopt;
     if (sign == '+') return *value > kHighestNice ? std::nullopt : std::optional<rlim_t>(20 - *value);
     if (sign == '-') return *value > kLowestNice ? std::nullopt : std::optional<rlim_t>(20 + *value);
     if (*value > kRawNice) return std::nullopt;
@@ -84,7 +86,7 @@ std::optional<rlim_t> parse_bound(std::string_view text, LimitUnit unit) {
     if (text == "infinity") return RLIM_INFINITY;
     std::optional<rlim_t> value;
     switch (unit) {
-    case LimitUnit::count: value = digits_of(text); break;
+    case LimitUnit::count: value = parse_unsigned(text); break;
     case LimitUnit::bytes: value = parse_size(text); break;
     case LimitUnit::seconds: value = parse_time(text, std::chrono::seconds(1)); break;
     case LimitUnit::microseconds: value = parse_time(text, std::chrono::microseconds(1)); break;

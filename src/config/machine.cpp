@@ -58,11 +58,14 @@ Result<std::string> pretty_host_name() {
     return pretty.empty() ? host_name() : pretty;
 }
 
+/// systemd's preference, since 252.
+const char* shell_of_root() noexcept { return ::access("/bin/bash", F_OK) == 0 ? "/bin/bash" : "/bin/sh"; }
+
 /// systemd asks nobody about root, and neither do we: accounts may come from a service that is not up yet.
 Result<std::string> of_user(char specifier) {
     const uid_t uid = ::geteuid();
     if (specifier == 'U') return std::to_string(uid);
-    if (uid == 0) return std::string(specifier == 'u' ? "root" : specifier == 'h' ? "/root" : "/bin/sh");
+    if (uid == 0) return std::string(specifier == 'u' ? "root" : specifier == 'h' ? "/root" : shell_of_root());
     passwd entry{};
     passwd* found = nullptr;
     std::array<char, 16384> buffer{};

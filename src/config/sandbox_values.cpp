@@ -3,11 +3,11 @@
 #include "config/boolean_word.h"
 #include "config/each_word.h"
 #include "config/limits.h"
+#include "config/number.h"
 #include "config/values.h"
 #include "model/syscall_groups.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 
 namespace swathe {
@@ -53,10 +53,8 @@ constexpr int kKill = 0;
 
 std::optional<int> error_number(std::string_view text) {
     if (text == "kill") return kKill;
-    int number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error == std::errc{} && end == text.data() + text.size() && number >= 1 && number <= kLastError) return number;
-    for (number = 1; number <= kLastError; ++number)
+    if (const auto number = parse_unsigned(text); number && *number >= 1 && *number <= kLastError) return static_cast<int>(*number);
+    for (int number = 1; number <= kLastError; ++number)
         if (const char* name = ::strerrorname_np(number); name != nullptr && text == name) return number;
     if (text == "EWOULDBLOCK") return EWOULDBLOCK; // second names of one number
     if (text == "EOPNOTSUPP") return EOPNOTSUPP;

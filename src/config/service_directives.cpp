@@ -102,7 +102,7 @@ constexpr std::array kTable{
     statuses<&Service::restart_force_exit_status>("restart_force_exit_status", "RestartForceExitStatus",
                                                   "Ends after which it always is"),
     Directive{service, "start_limit_interval_sec", "Unit", "StartLimitIntervalSec", T::time_span, replace, "10s",
-              "Window of the start limit", kNoWords, into<&Service::start_limit_interval_sec, read_time_span>},
+              "Window of the start limit", kNoWords, into<&Service::start_limit_interval_sec, read_window>},
     Directive{service, "start_limit_burst", "Unit", "StartLimitBurst", T::count, replace, "5", "Starts that are allowed in the window",
               kNoWords, into<&Service::start_limit_burst, read_count>},
     Directive{service, "start_limit_hit", "X-Swathe", "StartLimitHit", T::choice, replace, "pause; fail in unit files",

@@ -3,10 +3,10 @@
 #include "config/limits.h"
 #include "config/limit_values.h"
 #include "config/net_values.h"
+#include "config/number.h"
 #include "config/values.h"
 #include "config/words.h"
 
-#include <charconv>
 #include <limits>
 
 #include <strings.h>
@@ -18,21 +18,11 @@ constexpr Duration kLongestKeepAlive = std::chrono::seconds(32767); // net/tcp.h
 constexpr std::int64_t kMostKeepAlives = 127;                       // MAX_TCP_KEEPCNT
 constexpr Duration kLongestDefer = std::chrono::seconds(32767);
 
-/// Digits, or hexadecimal ones behind "0x".
-std::optional<std::int64_t> parse_integer(std::string_view text) {
-    const bool hex = text.starts_with("0x") || text.starts_with("0X");
-    if (hex) text.remove_prefix(2);
-    std::int64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, hex ? 16 : 10);
-    if (text.empty() || text.front() == '-' || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
-
 std::optional<std::int64_t> integer_in(const Raw& raw, const ValueContext& context, std::int64_t min, std::int64_t max,
                                        std::string_view or_else = "") {
     std::optional<std::int64_t> value;
     if (const auto* integer = raw.get<std::int64_t>()) value = *integer;
-    if (const auto* text = raw.get<std::string>(); text != nullptr && context.is_unit) value = parse_integer(*text);
+    if (const auto* text = raw.get<std::string>(); text != nullptr && context.is_unit) value = parse_signed(*text);
     if (value && *value >= min && *value <= max) return value;
     context.refuse(raw.pos, fmt::format("expected an integer from {} to {}{}", min, max, or_else));
     return std::nullopt;
@@ -173,6 +163,10 @@ bool read_timestamping(const Raw& raw, const ValueContext& context, Timestamping
 bool read_device(const Raw& raw, const ValueContext& context, std::string& out) {
     Guard guard;
     if (raw.get<Raw::List>() != nullptr) return context.refuse(raw.pos, fmt::format("expected a string, found {}", raw.kind()));
+    if (const auto* text = raw.get<std::string>(); text != nullptr && *text == "*") { // systemd's word for none
+        out.clear();
+        return true;
+    }
     if (!read_interfaces(raw, context, guard)) return false;
     out = guard.interfaces.front().value;
     return true;

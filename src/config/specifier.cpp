@@ -101,8 +101,9 @@ Result<std::string> expand_specifiers(std::string_view text, const UnitId& unit,
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] != '%') {
             out += text[i];
+        } else if (++i == text.size()) {
+            out += '%'; // as systemd has it: "--limit 50%"
         } else {
-            if (++i == text.size()) return failure("a single % at the end; write %%");
             const auto [value, is_new] = known.try_emplace(text[i]);
             if (is_new) {
                 auto found = value_of(text[i], unit, machine);

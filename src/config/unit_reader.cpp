@@ -83,10 +83,16 @@ void take_back_family(UnitText& text, std::string_view prefix) {
     std::erase_if(text.foreign, [&](const UnitText::Foreign& line) { return belongs(line.section, line.key); });
 }
 
+/// Of capabilities an empty value is none, not the default: systemd.exec(5). Of Delegate= it is a list without controllers, which delegates
+/// all the same: systemd.resource-control(5).
+bool has_empty_value(const Directive& directive) noexcept {
+    return directive.type == ValueType::capabilities || directive.toml_key == "delegate";
+}
+
 void assign(UnitText& text, const Directive& directive, const UnitLine& line, const UnitId& unit, Report& report) {
     if (line.value.empty()) {
         take_back(text, [&](const Directive& d) { return &d == &directive; });
-        if (directive.type != ValueType::capabilities) return; // of them an empty value is none, not the default: systemd.exec(5)
+        if (!has_empty_value(directive)) return;
     }
     auto raw = raw_of(directive, line, unit, report);
     if (!raw) return;

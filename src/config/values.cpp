@@ -3,6 +3,7 @@
 #include "config/boolean_word.h"
 #include "config/items.h"
 #include "config/limits.h"
+#include "config/number.h"
 #include "config/time_span.h"
 #include "config/words.h"
 #include "model/instance_name.h"
@@ -21,12 +22,12 @@ template <class T> std::optional<T> number_of(std::string_view text, int base = 
     return value;
 }
 
-/// An integer, or in a unit file the digits of one; nothing after a report.
+/// An integer, or in a unit file the text of one; nothing after a report.
 std::optional<std::int64_t> integer_of(const Raw& raw, const ValueContext& context, std::int64_t max) {
     std::optional<std::int64_t> value;
     if (const auto* integer = raw.get<std::int64_t>()) value = *integer;
     if (const auto* text = raw.get<std::string>(); text != nullptr && context.is_unit)
-        value = number_of<std::int64_t>(*text);
+        value = parse_signed(*text);
     if (value && *value >= 0 && *value <= max) return value;
     if (!value && !context.is_unit)
         context.refuse(raw.pos, fmt::format("expected an integer, found {}", raw.kind()));
@@ -116,6 +117,12 @@ bool read_time_span(const Raw& raw, const ValueContext& context, Duration& out) 
     return true;
 }
 
+bool read_window(const Raw& raw, const ValueContext& context, Duration& out) {
+    const auto span = span_of(raw, context);
+    if (span) out = std::min(*span, kTimeSpanMax);
+    return span.has_value();
+}
+
 bool read_delay_ceiling(const Raw& raw, const ValueContext& context, std::optional<Duration>& out) {
     const auto span = span_of(raw, context);
     if (!span) return false;
@@ -145,7 +152,7 @@ bool read_signed(const Raw& raw, const ValueContext& context, int min, int max, 
     std::optional<std::int64_t> value;
     if (const auto* integer = raw.get<std::int64_t>()) value = *integer;
     if (const auto* text = raw.get<std::string>(); text != nullptr && context.is_unit)
-        value = number_of<std::int64_t>(std::string_view(*text).substr(text->starts_with('+') && !text->starts_with("+-") ? 1 : 0));
+        value = parse_signed(*text);
     if (!value || *value < min || *value > max) return context.refuse(raw.pos, fmt::format("expected an integer from {} to {}", min, max));
     out = static_cast<int>(*value);
     return true;

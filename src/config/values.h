@@ -23,6 +23,7 @@ bool read_count(const Raw& raw, const ValueContext& context, std::uint32_t& out)
 bool read_backlog(const Raw& raw, const ValueContext& context,
                   int& out); ///< 0 to 4294967295; what listen(2) cannot express is cut
 bool read_time_span(const Raw& raw, const ValueContext& context, Duration& out); ///< finite
+bool read_window(const Raw& raw, const ValueContext& context, Duration& out); ///< infinity becomes kTimeSpanMax
 bool read_delay_ceiling(const Raw& raw, const ValueContext& context,
                         std::optional<Duration>& out);                         ///< "infinity" = none
 bool read_timeout(const Raw& raw, const ValueContext& context, Duration& out); ///< 0 and "infinity" = none

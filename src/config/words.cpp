@@ -101,7 +101,8 @@ private:
         const auto value = form ? number(*form) : std::nullopt;
         if (!value) {
             word_.unknown_escape = true;
-            word_.text += '\\';
+            word_.text.append({'\\', c}); // white space behind a backslash ends no word, then
+            ++at_;
             return {};
         }
         if (*value == 0) return failure("NUL character");

@@ -123,6 +123,32 @@ TEST_CASE("convert: ranges and files of addresses of [X-Swathe] mean the same in
     CHECK(effect_of(toml.files) == effect_of(units.files));
 }
 
+TEST_CASE("convert: values that are written otherwise in TOML mean the same there") {
+    const Scratch from;
+    from.write("units/web.socket", "[Socket]\nListenStream=192.0.2.1:80\nBacklog=0x80\nTriggerLimitBurst=010\nIPTOS=010\nBindToDevice=*\n");
+    from.write("units/web.service",
+               "[Unit]\nStartLimitIntervalSec=infinity\n[Service]\nExecStart=/bin/web 50%\nDelegate=\nLimitCPU=1.5\nLimitNOFILE=010:0x10\n"
+               "LimitNICE=010\nLimitCORE=1M 5K\nNice=-010\nKillSignal=010\nTasksMax=0x10\nCPUAffinity=010\nIOSchedulingClass=1\n"
+               "SuccessExitStatus=010\n");
+    const Loaded loaded = from.load();
+    CHECK(lines_of(loaded.diagnostics, from.path()) ==
+          "units/web.service:5:10: warning: Delegate: all controllers that there are are delegated, not only those of the list\n");
+    const Service& service = loaded.config.services.front();
+    CHECK(service.listeners.front().backlog == 128);
+    CHECK(service.listeners.front().bind_to_device.empty());
+    CHECK(service.limits.at(RLIMIT_CPU)->rlim_cur == 2);
+    CHECK(service.limits.at(RLIMIT_NOFILE)->rlim_max == 16);
+    CHECK(service.nice == -8);
+    CHECK(service.kill_signal == 8);
+    CHECK(service.io_scheduling_class == IoClass::realtime);
+    CHECK(service.delegate);
+    Written toml, back;
+    rewrite(from.path(), Format::toml, toml);
+    CHECK(effect_of(toml.files) == dump(normalized(loaded.config)));
+    rewrite(toml.files.path(), Format::unit, back);
+    CHECK(effect_of(back.files) == dump(normalized(loaded.config)));
+}
+
 TEST_CASE("convert: what the other format cannot say is told line by line") {
     const Scratch from;
     from.write("units/web.socket",

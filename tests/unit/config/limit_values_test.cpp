@@ -69,9 +69,10 @@ TEST_CASE("limits: times are rounded up to the unit of the limit") {
 TEST_CASE("limits: a nice value has a sign; without one it is the kernel's number") {
     struct Case { const char* text; std::optional<rlim_t> raw; };
     const Case cases[] = {
-        {"+0", 20}, {"-0", 20}, {"+19", 1}, {"-20", 40}, {"+5", 15}, {"-5", 25}, {"0", 1}, {"1", 1}, {"40", 40},
+        {"+0", 20}, {"-0", 20}, {"+19", 1}, {"-20", 40}, {"+5", 15}, {"-5", 25}, {"0", 1}, {"1", 1}, {"40", 40}, {"010", 8}, {"-010", 28},
         {"infinity", RLIM_INFINITY},
         {"+20", std::nullopt}, {"-21", std::nullopt}, {"41", std::nullopt}, {"+", std::nullopt}, {"", std::nullopt}, {"--5", std::nullopt},
+        {"++5", std::nullopt},
         {"5s", std::nullopt},
     };
     for (const Case& c : cases) {

@@ -163,6 +163,8 @@ TEST_CASE("systemd's tables: command lines") {
         {"/bin/a \\101", "/bin/a [/bin/a|A]"}, {"/bin/a \\u0041", "/bin/a [/bin/a|A]"}, {"/bin/a \\U00000041", "/bin/a [/bin/a|A]"},
         {"/bin/a \\t", "/bin/a [/bin/a|\t]"}, {"/bin/a \\n", "/bin/a [/bin/a|\n]"}, {"/bin/a '\\x41'", "/bin/a [/bin/a|A]"},
         {"/bin/a \\q", "/bin/a [/bin/a|\\q] warned"}, {"/bin/a \\x4", "/bin/a [/bin/a|\\x4] warned"},
+        {"/bin/a b\\ c d", "/bin/a [/bin/a|b\\ c|d] warned"}, {"/bin/a \\\u00e4x", "/bin/a [/bin/a|\\\u00e4x] warned"},
+        {"/bin/a 50%", "/bin/a [/bin/a|50%]"},
         {"\"/bin/a b\" c", "/bin/a b [/bin/a b|c]"}, {"'/bin/a'", "/bin/a [/bin/a]"}, {"/bin/\\x61", "/bin/a [/bin/a]"},
         // no shell
         {"/bin/a | b", "/bin/a [/bin/a|||b]"}, {"/bin/a > b", "/bin/a [/bin/a|>|b]"}, {"/bin/a & b", "/bin/a [/bin/a|&|b]"},
@@ -191,7 +193,7 @@ TEST_CASE("systemd's tables: command lines") {
         {"|/bin/a", "refused"}, {"./a", "refused"}, {"../a", "refused"}, {"bin/a", "refused"}, {"/bin/", "refused"}, {"/", "refused"},
         {"$A", "refused"}, {"${A}", "refused"}, {"/bin/a\\n", "refused"}, {"; /bin/a", "refused"}, {"/bin/a ; ; /bin/b", "refused"},
         {"/bin/a 'b", "refused"}, {"/bin/a \"b", "refused"}, {"/bin/a b\\", "refused"}, {"/bin/a \\x00", "refused"},
-        {"/bin/a \\000", "refused"}, {"/bin/a \\ud800", "refused"}, {"/bin/a %z", "refused"}, {"/bin/a %", "refused"}, {"\"\"", "refused"},
+        {"/bin/a \\000", "refused"}, {"/bin/a \\ud800", "refused"}, {"/bin/a %z", "refused"}, {"/bin/a %", "/bin/a [/bin/a|%]"}, {"\"\"", "refused"},
     };
     for (const Case& c : cases) {
         CAPTURE(std::string(c.line));
