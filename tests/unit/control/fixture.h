@@ -73,9 +73,9 @@ public:
         return result.get();
     }
 
-    /// Waits until `condition` holds in the server's thread, at most five seconds.
+    /// Waits until `condition` holds in the server's thread, at most half a minute.
     template <class F> bool eventually(F condition) {
-        const Monotonic end = now() + std::chrono::seconds(5);
+        const Monotonic end = now() + std::chrono::seconds(30);
         while (now() < end) {
             if (inside(condition)) return true;
             std::this_thread::sleep_for(std::chrono::milliseconds(2));

@@ -84,7 +84,7 @@ std::string status_request() { return request_head("Status", "s", 5) + std::stri
 
 TEST_CASE("control: garbage instead of a handshake ends that connection and no other") {
     const TempDir dir;
-    RunningServer server(dir / "control");
+    RunningServer server(dir / "control", "", 60s);
     ControlClient client = client_of(dir / "control");
     const std::string_view garbage[] = {"GET / HTTP/1.0\r\n\r\n", "\xff\xfe\xfd\r\n",
                                         std::string_view("\0AUTH ANONYMOUS 30\r\nBEGIN\r\nnot a D-Bus message at all", 53)};
@@ -92,23 +92,23 @@ TEST_CASE("control: garbage instead of a handshake ends that connection and no o
         CAPTURE(std::string(bytes));
         const UniqueFd fd = raw_connection(dir / "control");
         write_all(fd.get(), bytes);
-        CHECK(hung_up_within(fd.get(), 4s)); // well below the handshake's time-out
+        CHECK(hung_up_within(fd.get(), 30s)); // well below the handshake's time-out
         CHECK(client.status("edge"));
     }
 }
 
 TEST_CASE("control: who never finishes the handshake is disconnected when its time is over") {
     const TempDir dir;
-    RunningServer server(dir / "control", "", 50ms);
+    RunningServer server(dir / "control", "", 1s); // more than the client needs that keeps to it, on a busy machine and under a sanitizer
     const UniqueFd silent = raw_connection(dir / "control");
     const UniqueFd half = raw_connection(dir / "control");
     write_all(half.get(), std::string_view("\0AUTH ANO", 9));
     const UniqueFd rejected = raw_connection(dir / "control");
     write_all(rejected.get(), std::string_view("\0AUTH NONSENSE\r\nBEGIN\r\n", 23));
     ControlClient client = client_of(dir / "control");
-    CHECK(hung_up_within(silent.get(), 4s));
-    CHECK(hung_up_within(half.get(), 4s));
-    CHECK(hung_up_within(rejected.get(), 4s));
+    CHECK(hung_up_within(silent.get(), 30s));
+    CHECK(hung_up_within(half.get(), 30s));
+    CHECK(hung_up_within(rejected.get(), 30s));
     CHECK(client.status("edge")); // authenticated in time: stays
 }
 
@@ -131,7 +131,7 @@ TEST_CASE("control: a message that says it is larger than D-Bus allows ends its 
     ControlClient client = client_of(dir / "control");
     const UniqueFd fd = authenticated(dir / "control");
     write_all(fd.get(), version_request(128 * 1024 * 1024));
-    CHECK(hung_up_within(fd.get(), 4s));
+    CHECK(hung_up_within(fd.get(), 30s));
     CHECK(client.status("edge"));
 }
 
@@ -142,7 +142,7 @@ TEST_CASE("control: who asks and does not read the answers is disconnected") {
     const UniqueFd fd = authenticated(dir / "control");
     REQUIRE(::fcntl(fd.get(), F_SETFL, O_NONBLOCK) == 0);
     const std::string request = status_request();
-    const Monotonic end = now() + 10s;
+    const Monotonic end = now() + 60s;
     bool disconnected = false;
     while (!disconnected && now() < end) {
         const ssize_t n = ::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL);

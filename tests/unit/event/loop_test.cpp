@@ -21,9 +21,9 @@ Loop make_loop() {
     return std::move(*loop);
 }
 
-/// Runs until `done` or five seconds have passed.
+/// Runs until `done` or half a minute has passed.
 template <class Done> bool run_until(Loop& loop, Done done) {
-    const Monotonic deadline = now() + 5s;
+    const Monotonic deadline = now() + 30s;
     while (!done() && now() < deadline)
         if (!loop.run_once(10ms)) return false;
     return done();

@@ -183,7 +183,7 @@ TEST_CASE("spawn as root: a child that hangs before its exec is killed when pati
         REQUIRE_FALSE(child);
         CHECK(child.error().error.errno_value == ETIMEDOUT);
         CHECK(took >= 300ms);
-        CHECK(took < 3s);
+        CHECK(took < 15s);
         CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
     }
 }

@@ -34,7 +34,7 @@ struct World {
     }
 
     template <class Done> bool run_until(Done done) {
-        const Monotonic deadline = now() + 5s;
+        const Monotonic deadline = now() + 30s;
         while (!done() && now() < deadline)
             if (!loop.run_once(10ms)) return false;
         return done();
