@@ -12,6 +12,7 @@ import time
 import pytest
 
 from daemon import eventually
+from netns import PATIENCE
 
 SO_RCVBUFFORCE = 33 # asm-generic/socket.h
 FIRST, LAST = 5000, 5999
@@ -36,7 +37,7 @@ def serve(daemon, config, server):
     return make
 
 
-def text(sock, patience=5):
+def text(sock, patience=PATIENCE):
     """What comes next; nothing, if nothing does."""
     sock.settimeout(patience)
     with contextlib.suppress(TimeoutError):

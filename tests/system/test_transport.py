@@ -9,6 +9,7 @@ import pytest
 
 from answers import ECHO, HTTP, echo, tell
 from daemon import eventually
+from netns import PATIENCE
 
 V4, V6 = "192.0.2.9", "2001:db8:1::9"
 BOTH = pytest.mark.parametrize("address", [V4, V6])
@@ -70,7 +71,7 @@ def test_fast_open(daemon, config, server, client, program, address):
     for number, (target, accepted) in enumerate([(address, 0), (address, 1), (address, 2), (sibling, 2), (sibling, 3)]):
         with client.open_socket(socket.SOCK_STREAM, target) as sock:
             # a blocking socket: else there is no waiting for the cookie in sendto()
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 5, 0))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", PATIENCE, 0))
             sock.sendto(b"hello\n", MSG_FASTOPEN, (target, 8080))
             pid, word = sock.recv(99).split()
             assert word == b"hello" and int(pid) == daemon.service("web")["main_pid"]
@@ -84,7 +85,7 @@ def test_fast_open(daemon, config, server, client, program, address):
 def from_port(ns, address, port):
     """A connection from a port of the client's choice, which may have been used just before."""
     sock = ns.open_socket(socket.SOCK_STREAM, address)
-    sock.settimeout(5)
+    sock.settimeout(PATIENCE)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind(("", port))
     sock.connect((address, 8080))
