@@ -23,9 +23,9 @@ def _setns(fd):
         raise OSError(ctypes.get_errno(), "setns")
 
 
-def run(*argv, **options):
+def run(*argv, timeout=60, **options):
     """Runs a command that must succeed; its output is part of the failure."""
-    done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, timeout=60, **options)
+    done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, timeout=timeout, **options)
     if done.returncode != 0:
         raise AssertionError(f"{' '.join(map(str, argv))}: exit {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout
