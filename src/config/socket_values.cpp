@@ -109,15 +109,15 @@ bool read_mark(const Raw& raw, const ValueContext& context, std::optional<std::u
 bool read_buffer(const Raw& raw, const ValueContext& context, std::optional<std::uint32_t>& out) {
     std::optional<std::uint64_t> size;
     if (const auto* number = raw.get<std::int64_t>()) {
-        if (*number > 0) size = static_cast<std::uint64_t>(*number);
+        if (*number >= 0) size = static_cast<std::uint64_t>(*number);
     } else {
         const std::string* text = string_of(raw, context);
         if (text == nullptr) return false;
         size = parse_size(*text);
     }
-    if (!size || *size == 0) return context.refuse(raw.pos, "expected a number of bytes such as 65536 or \"64K\"");
+    if (!size) return context.refuse(raw.pos, "expected a number of bytes such as 65536 or \"64K\"");
     if (*size > limits::kSocketBufferBytes) return context.refuse(raw.pos, fmt::format("more than {} bytes", limits::kSocketBufferBytes));
-    out = static_cast<std::uint32_t>(*size);
+    out = *size > 0 ? std::optional(static_cast<std::uint32_t>(*size)) : std::nullopt;
     return true;
 }
 

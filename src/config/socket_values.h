@@ -15,7 +15,7 @@ bool read_priority(const Raw& raw, const ValueContext& context, std::optional<in
 bool read_ip_tos(const Raw& raw, const ValueContext& context, std::optional<int>& out); ///< 0 to 255, or systemd's words
 bool read_ip_ttl(const Raw& raw, const ValueContext& context, std::optional<int>& out);
 bool read_mark(const Raw& raw, const ValueContext& context, std::optional<std::uint32_t>& out);
-bool read_buffer(const Raw& raw, const ValueContext& context, std::optional<std::uint32_t>& out); ///< bytes, "64K"
+bool read_buffer(const Raw& raw, const ValueContext& context, std::optional<std::uint32_t>& out); ///< bytes, "64K"; 0 = none
 bool read_keep_alive_span(const Raw& raw, const ValueContext& context, std::optional<Duration>& out); ///< 0 = the kernel's own
 bool read_keep_alive_probes(const Raw& raw, const ValueContext& context, std::optional<int>& out);    ///< likewise
 bool read_defer_accept(const Raw& raw, const ValueContext& context, std::optional<Duration>& out);    ///< likewise

@@ -336,6 +336,7 @@ TEST_CASE("limits: a UNIX socket's path of 107 bytes, 64 links to it; a socket's
     CHECK(with_path(9, "symlinks = \"/" + std::string(limits::kPathBytes - 1, 'x') + "\"") == "");
     CHECK(with_path(9, "symlinks = \"/" + std::string(limits::kPathBytes, 'x') + "\"").find("longer than 4095 bytes") != std::string::npos);
     CHECK(with_listen_line("receive_buffer = 1073741823\nsend_buffer = 1073741823") == "");
+    CHECK(with_listen_line("receive_buffer = 0\nsend_buffer = \"0\"") == "");
     CHECK(with_listen_line("receive_buffer = \"1G\"").find("receive_buffer: more than 1073741823 bytes") != std::string::npos);
     CHECK(with_listen_line("tcp_congestion = \"" + std::string(limits::kCongestionBytes, 'x') + "\"") == "");
     CHECK(with_listen_line("tcp_congestion = \"" + std::string(limits::kCongestionBytes + 1, 'x') + "\"")
