@@ -22,7 +22,7 @@ constexpr Duration kLoadAge = std::chrono::seconds(1);
 constexpr Duration kSweepPause = std::chrono::seconds(1); ///< a timer for each end would be a few system calls for each connection
 constexpr std::size_t kBannerBytes = 4096; ///< of a banner_file: what any socket takes at once
 
-/// Is it a failure that no line about a process tells of?
+/// Is it a failure of which how the process ended says nothing?
 bool is_untold(ServiceResult result) noexcept {
     return result == ServiceResult::timeout || result == ServiceResult::protocol || result == ServiceResult::oom_kill ||
            result == ServiceResult::assertion;
@@ -258,7 +258,7 @@ void Connections::forget_directories(const Session& connection) {
 /// earlier daemon served that was killed.
 void Connections::end_group() {
     stopping_ = false;
-    if (!group_for(*service_)) return;
+    if (!group_ && (!service_->accept || !group_for(*service_))) return; // without accept it is the worker's
     const std::string left = group_->left_over();
     const bool spared = service_->kill_mode == KillMode::process || service_->kill_mode == KillMode::none;
     if (!left.empty() && spared) say(LogLevel::notice, fmt::format("processes of former connections are left: {}", left));

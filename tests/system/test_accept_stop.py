@@ -127,3 +127,21 @@ def test_a_stop_reaches_whom_a_killed_daemon_served(make_daemon, config, client)
         second.wait_for(lambda line: TOLD in line, "who was left")
         assert sock.recv(1) == b""
     second.stop()
+
+
+@pytest.mark.parametrize("served", [False, True], ids=["nobody served", "one served"])
+def test_an_instance_of_a_service_that_no_longer_accepts_is_stopped_as_any(daemon, config, client, program, scratch, served):
+    inetd(config, "web", ["/bin/cat"])
+    daemon.start()
+    if served:
+        ask(client)
+        eventually(lambda: not daemon.service("web")["connections"]["now"], what="the end of the connection")
+    note = ["/bin/sh", "-c", f"sleep 0.3; kill -0 $MAINPID && echo alive >> {scratch}/note"]
+    config.service("web", LISTEN, program("serve.py"), exec_stop=note)
+    daemon.ctl("reload")
+    for _ in range(2):
+        daemon.ctl("start", "web")
+        daemon.ctl("stop", "web")
+    assert (scratch / "note").read_text().split() == ["alive", "alive"] # until ExecStop= was over
+    assert "former connections" not in daemon.log()
+    daemon.stop()
