@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -40,17 +41,23 @@ struct Binding {
 
 using Words = std::vector<std::string>;
 
-/// The words of a line's first command, without what follows for the shell: a comment, another command, or where the output goes.
-Words words_of(std::string_view line) {
-    Words words;
+/// The words of each command of a line. Comments, and where output goes, are the shell's.
+std::vector<Words> commands_of(std::string_view line) {
+    std::vector<Words> commands(1);
+    bool is_file = false; // the word behind ">"
     for (const std::string_view part : split(line, ' ')) {
-        const std::string_view word = trim(part);
-        if (word.starts_with('#') || word.find_first_of("<>") != word.npos) break;
-        const std::size_t end = word.find_first_of(";&|");
-        if (!word.substr(0, end).empty()) words.emplace_back(word.substr(0, end));
-        if (end != word.npos) break;
+        std::string_view word = trim(part);
+        if (word.starts_with('#')) break;
+        if (word.empty() || std::exchange(is_file, word.ends_with('>') || word.ends_with('<'))) continue;
+        if (word.find_first_of("<>") != word.npos) continue;
+        for (std::size_t end = word.find_first_of(";&|()"); end != word.npos; end = word.find_first_of(";&|()")) {
+            if (end > 0) commands.back().emplace_back(word.substr(0, end));
+            commands.emplace_back();
+            word.remove_prefix(end + 1);
+        }
+        if (!word.empty()) commands.back().emplace_back(word);
     }
-    return words;
+    return commands;
 }
 
 bool is_tubectl(std::string_view word) { return word == "tubectl" || word.ends_with("/tubectl"); }
@@ -98,10 +105,16 @@ private:
     void read_lines(std::string_view text) {
         for (const std::string_view whole : split(text, '\n')) {
             ++pos_.line;
-            const Words words = words_of(whole);
-            const auto name = std::find_if(words.begin(), words.end(), is_tubectl);
-            if (name != words.end()) read_command({name + 1, words.end()});
+            for (const Words& words : commands_of(whole)) read_shell(words);
         }
+    }
+
+    /// A command that only looks like a binding may be one by another name of the program.
+    void read_shell(const Words& words) {
+        const auto name = std::find_if(words.begin(), words.end(), is_tubectl);
+        if (name != words.end()) return read_command({name + 1, words.end()});
+        const auto verb = std::find_if(words.begin(), words.end(), [](const auto& word) { return word == "bind" || word == "unbind"; });
+        if (words.end() - verb == 5) left_out("not carried over: whether it is tubectl's is not known");
     }
 
     /// `words`: [OPTION...] VERB [WORD...], as tubectl(1) takes them.
