@@ -11,7 +11,8 @@ namespace {
 
 /// Our own, which must not become those of a child.
 int table() noexcept {
-    static const UniqueFd opened(::open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    static UniqueFd opened;
+    if (!opened) opened.reset(::open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC)); // there may have been none left
     return opened.get();
 }
 

@@ -1,5 +1,6 @@
 // ServiceUnit: one instance for each connection (accept = true).
 
+#include "socket/backlog.h"
 #include "socket/descriptors.h"
 #include "supervise/connections.h"
 #include "supervise/flows.h"
@@ -88,7 +89,10 @@ bool ServiceUnit::may_accept(const Place& place, AcceptTurn& turn) {
 /// False: nobody else is there, or can be served now. Who is accepted cannot go back into the backlog: what his start needs must be there.
 bool ServiceUnit::accept_one(const Place& place) {
     const Listener& listener = service_->listeners[place.listener];
-    if (!has_descriptors(kDescriptorsOfStart)) return cannot_accept(place, EMFILE), false;
+    if (!has_descriptors(kDescriptorsOfStart)) {
+        if (queued(at(place).fd.get(), listener.protocol) > 0) cannot_accept(place, EMFILE);
+        return false;
+    }
     AcceptedSocket accepted = accept_next(at(place).fd.get());
     switch (accepted.outcome) {
     case AcceptedSocket::Outcome::nobody: return false;
