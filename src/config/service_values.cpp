@@ -38,6 +38,10 @@ bool read_line(const std::string& line, const Raw& raw, const ValueContext& cont
     if (!words) return context.refuse(raw.pos, words.error().message);
     bool ok = true;
     for (const Word& word : *words) {
+        if (word.unknown_escape && context.is_unit) { // systemd.exec(5): such a line is as good as not there
+            ok = context.refuse(raw.pos, fmt::format("{}: unknown escape sequence", quoted(word.text)));
+            continue;
+        }
         if (word.unknown_escape) context.warn(raw.pos, "unknown escape sequence; the backslash is kept");
         const auto text = expand_specifiers(word.text, context.unit);
         ok =

@@ -1,7 +1,8 @@
 """Whether units mean here what they mean to systemd, which is asked itself: `systemctl show` of a systemd that is PID 1.
 
 swathectl writes each unit as TOML and that as a unit again. What systemd makes of the one, it must make of the other: so there is no
-second opinion here on what a value means. What systemd warns of and ignores is an error here, and nothing else is."""
+second opinion here on what a value means. What systemd warns of and ignores is an error here, and nothing else is but for
+STRICTER."""
 
 import json
 import random

@@ -2,12 +2,12 @@
 
 SPANS = ["0", "1", "1.5", ".5", "5 20ms", "1h 30min", "55s500ms", "1M", "1m", "2w 3d", "1y", "1.23456789s", "100us", "1\u00b5s", "1\u03bcs",
          "1.", "-1", "1e3", "1 fortnight", "1,5s", "0x10", "1ns", "Infinity", "infinity 1s", "99999999y"]
-NUMBERS = ["0", "7", "007", "010", "0x10", "0b11", "0o17", "+7", "08", "-1", "7x", "1K", "1.5", "4294967296"]
+NUMBERS = ["0", "7", "007", "010", "0x10", "0b11", "0B11", "0o17", "0O17", "+7", "08", "-1", "7x", "1K", "1.5", "4294967296"]
 BOOLEANS = ["1", "yes", "Y", "true", "T", "on", "0", "No", "n", "FALSE", "f", "off", "maybe", "2"]
 SIZES = ["1", "64K", "1M 512K", "1.5M", "10 B", "1K 1M", "1KB", "64k", "-1"]
 
 VALUES = { # (section, key): values; those that end in a line break are lines as they are
-    ("Service", "RestartSec"): SPANS,
+    ("Service", "RestartSec"): [*SPANS, "infinity"],
     ("Service", "TimeoutStartSec"): [*SPANS, "infinity"],
     ("Service", "TimeoutStopSec"): ["0", "infinity", "1.5h"],
     ("Service", "TimeoutSec"): ["0", "7", "infinity", "TimeoutSec=7\nTimeoutStopSec=8\n", "TimeoutStopSec=8\nTimeoutSec=7\n"],
@@ -16,7 +16,7 @@ VALUES = { # (section, key): values; those that end in a line break are lines as
     ("Unit", "StartLimitIntervalSec"): ["0", "5", "1.5h", "infinity"],
     ("Unit", "StartLimitBurst"): NUMBERS,
     ("Socket", "TimeoutSec"): ["0", "infinity", "1.5h"],
-    ("Socket", "TriggerLimitIntervalSec"): ["0", "1.5h"],
+    ("Socket", "TriggerLimitIntervalSec"): ["0", "1.5h", "infinity"],
     ("Socket", "TriggerLimitBurst"): NUMBERS,
     ("Socket", "KeepAliveTimeSec"): ["0", "1.5h", "5"],
     ("Socket", "KeepAliveProbes"): ["0", "1", "010", "127", "-1"],
@@ -74,7 +74,7 @@ VALUES = { # (section, key): values; those that end in a line break are lines as
         "Environment=A=1\nEnvironment=B=2\n", "Environment=A=1\nEnvironment=\nEnvironment=B=2\n", "Environment=A=1 \\\n  B=2\n",
         "Environment=A=1 \\\n# c\n  B=2\n", "Environment=A=1 \\\n; c\n\n", "Environment = A=1\n", "Environment=\"A=1 \\\n2\"\n",
         "Environment=A=1\\\\\nEnvironment=B=2\n", "  Environment=A=1\n", "Environment=A=1\r\nEnvironment=B=2\r\n",
-        "Environment=A=1\tB=2\n",
+        "Environment=A=1\tB=2\n", "Environment=A=x\\ B=y\n", "Environment=A=\\q\n",
         "Environment=A=1\n[X-Foo]\nEnvironment=B=2\n[Service]\nEnvironment=C=3\n",
         "Environment=A=1\n#Environment=B=2\n ;Environment=C=3\n",
         "Environment=A=1 \\\n\\\nB=2\n"],
@@ -126,4 +126,5 @@ VALUES = { # (section, key): values; those that end in a line break are lines as
 # What comes back as a range, of which systemd knows nothing.
 RANGES = {("Socket", "ListenStream", value) for value in ("80", "[::]:80", "0.0.0.0:80")}
 # What is refused here though systemd takes it: nobody means it, and the manual says so.
-STRICTER = {("Socket", "Backlog", "4294967296")}
+STRICTER = {("Socket", "Backlog", "4294967296"), ("Service", "RestartSec", "infinity"),
+            ("Socket", "TriggerLimitIntervalSec", "infinity")}
