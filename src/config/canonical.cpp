@@ -12,6 +12,7 @@
 #include "config/words.h"
 #include "model/socket_stage.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <filesystem>
@@ -58,7 +59,9 @@ std::string size_text(std::uint64_t bytes) {
 /// same text, as "1.5" seconds are 2, and keep it.
 std::string amount_text(const Source& source, std::string_view text) {
     const bool in_bytes = takes_in_toml(source.directive, Raw{"1K", {}});
-    const auto number = in_bytes ? parse_size(text) : source.directive.type == T::amount ? parse_unsigned(text) : std::nullopt;
+    const bool counts = source.directive.type == T::amount || // a limit of nice has a meaning for signs
+                        (takes_in_toml(source.directive, Raw{"0x1", {}}) && !text.starts_with('+'));
+    const auto number = in_bytes ? parse_size(text) : counts ? parse_unsigned(text) : std::nullopt;
     if (!number) return std::string(text);
     return in_bytes ? size_text(*number) : std::to_string(*number);
 }
@@ -121,6 +124,21 @@ Raw path_of(const Source& source, const Raw& raw) {
     return {(directory / *text).lexically_normal().string(), raw.pos};
 }
 
+/// Ranges, in digits.
+Raw processors_of(const Source& source, const Raw& raw) {
+    const auto all = read_as<std::vector<unsigned>>(raw, source.format, read_processors);
+    if (raw.get<std::string>() == nullptr || !all || all->empty()) return raw;
+    std::string text;
+    for (auto first = all->begin(); first != all->end();) {
+        const auto gap = std::adjacent_find(first, all->end(), [](unsigned a, unsigned b) { return b != a + 1; });
+        const auto last = gap == all->end() ? all->end() - 1 : gap;
+        text += fmt::format("{}{}", text.empty() ? "" : " ", *first);
+        if (last != first) text += fmt::format("-{}", *last);
+        first = last + 1;
+    }
+    return {std::move(text), raw.pos};
+}
+
 Raw scalar_of(const Source& source, const Raw& raw) {
     switch (source.directive.type) {
     case T::boolean:
@@ -133,6 +151,9 @@ Raw scalar_of(const Source& source, const Raw& raw) {
             return {format_time_span(span->value_or(kInfinity)), raw.pos};
         return raw;
     case T::count:
+    case T::signal:
+    case T::error_number:
+    case T::statuses: // a number, or a name
         if (const auto number = parse_signed(text_of(raw))) return {*number, raw.pos};
         return raw;
     case T::decimal:
@@ -147,13 +168,8 @@ Raw scalar_of(const Source& source, const Raw& raw) {
     case T::size: return amount_of(source, raw);
     case T::choice: return choice_of(source, raw);
     case T::path: return path_of(source, raw);
-    case T::account:
-    case T::signal:
-    case T::error_number: return {text_of(raw), raw.pos};
-    case T::statuses:
-        if (const auto number = parse_signed(text_of(raw))) return {*number, raw.pos};
-        return raw;
-    case T::processors:
+    case T::account: return {text_of(raw), raw.pos};
+    case T::processors: return processors_of(source, raw);
     case T::day_times:
     case T::log_fields:
     case T::rate:
@@ -192,7 +208,7 @@ void add_words(const Source& source, const Raw& raw, Raw::List& out) {
     } else if (text == nullptr || source.format == Format::toml || is_word_list(source.directive.type)) {
         out.push_back(source.directive.type == T::accounts ? Raw{text_of(raw), raw.pos} : scalar_of(source, raw));
     } else if (const auto words = split_words(*text)) {
-        for (const Word& word : *words) out.push_back({word.text, raw.pos});
+        for (const Word& word : *words) out.push_back(scalar_of(source, {word.text, raw.pos}));
     } else {
         out.push_back(raw);
     }

@@ -11,7 +11,8 @@ struct Prefix {
     std::string_view text;
     int base;
 };
-constexpr std::array kPrefixes{Prefix{"0x", 16}, Prefix{"0X", 16}, Prefix{"0o", 8}, Prefix{"0b", 2}, Prefix{"0", 8}};
+constexpr std::array kPrefixes{Prefix{"0x", 16}, Prefix{"0X", 16}, Prefix{"0o", 8}, Prefix{"0O", 8},
+                              Prefix{"0b", 2},  Prefix{"0B", 2},  Prefix{"0", 8}};
 
 /// Without a sign.
 std::optional<std::uint64_t> digits_of(std::string_view text) noexcept {

@@ -34,7 +34,7 @@ Json words(const Directive& directive) {
 constexpr std::string_view kSize = "^ *[0-9][0-9. BKMGTPE]*$";
 constexpr std::string_view kTimeSpan = "^ *(infinity *|[0-9.][0-9. a-zA-Z\\u00b5\\u03bc]*)$";
 constexpr std::string_view kAddresses = "^[0-9A-Fa-f:.]+(/[0-9]{1,3}|-[0-9A-Fa-f:.]+)?$";
-constexpr std::string_view kPorts = "^(all|\\*|[0-9]{1,5}(-[0-9]{1,5})?)$";
+constexpr std::string_view kPorts = "^(all|\\*|[1-9][0-9]{0,4}(-[1-9][0-9]{0,4})?)$";
 constexpr std::string_view kVariable = "^[A-Za-z_][A-Za-z0-9_]*";
 
 Json integers(const Directive& directive) {

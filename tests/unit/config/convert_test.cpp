@@ -7,6 +7,8 @@
 #include "scratch.h"
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 #include <set>
 
 #include <fmt/format.h>
@@ -128,8 +130,8 @@ TEST_CASE("convert: values that are written otherwise in TOML mean the same ther
     from.write("units/web.socket", "[Socket]\nListenStream=192.0.2.1:80\nBacklog=0x80\nTriggerLimitBurst=010\nIPTOS=010\nBindToDevice=*\n");
     from.write("units/web.service",
                "[Unit]\nStartLimitIntervalSec=infinity\n[Service]\nExecStart=/bin/web 50%\nDelegate=\nLimitCPU=1.5\nLimitNOFILE=010:0x10\n"
-               "LimitNICE=010\nLimitCORE=1M 5K\nNice=-010\nKillSignal=010\nTasksMax=0x10\nCPUAffinity=010\nIOSchedulingClass=1\n"
-               "SuccessExitStatus=010\n");
+               "LimitNICE=010\nLimitCORE=1M 5K\nNice=-010\nKillSignal=010\nTasksMax=0x10\nCPUAffinity=0x0-03 010\nIOSchedulingClass=1\n"
+               "SuccessExitStatus=010 TERM\nSystemCallErrorNumber=0x1\n");
     const Loaded loaded = from.load();
     CHECK(lines_of(loaded.diagnostics, from.path()) ==
           "units/web.service:5:10: warning: Delegate: all controllers that there are are delegated, not only those of the list\n");
@@ -145,6 +147,15 @@ TEST_CASE("convert: values that are written otherwise in TOML mean the same ther
     Written toml, back;
     rewrite(from.path(), Format::toml, toml);
     CHECK(effect_of(toml.files) == dump(normalized(loaded.config)));
+    std::ifstream file(toml.files.path("services.d/web.toml"));
+    const std::string text(std::istreambuf_iterator<char>(file), {});
+    for (const std::string_view line : {"kill_signal = 8\n", "limit_nofile = \"8:16\"\n", "limit_nice = 8\n", "tasks_max = 16\n",
+                                        "cpu_affinity = [\"0-3 8\"]\n", "success_exit_status = [8, \"TERM\"]\n",
+                                        "system_call_error_number = 1\n"}) { // as people, and the schema, write them
+        CAPTURE(std::string(line));
+        CAPTURE(text);
+        CHECK(text.find(line) != std::string::npos);
+    }
     rewrite(toml.files.path(), Format::unit, back);
     CHECK(effect_of(back.files) == dump(normalized(loaded.config)));
 }

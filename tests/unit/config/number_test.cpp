@@ -11,7 +11,7 @@ using namespace swathe;
 TEST_CASE("numbers: the beginning says which base, as systemd has it") {
     struct Case { const char* text; std::optional<std::uint64_t> value; };
     const Case cases[] = {
-        {"0", 0}, {"7", 7}, {"10", 10}, {"+7", 7}, {"00", 0}, {"007", 7}, {"010", 8}, {"+010", 8}, {"0o17", 15}, {"0b11", 3},
+        {"0", 0}, {"7", 7}, {"10", 10}, {"+7", 7}, {"00", 0}, {"007", 7}, {"010", 8}, {"+010", 8}, {"0o17", 15}, {"0O17", 15}, {"0b11", 3}, {"0B11", 3},
         {"0x10", 16}, {"0X1f", 31}, {"18446744073709551615", std::numeric_limits<std::uint64_t>::max()},
         {"", std::nullopt}, {"+", std::nullopt}, {"-1", std::nullopt}, {"+-1", std::nullopt}, {"++1", std::nullopt}, {"08", std::nullopt},
         {"0x", std::nullopt}, {"0b2", std::nullopt}, {"0xg", std::nullopt}, {"x10", std::nullopt}, {"1K", std::nullopt},
