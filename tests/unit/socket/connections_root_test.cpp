@@ -29,17 +29,7 @@ BoundSocket open_one(const Listener& l, const NetNamespace& ns) {
     return std::move(sockets->front());
 }
 
-UniqueFd dial(const NetNamespace& ns, const SocketAddress& to) {
-    UniqueFd fd;
-    REQUIRE(ns.inside([&]() -> Status {
-        sockaddr_storage raw{};
-        const socklen_t size = to.to_sockaddr(raw);
-        fd.reset(::socket(raw.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        REQUIRE(::connect(fd.get(), reinterpret_cast<sockaddr*>(&raw), size) == 0);
-        return {};
-    }));
-    return fd;
-}
+UniqueFd dial(const NetNamespace& ns, const SocketAddress& to) { return test::dial(ns, SOCK_STREAM, to); }
 
 UniqueFd take(int listener) {
     pollfd waiting{listener, POLLIN, 0};

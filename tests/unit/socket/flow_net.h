@@ -48,17 +48,7 @@ inline Payload receive(int fd) {
 }
 
 /// A client's socket that hears only from what it asks.
-inline UniqueFd dial(const NetNamespace& ns, const SocketAddress& to) {
-    UniqueFd fd;
-    REQUIRE(ns.inside([&]() -> Status {
-        sockaddr_storage raw{};
-        const socklen_t size = to.to_sockaddr(raw);
-        fd.reset(::socket(raw.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-        REQUIRE(::connect(fd.get(), reinterpret_cast<sockaddr*>(&raw), size) == 0);
-        return {};
-    }));
-    return fd;
-}
+inline UniqueFd dial(const NetNamespace& ns, const SocketAddress& to) { return dial(ns, SOCK_DGRAM, to); }
 
 inline void send(int fd, const Payload& payload) {
     REQUIRE(::send(fd, payload.data(), payload.size(), 0) == static_cast<ssize_t>(payload.size()));

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <sched.h>
+#include <sys/socket.h>
 #include <thread>
 #include <unistd.h>
 
@@ -32,6 +33,18 @@ void run_in(const NetNamespace& ns, const std::string& command) {
     });
     REQUIRE(done);
     REQUIRE(status == 0);
+}
+
+UniqueFd dial(const NetNamespace& ns, int type, const SocketAddress& to) {
+    UniqueFd fd;
+    REQUIRE(ns.inside([&]() -> Status {
+        sockaddr_storage raw{};
+        const socklen_t size = to.to_sockaddr(raw);
+        fd.reset(::socket(raw.ss_family, type | SOCK_CLOEXEC, 0));
+        REQUIRE(::connect(fd.get(), reinterpret_cast<sockaddr*>(&raw), size) == 0);
+        return {};
+    }));
+    return fd;
 }
 
 TestNet::TestNet() {
