@@ -14,7 +14,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <filesystem>
 #include <limits>
 
@@ -80,9 +79,8 @@ Raw amount_of(const Source& source, const Raw& raw) {
 Raw octal_of(const Raw& raw) {
     const auto* text = raw.get<std::string>();
     if (text == nullptr) return raw;
-    unsigned mode = 0;
-    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), mode, 8);
-    return error == std::errc{} && end == text->data() + text->size() ? Raw{fmt::format("{:04o}", mode), raw.pos} : raw;
+    const auto mode = parse_digits(*text, 8);
+    return mode ? Raw{fmt::format("{:04o}", *mode), raw.pos} : raw;
 }
 
 /// systemd has longer names of units of time, and two letters for "micro".

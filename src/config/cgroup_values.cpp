@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <limits>
 
 #include <fmt/format.h>
@@ -16,13 +15,6 @@ namespace swathe {
 namespace {
 
 constexpr std::uint32_t kWhole = 10000; // hundredths of a percent
-
-std::optional<std::uint64_t> parse_digits(std::string_view text) {
-    std::uint64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
 
 /// A string, or the digits of an integer in TOML; nothing after a report.
 std::optional<std::string> written(const Raw& raw, const ValueContext& context) {

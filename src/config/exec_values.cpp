@@ -7,7 +7,6 @@
 #include "model/capabilities.h"
 
 #include <algorithm>
-#include <charconv>
 #include <functional>
 
 namespace swathe {
@@ -199,11 +198,9 @@ bool read_directories(const Raw& raw, const ValueContext& context, std::vector<P
 
 bool read_directory_mode(const Raw& raw, const ValueContext& context, mode_t& out) {
     const auto* text = raw.get<std::string>();
-    mode_t mode = 0;
-    const char* const end = text == nullptr ? nullptr : text->data() + text->size();
-    const bool whole = text != nullptr && !text->empty() && std::from_chars(text->data(), end, mode, 8).ptr == end;
-    if (!whole || mode > 07777) return context.refuse(raw.pos, "expected an octal string from \"0000\" to \"7777\"");
-    out = mode;
+    const auto mode = text == nullptr ? std::nullopt : parse_digits(*text, 8);
+    if (!mode || *mode > 07777) return context.refuse(raw.pos, "expected an octal string from \"0000\" to \"7777\"");
+    out = static_cast<mode_t>(*mode);
     return true;
 }
 

@@ -6,7 +6,6 @@
 #include "config/time_span.h"
 #include "config/values.h"
 
-#include <charconv>
 #include <limits>
 
 namespace swathe {
@@ -14,13 +13,6 @@ namespace {
 
 constexpr rlim_t kHighestNice = 19, kLowestNice = 20; // +19, -20
 constexpr rlim_t kRawNice = 40;
-
-std::optional<std::uint64_t> digits_of(std::string_view text) {
-    std::uint64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
 
 /// Takes the digits off the front of `text`.
 std::string_view take_digits(std::string_view& text) {
@@ -36,7 +28,7 @@ void skip_spaces(std::string_view& text) {
 /// Reads one number with its suffix off the front of `text`. `power` is that of the term before, and becomes that of this one.
 std::optional<std::uint64_t> take_term(std::string_view& text, std::size_t& power) {
     constexpr std::string_view kSuffixes = "BKMGTPE";
-    const auto whole = digits_of(take_digits(text));
+    const auto whole = parse_digits(take_digits(text));
     if (!whole) return std::nullopt;
     std::string_view fraction;
     if (!text.empty() && text.front() == '.') {

@@ -9,18 +9,10 @@
 #include "model/instance_name.h"
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 
 namespace swathe {
 namespace {
-
-template <class T> std::optional<T> number_of(std::string_view text, int base = 10) {
-    T value{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-    if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
 
 /// An integer, or in a unit file the text of one; nothing after a report.
 std::optional<std::int64_t> integer_of(const Raw& raw, const ValueContext& context, std::int64_t max) {
@@ -142,9 +134,9 @@ bool read_optional_timeout(const Raw& raw, const ValueContext& context, std::opt
 
 bool read_umask(const Raw& raw, const ValueContext& context, mode_t& out) {
     const auto* text = raw.get<std::string>();
-    const auto mode = text == nullptr ? std::nullopt : number_of<mode_t>(*text, 8);
+    const auto mode = text == nullptr ? std::nullopt : parse_digits(*text, 8);
     if (!mode || *mode > 0777) return context.refuse(raw.pos, "expected an octal string from \"0000\" to \"0777\"");
-    out = *mode;
+    out = static_cast<mode_t>(*mode);
     return true;
 }
 
@@ -222,8 +214,8 @@ bool read_account(const Raw& raw, const ValueContext& context, std::string& out)
         return context.refuse(raw.pos, fmt::format("{} {}", quoted(name), why));
     };
     if (name.find_first_not_of("0123456789") == name.npos && !name.empty()) {
-        const auto id = number_of<std::uint32_t>(name);
-        if (!id || *id == 0xffffffff || *id == 0xffff)
+        const auto id = parse_digits(name);
+        if (!id || *id >= 0xffffffff || *id == 0xffff)
             return refuse("is no user or group number"); // both mean "none" to system calls
     } else if (name.empty() || name.size() > limits::kUserNameBytes || name.front() == '-' || name == "." ||
                name == ".." || name.find_first_of(":/ ,\t\"'\\") != name.npos || has_control(name)) {

@@ -23,6 +23,15 @@ TEST_CASE("numbers: the beginning says which base, as systemd has it") {
     }
 }
 
+TEST_CASE("numbers: digits of one base alone") {
+    CHECK(parse_digits("010") == 10);
+    CHECK(parse_digits("010", 8) == 8);
+    CHECK(parse_digits("18446744073709551615") == std::numeric_limits<std::uint64_t>::max());
+    for (const char* text : {"", "+1", "-1", "0x1", "1 ", "18446744073709551616"}) CHECK_FALSE(parse_digits(text));
+    CHECK_FALSE(parse_digits("8", 8));
+    CHECK_FALSE(parse_digits("7777777777777777777777777", 8));
+}
+
 TEST_CASE("numbers: with a sign, from end to end") {
     struct Case { const char* text; std::optional<std::int64_t> value; };
     const Case cases[] = {
